@@ -1,0 +1,129 @@
+/**
+ * Every error a person or a client can see: one table of code, HTTP status, text and fix.
+ * Knows nothing of who throws them.
+ */
+
+type ErrorEntry = {
+  /** HTTP status when the error reaches a client. */
+  readonly status: number
+  /** OpenAI error `type`. */
+  readonly type: 'invalid_request_error' | 'authentication_error' | 'server_error' | 'rate_limit'
+  /** Exit status of a command that ends with it: 1 failure, 2 usage, 3 not found, 6 no fit. */
+  readonly exit: number
+  /** What a person can do about it; `{name}` parts are filled from `details`. */
+  readonly fix: string
+}
+
+const server = (exit: number, fix: string): ErrorEntry => ({
+  status: 500,
+  type: 'server_error',
+  exit,
+  fix,
+})
+const request = (status: number, fix: string): ErrorEntry => ({
+  status,
+  type: 'invalid_request_error',
+  exit: 2,
+  fix,
+})
+const busy = (status: number, fix: string): ErrorEntry => ({
+  status,
+  type: status === 429 ? 'rate_limit' : 'server_error',
+  exit: 1,
+  fix,
+})
+
+export const ERRORS = {
+  // Native libraries
+  LIBRARY_MISSING: server(1, 'Run `npm install {package}` beside sputnik, or `sputnik doctor`.'),
+  LIBRARY_MISMATCH: server(1, 'Install exactly {package}; struct layouts belong to one release.'),
+  NATIVE_FAILED: server(1, 'Run again with --log-level debug and read the native log above it.'),
+  OUT_OF_MEMORY: server(6, 'Lower --ctx or --parallel, use --kv-type q8_0, or add cards.'),
+
+  // Model files
+  FILE_NOT_FOUND: server(3, 'Check the path; a model is a .gguf file.'),
+  GGUF_INVALID: server(1, 'Download the file again and compare its checksum with the source.'),
+  GGUF_LIMIT: server(1, 'No known model needs this; do not trust the file.'),
+  MODEL_UNSUPPORTED: server(1, 'Use an architecture that `sputnik inspect` reports as supported.'),
+  MODEL_DENSE: server(2, 'Serve it without cards: `--cards 0`.'),
+  REGION_UNKNOWN: server(1, 'Serve it with `--cards 0` and report the architecture.'),
+  CARD_FAILED: server(1, 'Look at the log above for the reason the card gave.'),
+  CARD_LOST: server(1, 'The pages of the lost card could not be loaded again; see the log.'),
+  FRAME_INVALID: server(1, 'Both ends must run the same sputnik version.'),
+
+  // Commands
+  USAGE: { status: 400, type: 'invalid_request_error', exit: 2, fix: 'See --help.' },
+  PORT_IN_USE: server(1, 'Stop the other program or choose another port with --port.'),
+  NO_API_KEY: server(2, 'Add --api-key, or bind to 127.0.0.1.'),
+  VERIFY_FAILED: server(1, 'The outputs differ by more than the tolerance; please report it.'),
+
+  // Requests
+  BAD_JSON: request(400, 'Send one JSON object with Content-Type: application/json.'),
+  BAD_PARAM: request(400, 'Correct the parameter `{param}`.'),
+  UNSUPPORTED_PARAM: request(400, 'Remove the parameter `{param}`; sputnik does not support it.'),
+  BODY_TOO_LARGE: request(413, 'Send at most {max} bytes.'),
+  CONTEXT_TOO_LONG: request(400, 'Shorten the prompt or start the server with a larger --ctx.'),
+  BAD_GRAMMAR: request(400, 'Correct the grammar or the JSON schema.'),
+  TEMPLATE_FAILED: request(400, 'The chat template of the model refused these messages.'),
+  MODEL_NOT_FOUND: request(404, 'Ask for one of: {available}.'),
+  NOT_FOUND: request(404, 'See the README for the list of endpoints.'),
+  METHOD_NOT_ALLOWED: request(405, 'Use {allowed}.'),
+  UNAUTHORIZED: {
+    status: 401,
+    type: 'authentication_error',
+    exit: 4,
+    fix: 'Send the header `Authorization: Bearer <key>`.',
+  },
+  QUEUE_FULL: busy(429, 'Try again after the time in Retry-After.'),
+  NOT_READY: busy(503, 'Wait for /ready; the model is still loading.'),
+  SHUTTING_DOWN: busy(503, 'The server is stopping; try another one.'),
+  ENGINE_LOST: busy(503, 'The engine process ended and is being restarted; try again.'),
+  CANCELLED: busy(499, 'The client went away.'),
+  INTERNAL: server(1, 'This is a defect of sputnik; please report it with the log.'),
+} as const satisfies Record<string, ErrorEntry>
+
+export type ErrorCode = keyof typeof ERRORS
+
+export type ErrorDetails = Readonly<Record<string, string | number>>
+
+/** The one error class: `code` is stable, `message` says what failed, `fix` says what to do. */
+export class SputnikError extends Error {
+  readonly code: ErrorCode
+  readonly details: ErrorDetails
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.name = 'SputnikError'
+    this.code = code
+    this.details = details
+  }
+
+  get entry(): ErrorEntry {
+    return ERRORS[this.code]
+  }
+
+  get fix(): string {
+    return this.entry.fix.replace(/\{(\w+)\}/g, (whole, name: string) =>
+      name in this.details ? String(this.details[name]) : whole,
+    )
+  }
+}
+
+/** A form that survives a process boundary. */
+export type PlainError = {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly details: ErrorDetails
+}
+
+export function toPlain(error: unknown): PlainError {
+  if (error instanceof SputnikError) {
+    return { code: error.code, message: error.message, details: error.details }
+  }
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  return { code: 'INTERNAL', message, details: {} }
+}
+
+export function fromPlain(plain: PlainError): SputnikError {
+  return new SputnikError(plain.code, plain.message, plain.details)
+}

@@ -1,0 +1,192 @@
+/**
+ * What the server and the engine process say to each other, as plain data over node's IPC.
+ * Knows nothing of HTTP and nothing of libllama.
+ */
+import type { PlainError } from '../base/errors.js'
+
+export type Grammar =
+  | { readonly kind: 'gbnf'; readonly text: string }
+  | { readonly kind: 'schema'; readonly schema: unknown }
+
+export type SamplingParams = {
+  /** Most tokens to generate; at least 0 (0 only with `promptLogprobs`). */
+  readonly maxTokens: number
+  /** 0 is greedy. */
+  readonly temperature: number
+  /** 0 is off. */
+  readonly topK: number
+  /** 1 is off. */
+  readonly topP: number
+  /** 0 is off. */
+  readonly minP: number
+  /** 1 is off. */
+  readonly repetitionPenalty: number
+  readonly presencePenalty: number
+  readonly frequencyPenalty: number
+  /** Tokens the three penalties look back on; -1 is the whole context. */
+  readonly penaltyLastN: number
+  /** Undefined: drawn by the engine. */
+  readonly seed?: number
+  readonly logitBias: ReadonlyArray<readonly [token: number, bias: number]>
+  readonly stop: readonly string[]
+  readonly stopTokenIds: readonly number[]
+  readonly ignoreEos: boolean
+  /** End-of-text tokens are impossible before this many tokens. */
+  readonly minTokens: number
+  /** Most likely tokens to report beside each chosen one; undefined: no log-probabilities. */
+  readonly logprobs?: number
+  /** The same for the tokens of the prompt (`echo` with `logprobs`). */
+  readonly promptLogprobs?: number
+  readonly grammar?: Grammar
+}
+
+export type Prompt =
+  | { readonly text: string; readonly addSpecial: boolean; readonly parseSpecial: boolean }
+  | { readonly tokens: readonly number[] }
+
+export type EngineCommand =
+  | {
+      readonly kind: 'generate'
+      readonly id: number
+      readonly prompt: Prompt
+      readonly params: SamplingParams
+    }
+  | { readonly kind: 'cancel'; readonly id: number }
+  | {
+      readonly kind: 'tokenize'
+      readonly id: number
+      readonly text: string
+      readonly addSpecial: boolean
+      readonly parseSpecial: boolean
+    }
+  | { readonly kind: 'detokenize'; readonly id: number; readonly tokens: readonly number[] }
+  | { readonly kind: 'stats'; readonly id: number }
+  | { readonly kind: 'shutdown' }
+
+export type TokenLogprob = {
+  readonly token: number
+  /** The token's own bytes, which may be part of a character. */
+  readonly bytes: readonly number[]
+  /** Natural logarithm of the probability before penalties and temperature; always finite. */
+  readonly logprob: number
+}
+
+/** One chosen (or prompt) token with its neighbours. `top` is sorted, most likely first. */
+export type TokenChoice = TokenLogprob & { readonly top: readonly TokenLogprob[] }
+
+export type FinishReason = 'stop' | 'length'
+
+/** Seconds, all measured inside the engine on its own monotonic clock. */
+export type Timings = {
+  readonly queued: number
+  readonly prefill: number
+  readonly decode: number
+}
+
+export type Usage = {
+  readonly promptTokens: number
+  readonly cachedTokens: number
+  readonly completionTokens: number
+  readonly timings: Timings
+}
+
+export type EngineEvent =
+  /** While loading: a stage with bytes or layers done of total. */
+  | {
+      readonly kind: 'loading'
+      readonly stage: string
+      readonly done: number
+      readonly total: number
+    }
+  | { readonly kind: 'ready'; readonly model: ModelInfo }
+  /** The engine cannot start; the process ends after this. */
+  | { readonly kind: 'failed'; readonly error: PlainError }
+  /** The request left the queue: prompt length is known. */
+  | {
+      readonly kind: 'started'
+      readonly id: number
+      readonly promptTokens: number
+      readonly cachedTokens: number
+    }
+  /** Prefill progress of one request, at most once a step. */
+  | {
+      readonly kind: 'prefill'
+      readonly id: number
+      readonly done: number
+      readonly total: number
+    }
+  /** What one step produced, all sequences together. */
+  | { readonly kind: 'step'; readonly outputs: readonly StepOutput[] }
+  /** Log-probabilities of the prompt's tokens; the first token has none. */
+  | {
+      readonly kind: 'prompt-logprobs'
+      readonly id: number
+      readonly tokens: readonly TokenChoice[]
+      readonly texts: readonly string[]
+    }
+  | {
+      readonly kind: 'finished'
+      readonly id: number
+      readonly reason: FinishReason
+      readonly usage: Usage
+    }
+  /** One request failed; the engine goes on. */
+  | { readonly kind: 'error'; readonly id: number; readonly error: PlainError }
+  | { readonly kind: 'tokens'; readonly id: number; readonly tokens: readonly number[] }
+  | { readonly kind: 'text'; readonly id: number; readonly text: string }
+  | { readonly kind: 'stats'; readonly id: number; readonly stats: EngineStats }
+
+export type StepOutput = {
+  readonly id: number
+  /** Whole characters only; text that may become a stop string is held back. May be empty. */
+  readonly text: string
+  /** Tokens behind `text` so far, in order; with `logprobs` their choices. */
+  readonly tokens: readonly number[]
+  readonly choices?: readonly TokenChoice[]
+}
+
+export type ModelInfo = {
+  /** Name for /v1/models: the file name without `.gguf` unless the user gave one. */
+  readonly id: string
+  readonly architecture: string
+  readonly description: string
+  readonly chatTemplate: string | null
+  readonly bosText: string
+  readonly eosText: string
+  readonly vocabSize: number
+  readonly hasVocab: boolean
+  /** Most tokens of one sequence (prompt and answer together). */
+  readonly contextLength: number
+  readonly trainContextLength: number
+  readonly parallel: number
+  readonly experts: number
+  readonly expertsUsed: number
+  readonly cards: number
+  /** Hash over model file, quantisation and library release. */
+  readonly fingerprint: string
+}
+
+export type CardStats = {
+  readonly id: number
+  readonly pid: number
+  readonly device: string
+  readonly pages: number
+  readonly pageBytes: number
+  readonly expertCalls: number
+  readonly restarts: number
+  readonly bytesSent: number
+  readonly bytesReceived: number
+}
+
+export type EngineStats = {
+  readonly waiting: number
+  readonly running: number
+  readonly steps: number
+  readonly promptTokens: number
+  readonly generatedTokens: number
+  readonly cachedTokens: number
+  readonly kvUsedTokens: number
+  readonly kvTotalTokens: number
+  readonly regions: number
+  readonly cards: readonly CardStats[]
+}
