@@ -44,7 +44,37 @@ export type Prompt =
   | { readonly text: string; readonly addSpecial: boolean; readonly parseSpecial: boolean }
   | { readonly tokens: readonly number[] }
 
+/** Everything an engine process needs to start; sent to it as its first message. */
+export type EngineConfig = {
+  /** Path of the GGUF file (of the first one when it is split). */
+  readonly modelPath: string
+  /** Name for /v1/models; undefined: the file name without `.gguf`. */
+  readonly modelId?: string
+  /** Card processes to start; 0 computes experts in the engine. */
+  readonly cards: number
+  /** Threads of the head and of each card. */
+  readonly threads: number
+  readonly cardThreads: number
+  /** Most tokens of one sequence, prompt and answer together; 0: what the model was trained for. */
+  readonly contextLength: number
+  /** Sequences that run at the same time. */
+  readonly parallel: number
+  /** Most tokens of one step (the prefill chunk). */
+  readonly batch: number
+  /** ggml type names of the KV cache, for example f16, q8_0, q4_0. */
+  readonly kvType: string
+  readonly flashAttention: 'auto' | 'on' | 'off'
+  /** Encoding of activations between head and cards. */
+  readonly wire: 'f32' | 'bf16' | 'q8_0'
+  /** Which native library to load: the CPU one or a GPU variant. */
+  readonly backend: 'auto' | 'cpu' | 'cuda' | 'vulkan' | 'metal'
+  /** Trunk layers to put on the GPU when the backend has one; -1 is all. */
+  readonly gpuLayers: number
+  readonly logLevel: 'error' | 'warn' | 'info' | 'debug'
+}
+
 export type EngineCommand =
+  | { readonly kind: 'start'; readonly config: EngineConfig }
   | {
       readonly kind: 'generate'
       readonly id: number
