@@ -42,6 +42,7 @@ export const ERRORS = {
 
   // Model files
   FILE_NOT_FOUND: server(3, 'Check the path; a model is a .gguf file.'),
+  FILE_UNREADABLE: server(1, 'Check the permissions of the file and its folder.'),
   GGUF_INVALID: server(1, 'Download the file again and compare its checksum with the source.'),
   GGUF_LIMIT: server(1, 'No known model needs this; do not trust the file.'),
   MODEL_UNSUPPORTED: server(1, 'Use an architecture that `sputnik inspect` reports as supported.'),
@@ -61,6 +62,9 @@ export const ERRORS = {
   BAD_JSON: request(400, 'Send one JSON object with Content-Type: application/json.'),
   BAD_PARAM: request(400, 'Correct the parameter `{param}`.'),
   UNSUPPORTED_PARAM: request(400, 'Remove the parameter `{param}`; sputnik does not support it.'),
+  BAD_REQUEST: request(400, 'Send a well-formed HTTP/1.1 request.'),
+  REQUEST_TIMEOUT: request(408, 'Send the whole request within the time limit.'),
+  HEADERS_TOO_LARGE: request(431, 'Send at most 16 KiB of headers.'),
   BODY_TOO_LARGE: request(413, 'Send at most {max} bytes.'),
   CONTEXT_TOO_LONG: request(400, 'Shorten the prompt or start the server with a larger --ctx.'),
   BAD_GRAMMAR: request(400, 'Correct the grammar or the JSON schema.'),
@@ -73,6 +77,12 @@ export const ERRORS = {
     type: 'authentication_error',
     exit: 4,
     fix: 'Send the header `Authorization: Bearer <key>`.',
+  },
+  FORBIDDEN: {
+    status: 403,
+    type: 'authentication_error',
+    exit: 4,
+    fix: 'Call the server as localhost, or start it with --api-key.',
   },
   QUEUE_FULL: busy(429, 'Try again after the time in Retry-After.'),
   NOT_READY: busy(503, 'Wait for /ready; the model is still loading.'),
