@@ -33,6 +33,8 @@ export const WEIGHT_TYPES = Object.keys(ENCODERS) as readonly WeightType[]
 
 /** Encodes `values`, whose number must be a multiple of the type's block size. */
 export function quantize(type: WeightType, values: Float32Array): Uint8Array {
+  // Little-endian machines only, as ggml's prebuilt libraries are.
+  if (type === 'f32') return new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
   const { blockSize, blockBytes } = TENSOR_TYPES[type]
   const out = new Uint8Array((values.length / blockSize) * blockBytes)
   const encode: BlockEncoder = ENCODERS[type]

@@ -25,13 +25,16 @@ export type RandomModelOptions = {
 }
 
 /** Changes whenever the bytes of a generated model change; part of cache keys. */
-export const RANDOM_MODEL_VERSION = 1
+export const RANDOM_MODEL_VERSION = 2
 
 const STANDARD_DEVIATION = 0.1
 const CHUNK_ELEMENTS = 256 * 256
 /** From here on, rows are cut at random places out of a pool: drawing each would take minutes. */
 const POOLED_ELEMENTS = 8 * 1024 * 1024
 const POOL_ELEMENTS = 4 * 1024 * 1024
+
+/** Centred on one, as trained ones are: near zero they would hide what the experts add. */
+const CENTRED_ON_ONE = /norm.*\.weight$|scale$/
 
 /** As in llama.cpp's quantiser: these stay as described, the CPU kernels want them in f32. */
 const NEVER_QUANTIZED = /norm|ffn_gate_inp|ssm_|shortconv|conv1d|indexer|tid2eid|position_embd/
@@ -68,14 +71,20 @@ function randomTensor(tensor: TensorInfo, seed: number): TensorSource {
 }
 
 function* drawnChunks({ name, type, shape }: TensorInfo, prng: Prng): Generator<Uint8Array> {
-  // The state of a recurrent layer must decay, or its values explode.
-  const negative = name.includes('ssm_a')
+  const place = placement(name)
   const elements = elementCount(shape)
   for (let done = 0; done < elements; done += CHUNK_ELEMENTS) {
     const values = gaussians(prng, Math.min(CHUNK_ELEMENTS, elements - done))
-    if (negative) for (const [i, value] of values.entries()) values[i] = -Math.abs(value)
-    yield quantize(weightType(type), values)
+    yield quantize(weightType(type), place === undefined ? values : values.map(place))
   }
+}
+
+/** Where the values of some tensors must lie, given a draw around zero. */
+function placement(name: string): ((value: number) => number) | undefined {
+  // The state of a recurrent layer must decay, or its values explode.
+  if (name.includes('ssm_a')) return (value) => -Math.abs(value)
+  if (CENTRED_ON_ONE.test(name)) return (value) => 1 + value
+  return undefined
 }
 
 function* pooledChunks({ type, shape }: TensorInfo, prng: Prng): Generator<Uint8Array> {
