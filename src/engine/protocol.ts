@@ -147,7 +147,10 @@ export type EngineEvent =
     }
   /** What one step produced, all sequences together. */
   | { readonly kind: 'step'; readonly outputs: readonly StepOutput[] }
-  /** Log-probabilities of the prompt's tokens; the first token has none. */
+  /**
+   * Log-probabilities of the prompt's tokens, before any `step` of the sequence. `texts` has one
+   * entry per prompt token; the first token has no probability, so `tokens[i]` is `texts[i + 1]`.
+   */
   | {
       readonly kind: 'prompt-logprobs'
       readonly id: number
