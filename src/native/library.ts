@@ -29,7 +29,7 @@ export function loadLibraries(backend: Backend | 'auto' = 'auto'): Libraries {
   const ggml = koffi.load(located.ggml, { global: true })
   const llama = koffi.load(located.llama)
   checkVersions({ located, base, ggml, llama })
-  silenceLog(base)
+  silenceLog(llama)
   const loadBackends = ggml.func('ggml_backend_load_all_from_path', 'void', ['str'])
   loadBackends(located.directory)
   loaded = { located, base, ggml, llama }
@@ -65,13 +65,13 @@ export function setNativeLog(next: NativeLogSink): void {
   sink = next
 }
 
-/** `llama_log_set` is global and outlives every context, so it is set once for the process. */
-function silenceLog(base: LibraryHandle): void {
+/** `llama_log_set` is global and outlives every context, so it is set once; it sets ggml's too. */
+function silenceLog(llama: LibraryHandle): void {
   const callback = koffi.register(
     (level: number, text: string) => sink(level, text),
     koffi.pointer(LogCallback),
   )
-  const set = base.func('ggml_log_set', 'void', ['void *', 'void *'])
+  const set = llama.func('llama_log_set', 'void', ['void *', 'void *'])
   set(callback, null)
 }
 

@@ -1,0 +1,183 @@
+/**
+ * The model and its context in this process: load, decode a batch, logits, memory of sequences,
+ * free. Knows nothing of requests; where experts run is behind `Experts`.
+ */
+import { freemem } from 'node:os'
+import { SputnikError } from '../base/errors.js'
+import type { GgufModel } from '../gguf/reader.js'
+import { loadLibraries } from '../native/library.js'
+import { NativeBatch } from '../native/llama-batch.js'
+import { Context, DECODE } from '../native/llama-context.js'
+import { type BufferOverride, Model } from '../native/llama-model.js'
+import type { Pointer } from '../native/memory.js'
+import { nativeError } from '../native/native-log.js'
+import { createThreadpool, freeThreadpool } from '../native/threadpool.js'
+import { checkFlashAttention, kvTypeId, parseKvType } from './kv-type.js'
+import { chooseContextLength, kvCellBytes } from './memory-need.js'
+import type { CardStats, EngineConfig } from './protocol.js'
+
+/** Where the routed experts are computed when that is not plain libllama. */
+export type Experts = {
+  /** GPU devices for the model; undefined: the library's own choice. */
+  readonly devices?: readonly Pointer[]
+  /** Buffer types of the expert tensors. */
+  readonly overrides: readonly BufferOverride[]
+  /** Runs the load of the model, so that both can prepare and check. */
+  aroundLoad<T>(load: () => T): T
+  /** After the graphs were reserved; throws when a region is not understood. */
+  afterContext(context: Pointer): void
+  /** The reason of a failed decode, once. */
+  takeError(): SputnikError | undefined
+  stats(): { readonly regions: number; readonly cards: readonly CardStats[] }
+  close(): void
+}
+
+export type RuntimeOptions = {
+  readonly config: EngineConfig
+  readonly gguf: GgufModel
+  readonly experts?: Experts | undefined
+  readonly onProgress?: ((done: number) => void) | undefined
+  readonly freeBytes?: number | undefined
+}
+
+/** Most prompt positions of one step whose logits are kept: vocabulary x 4 bytes each. */
+const OUTPUTS_MAX = 64
+
+export class Runtime {
+  readonly model: Model
+  readonly context: Context
+  readonly batch: NativeBatch
+  /** Most positions of one sequence. */
+  readonly contextLength: number
+  /** Most tokens with logits in one batch. */
+  readonly outputsMax: number
+  readonly experts: Experts | undefined
+  readonly #threadpool: Pointer
+
+  private constructor(parts: {
+    model: Model
+    context: Context
+    threadpool: Pointer
+    contextLength: number
+    options: RuntimeOptions
+  }) {
+    const { config, experts } = parts.options
+    this.model = parts.model
+    this.context = parts.context
+    this.contextLength = parts.contextLength
+    this.outputsMax = outputsMax(config)
+    this.batch = new NativeBatch(config.batch)
+    this.experts = experts
+    this.#threadpool = parts.threadpool
+  }
+
+  /**
+   * Loads the model and reserves its context.
+   * @throws SputnikError from the libraries, the file, the experts, or OUT_OF_MEMORY, USAGE
+   */
+  static open(options: RuntimeOptions): Runtime {
+    const { config, gguf, experts } = options
+    const kvType = parseKvType(config.kvType)
+    checkFlashAttention(kvType, config.flashAttention)
+    loadLibraries(config.backend)
+    const undo: Array<() => void> = []
+    try {
+      const model = loadModel(options)
+      undo.unshift(() => model.free())
+      checkModel(model)
+      const contextLength = chooseContextLength(kvCellBytes(gguf, kvType), {
+        contextLength: config.contextLength,
+        parallel: config.parallel,
+        trainContextLength: model.trainContextLength,
+        kvType,
+        freeBytes: options.freeBytes ?? freemem(),
+      })
+      const threadpool = createThreadpool(config.threads)
+      undo.push(() => freeThreadpool(threadpool))
+      const context = createContext(model, { ...options, contextLength })
+      undo.unshift(() => context.free())
+      context.attachThreadpool(threadpool)
+      experts?.afterContext(context.handle)
+      return new Runtime({ model, context, threadpool, contextLength, options })
+    } catch (error) {
+      for (const step of undo) step()
+      throw experts?.takeError() ?? error
+    }
+  }
+
+  get vocab(): Model['vocab'] {
+    return this.model.vocab
+  }
+
+  /** Computes `batch`; @throws SputnikError NATIVE_FAILED or the experts' own error. */
+  decode(): void {
+    const status = this.context.decode(this.batch)
+    if (status === DECODE.done) return
+    throw (
+      this.experts?.takeError() ??
+      nativeError('NATIVE_FAILED', `the step could not be computed (status ${status})`)
+    )
+  }
+
+  /** Logits of one output row of the last decode; valid until the next decode. */
+  logits(row: number): Float32Array {
+    const width = this.vocab.size
+    const all = this.context.logits(this.batch.outputCount)
+    return all.subarray(row * width, (row + 1) * width)
+  }
+
+  free(): void {
+    this.context.free()
+    this.model.free()
+    freeThreadpool(this.#threadpool)
+    this.experts?.close()
+  }
+}
+
+function outputsMax(config: EngineConfig): number {
+  return Math.max(config.parallel, Math.min(OUTPUTS_MAX, config.batch))
+}
+
+function loadModel(options: RuntimeOptions): Model {
+  const { config, gguf, experts, onProgress } = options
+  const load = (): Model =>
+    Model.load(
+      gguf.files.map((file) => file.path),
+      {
+        devices: experts?.devices,
+        overrides: experts?.overrides,
+        gpuLayers: config.gpuLayers,
+        onProgress: (done) => {
+          onProgress?.(done)
+          return true
+        },
+      },
+    )
+  return experts === undefined ? load() : experts.aroundLoad(load)
+}
+
+function checkModel(model: Model): void {
+  if (model.isDiffusion || model.hasEncoder || !model.hasDecoder) {
+    throw new SputnikError(
+      'MODEL_UNSUPPORTED',
+      `${model.description} does not generate text token by token`,
+    )
+  }
+}
+
+function createContext(model: Model, options: RuntimeOptions & { contextLength: number }): Context {
+  const { config, contextLength } = options
+  const type = kvTypeId(parseKvType(config.kvType))
+  return Context.create(model, {
+    contextLength: contextLength * config.parallel,
+    batch: config.batch,
+    microBatch: config.batch,
+    sequences: config.parallel,
+    threads: config.threads,
+    flashAttention: config.flashAttention,
+    typeK: type,
+    typeV: type,
+    kvUnified: false,
+    outputsMax: outputsMax(config),
+  })
+}
