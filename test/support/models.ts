@@ -4,10 +4,11 @@
  */
 
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import { defined } from '../../src/base/assert.js'
+import { buildOnce } from '../../src/base/cache.js'
 import type { MetadataEntry, TensorInfo } from '../../src/gguf/encode-header.js'
 import type { ModelDescription, RandomModelOptions } from '../../src/gguf/random-model.js'
 import { RANDOM_MODEL_VERSION, writeRandomModel } from '../../src/gguf/random-model.js'
@@ -38,7 +39,7 @@ export function testModel(architecture: string, options: RandomModelOptions = {}
   const key = JSON.stringify([RANDOM_MODEL_VERSION, description, options])
   const hash = createHash('sha256').update(key).digest('hex').slice(0, 16)
   const directory = join(tmpdir(), `sputnik-test-models-${hash}`)
-  if (!existsSync(directory)) generate(directory, { ...description, ...options })
+  generate(directory, { ...description, ...options })
   const file = readdirSync(directory).sort()[0]
   return join(directory, defined(file, `a model in ${directory}`))
 }
@@ -50,18 +51,11 @@ export function describeModel(architecture: string): ModelDescription {
   return { metadata: expandMetadata(compact), tensors: expandTensors(compact) }
 }
 
-/** Atomic: written under a name of this process, then renamed; the loser of a race is dropped. */
 function generate(directory: string, model: ModelDescription & RandomModelOptions): void {
-  const draft = `${directory}-${process.pid}`
-  mkdirSync(draft, { recursive: true })
   const split = (model.splits ?? 1) > 1
-  writeRandomModel(join(draft, split ? 'model' : 'model.gguf'), model)
-  try {
-    renameSync(draft, directory)
-  } catch (error) {
-    rmSync(draft, { recursive: true })
-    if (!existsSync(directory)) throw error
-  }
+  buildOnce(directory, (draft) => {
+    writeRandomModel(join(draft, split ? 'model' : 'model.gguf'), model)
+  })
 }
 
 function expandMetadata(model: CompactModel): Record<string, MetadataEntry> {

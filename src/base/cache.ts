@@ -1,0 +1,28 @@
+/** Generated files that processes share: built once, appear whole. Knows nothing of their contents. */
+
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+
+/** sputnik's folder among the user's caches (XDG base directory specification). */
+export function cacheDirectory(): string {
+  const base = process.env.XDG_CACHE_HOME || join(homedir(), '.cache')
+  return join(base, 'sputnik')
+}
+
+/**
+ * Makes sure that `directory` exists with what `build` writes into the draft folder it is given.
+ * Atomic: of processes that build at once, one wins and the others drop their draft.
+ */
+export function buildOnce(directory: string, build: (draft: string) => void): void {
+  if (existsSync(directory)) return
+  const draft = `${directory}.${process.pid}.draft`
+  mkdirSync(draft, { recursive: true })
+  try {
+    build(draft)
+    renameSync(draft, directory)
+  } catch (error) {
+    rmSync(draft, { recursive: true, force: true })
+    if (!existsSync(directory)) throw error
+  }
+}
