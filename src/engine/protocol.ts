@@ -73,6 +73,9 @@ export type EngineConfig = {
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug'
 }
 
+/** The encoding to use when nobody asks for one. */
+export const defaultWire: EngineConfig['wire'] = 'f32'
+
 export type EngineCommand =
   | { readonly kind: 'start'; readonly config: EngineConfig }
   | {

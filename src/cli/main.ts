@@ -1,0 +1,80 @@
+#!/usr/bin/env node
+/**
+ * The command `sputnik`: finds the sub-command, loads only that one, prints errors. Knows nothing
+ * of what the commands do.
+ */
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { ERRORS } from '../base/errors.js'
+import { reportError, writeError } from './report.js'
+
+type CommandEntry = {
+  readonly name: string
+  /** Shown by `sputnik --help`, which loads no command. */
+  readonly description: string
+  readonly load: () => Promise<Command>
+}
+
+const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'serve',
+    description: 'serve a model over an OpenAI-compatible HTTP API',
+    load: async () => (await import('./serve.js')).serveCommand(),
+  },
+  {
+    name: 'run',
+    description: 'answer one prompt on stdout',
+    load: async () => (await import('./run.js')).runCommand(),
+  },
+]
+
+const USAGE_STATUS = ERRORS.USAGE.exit
+
+async function main(args: readonly string[]): Promise<number> {
+  const program = await buildProgram(args)
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return 0
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_STATUS
+    return reportError(error)
+  }
+}
+
+async function buildProgram(args: readonly string[]): Promise<Command> {
+  const program = new Command('sputnik')
+    .description('Serve Mixture-of-Experts models with the attention apart from the experts.')
+    .version(packageVersion(), '-V, --version')
+    .showHelpAfterError('(add --help for what is possible)')
+  // `help serve` shows the options of serve, so it loads it as `serve` does.
+  const wanted = args[0] === 'help' ? args[1] : args[0]
+  for (const entry of COMMANDS) {
+    const command = entry.name === wanted ? await entry.load() : stub(entry)
+    program.addCommand(command)
+  }
+  for (const command of [program, ...program.commands]) adaptErrors(command)
+  return program
+}
+
+function stub({ name, description }: CommandEntry): Command {
+  return new Command(name).description(description)
+}
+
+/** Commander's own complaints in the shape of all others: `USAGE  text`, then the fix. */
+function adaptErrors(command: Command): void {
+  command.exitOverride()
+  command.configureOutput({
+    outputError: (text) => {
+      const message = text.replace(/^error: /, '').trim()
+      if (message.startsWith('(add --help')) return
+      writeError('USAGE', message, ERRORS.USAGE.fix)
+    },
+  })
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
+
+process.exitCode = await main(process.argv.slice(2))

@@ -1,0 +1,156 @@
+/**
+ * Options that several commands share, each with its range and its environment twin. Knows
+ * nothing of what the commands do.
+ */
+import { availableParallelism } from 'node:os'
+import { basename } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { LOG_LEVELS, type LogLevel } from '../base/log.js'
+import { defaultWire, type EngineConfig } from '../engine/protocol.js'
+
+type Range = { readonly min: number; readonly max: number }
+
+/** Parses an integer within `range`; commander prints the message it throws. */
+export function integer({ min, max }: Range): (text: string) => number {
+  return (text) => {
+    const value = /^-?\d{1,15}$/.test(text) ? Number(text) : Number.NaN
+    if (value >= min && value <= max) return value
+    throw new InvalidArgumentError(`It must be an integer from ${min} to ${max}.`)
+  }
+}
+
+export function decimal({ min, max }: Range): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === '' ? Number.NaN : Number(text)
+    if (value >= min && value <= max) return value
+    throw new InvalidArgumentError(`It must be a number from ${min} to ${max}.`)
+  }
+}
+
+export function collectText(text: string, previous: readonly string[] | undefined): string[] {
+  return [...(previous ?? []), text]
+}
+
+/** An option with its environment twin: `--card-threads` is SPUTNIK_CARD_THREADS too. */
+export function option(flags: string, description: string): Option {
+  const made = new Option(flags, description)
+  return made.env(`SPUTNIK_${made.name().replaceAll('-', '_').toUpperCase()}`)
+}
+
+export type EngineOptions = {
+  readonly cards: number
+  readonly threads: number
+  readonly cardThreads?: number
+  readonly ctx: number
+  readonly parallel: number
+  readonly batch: number
+  readonly kvType: string
+  readonly flashAttn: EngineConfig['flashAttention']
+  readonly wire: EngineConfig['wire']
+  readonly backend: EngineConfig['backend']
+  readonly gpuLayers: number
+  readonly modelId?: string
+  readonly logLevel: LogLevel
+  readonly engine: string
+}
+
+const COUNT_MAX = 2 ** 31 - 1
+const KV_TYPES = ['f32', 'f16', 'bf16', 'q8_0', 'q5_1', 'q5_0', 'q4_1', 'q4_0', 'iq4_nl']
+
+export type EngineOptionDefaults = { readonly parallel: number; readonly logLevel: LogLevel }
+
+/** Everything that decides how the engine runs. */
+export function addEngineOptions(command: Command, defaults: EngineOptionDefaults): Command {
+  return command
+    .addOption(
+      option('--cards <n>', 'card processes that hold the experts; 0 computes them in the engine')
+        .argParser(integer({ min: 0, max: 256 }))
+        .default(0),
+    )
+    .addOption(
+      option('--threads <n>', 'threads of the head')
+        .argParser(integer({ min: 1, max: 512 }))
+        .default(availableParallelism()),
+    )
+    .addOption(
+      option(
+        '--card-threads <n>',
+        'threads of each card (default: the threads shared out)',
+      ).argParser(integer({ min: 1, max: 512 })),
+    )
+    .addOption(
+      option('--ctx <n>', 'most tokens of one sequence; 0 is what the model was trained for')
+        .argParser(integer({ min: 0, max: COUNT_MAX }))
+        .default(0),
+    )
+    .addOption(
+      option('--parallel <n>', 'sequences that run at the same time')
+        .argParser(integer({ min: 1, max: 256 }))
+        .default(defaults.parallel),
+    )
+    .addOption(
+      option('--batch <n>', 'most tokens of one step')
+        .argParser(integer({ min: 1, max: 65_536 }))
+        .default(512),
+    )
+    .addOption(option('--kv-type <type>', 'type of the KV cache').choices(KV_TYPES).default('f16'))
+    .addOption(
+      option('--flash-attn <mode>', 'fused attention')
+        .choices(['auto', 'on', 'off'])
+        .default('auto'),
+    )
+    .addOption(
+      option('--wire <type>', 'encoding of activations between head and cards')
+        .choices(['f32', 'bf16', 'q8_0'])
+        .default(defaultWire),
+    )
+    .addOption(
+      option('--backend <name>', 'native library to load')
+        .choices(['auto', 'cpu', 'cuda', 'vulkan', 'metal'])
+        .default('auto'),
+    )
+    .addOption(
+      option('--gpu-layers <n>', 'trunk layers on the GPU; -1 is all')
+        .argParser(integer({ min: -1, max: 10_000 }))
+        .default(-1),
+    )
+    .addOption(option('--model-id <name>', 'name for /v1/models (default: the file name)'))
+    .addOption(
+      option('--log-level <level>', 'how much is logged on stderr')
+        .choices([...LOG_LEVELS])
+        .default(defaults.logLevel),
+    )
+    .addOption(
+      option('--engine <script>', 'another engine process, for tests')
+        .default(fileURLToPath(new URL('../engine/main.js', import.meta.url)))
+        .hideHelp(),
+    )
+}
+
+export function toEngineConfig(modelPath: string, options: EngineOptions): EngineConfig {
+  const { cards, threads, cardThreads, modelId } = options
+  return {
+    modelPath,
+    modelId: modelId ?? modelIdOf(modelPath),
+    cards,
+    threads,
+    cardThreads: cardThreads ?? Math.max(1, Math.floor(threads / Math.max(1, cards))),
+    contextLength: options.ctx,
+    parallel: options.parallel,
+    batch: options.batch,
+    kvType: options.kvType,
+    flashAttention: options.flashAttn,
+    wire: options.wire,
+    backend: options.backend,
+    gpuLayers: options.gpuLayers,
+    logLevel: options.logLevel,
+  }
+}
+
+/** The file name without `.gguf` and without the number of a split. */
+export function modelIdOf(modelPath: string): string {
+  return basename(modelPath)
+    .replace(/\.gguf$/i, '')
+    .replace(/-\d{5}-of-\d{5}$/, '')
+}

@@ -1,0 +1,182 @@
+/**
+ * `sputnik serve`: the HTTP API in front of an engine, until a signal. Knows nothing of requests.
+ */
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import { SputnikError } from '../base/errors.js'
+import { createLogger, type Logger } from '../base/log.js'
+import type { ModelInfo } from '../engine/protocol.js'
+import { EngineClient } from '../server/engine-client.js'
+import { HttpServer } from '../server/http-server.js'
+import { DRAIN_MS } from '../server/limits.js'
+import { isLoopback } from '../server/origin.js'
+import {
+  addEngineOptions,
+  collectText,
+  type EngineOptions,
+  integer,
+  modelIdOf,
+  option,
+  toEngineConfig,
+} from './options.js'
+import { createProgress, type Progress } from './report.js'
+
+type ServeOptions = EngineOptions & {
+  readonly host: string
+  readonly port: number
+  readonly apiKey?: readonly string[]
+  readonly apiKeyFile?: string
+  readonly maxQueue?: number
+  readonly drain: number
+}
+
+const DEFAULT_PORT = 10_457
+
+export function serveCommand(): Command {
+  const command = new Command('serve')
+    .description('serve a model over an OpenAI-compatible HTTP API')
+    .argument('<model>', 'GGUF file (the first one of a split)')
+    .addOption(option('--host <address>', 'address to listen on').default('127.0.0.1'))
+    .addOption(
+      option('--port <n>', 'port to listen on; 0 lets the system choose')
+        .argParser(integer({ min: 0, max: 65_535 }))
+        .default(DEFAULT_PORT),
+    )
+    .addOption(
+      option('--api-key <key>', 'key clients must send; repeat it for several').argParser(
+        collectText,
+      ),
+    )
+    .addOption(option('--api-key-file <path>', 'file with one key per line'))
+    .addOption(
+      option(
+        '--max-queue <n>',
+        'sequences that may wait (default: four for each that runs)',
+      ).argParser(integer({ min: 0, max: 100_000 })),
+    )
+    .addOption(
+      option('--drain <seconds>', 'time for running requests after SIGTERM')
+        .argParser(integer({ min: 0, max: 86_400 }))
+        .default(DRAIN_MS / 1000),
+    )
+  return addEngineOptions(command, { parallel: 4, logLevel: 'info' }).action(serve)
+}
+
+async function serve(modelPath: string, options: ServeOptions): Promise<void> {
+  const log = createLogger({ level: options.logLevel, part: 'server' })
+  const progress = createProgress()
+  const apiKeys = readKeys(options)
+  const engine = createEngine(modelPath, options, { log, progress })
+  const server = new HttpServer({
+    engine,
+    host: options.host,
+    port: options.port,
+    apiKeys,
+    modelId: options.modelId ?? modelIdOf(modelPath),
+    parallel: options.parallel,
+    log,
+    ...(options.maxQueue === undefined ? {} : { maxQueue: options.maxQueue }),
+  })
+  // The port is taken before minutes of loading, not after.
+  const url = await server.listen()
+  stopOnSignals({ engine, server, log, drainMs: options.drain * 1000 })
+  try {
+    const model = await engine.start()
+    await server.useModel(model)
+    progress.end()
+    announce(url, model, apiKeys.length > 0)
+  } catch (error) {
+    progress.end()
+    engine.kill()
+    await server.close(0)
+    throw error
+  }
+}
+
+type EngineHelpers = { readonly log: Logger; readonly progress: Progress }
+
+function createEngine(
+  modelPath: string,
+  options: ServeOptions,
+  { log, progress }: EngineHelpers,
+): EngineClient {
+  return new EngineClient({
+    config: toEngineConfig(modelPath, options),
+    enginePath: options.engine,
+    log,
+    onProgress: progress.update,
+    onState: (state) => log.debug('engine state', { state }),
+  })
+}
+
+function announce(url: string, model: ModelInfo, hasKeys: boolean): void {
+  const { hostname } = new URL(url)
+  const reachable = isLoopback(hostname) ? url : url.replace(/0\.0\.0\.0|\[::\]/, 'localhost')
+  const key = hasKeys ? '<your key>' : 'none'
+  process.stderr.write(
+    `${model.id} is ready at ${reachable}\n` +
+      `  export OPENAI_BASE_URL=${reachable}/v1 OPENAI_API_KEY=${key}\n`,
+  )
+}
+
+type Running = {
+  readonly engine: EngineClient
+  readonly server: HttpServer
+  readonly log: Logger
+  readonly drainMs: number
+}
+
+const SIGNAL_STATUS = { SIGINT: 130, SIGTERM: 143 } as const
+
+/** The first signal drains, the second one ends at once. */
+function stopOnSignals(running: Running): void {
+  let isStopping = false
+  const onSignal = (signal: keyof typeof SIGNAL_STATUS): void => {
+    if (isStopping) {
+      running.engine.kill()
+      process.exit(SIGNAL_STATUS[signal])
+    }
+    isStopping = true
+    void stop(running, signal)
+  }
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+}
+
+async function stop({ engine, server, log, drainMs }: Running, signal: string): Promise<void> {
+  log.info('stopping; a second signal ends at once', { signal })
+  const isLoading = engine.state === 'loading'
+  await server.close(drainMs)
+  if (isLoading) engine.kill()
+  else await engine.stop()
+  process.exit(0)
+}
+
+/** Keys of the command line or the environment, and of the file. */
+function readKeys(options: ServeOptions): readonly string[] {
+  const keys = [...(options.apiKey ?? []), ...readKeyFile(options.apiKeyFile)]
+  for (const key of keys) {
+    if (/^\S+$/.test(key)) continue
+    throw new SputnikError('USAGE', 'an API key must not be empty and must not contain spaces')
+  }
+  return keys
+}
+
+function readKeyFile(path: string | undefined): readonly string[] {
+  if (path === undefined) return []
+  const keys = readText(path)
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'))
+  if (keys.length === 0) throw new SputnikError('USAGE', `${path} holds no API key`)
+  return keys
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new SputnikError('USAGE', `the key file cannot be read: ${reason}`, {}, cause)
+  }
+}
