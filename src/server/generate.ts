@@ -2,6 +2,7 @@
  * Runs the sequences of one request and writes the answer, streamed or in one piece. Knows
  * nothing of what the chunks look like.
  */
+import { randomBytes } from 'node:crypto'
 import { SputnikError } from '../base/errors.js'
 import type { AnswerHead, CollectFormat, StreamFormat } from './answer.js'
 import type { Exchange } from './app.js'
@@ -28,7 +29,7 @@ export type CollectOptions = GenerateOptions & { readonly format: CollectFormat 
 export function answerHead(exchange: Exchange, prefix: string): AnswerHead {
   const { model } = exchange.app.options.engine
   return {
-    id: `${prefix}-${exchange.requestId}`,
+    id: `${prefix}-${randomBytes(12).toString('hex')}`,
     created: Math.floor(Date.now() / 1000),
     model: exchange.app.modelId,
     fingerprint: `fp_${model?.fingerprint ?? ''}`,
