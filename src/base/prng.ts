@@ -3,6 +3,8 @@
  * simulations, failure tests, random models. Not for secrets.
  */
 
+import { assert } from './assert.js'
+
 export type PrngState = readonly [number, number, number, number]
 
 export class Prng {
@@ -33,8 +35,10 @@ export class Prng {
     return new Prng([next(), next(), next(), next()])
   }
 
-  /** Continues where `state` was taken; a state of four zeros is invalid. */
+  /** Continues where `state` was taken. */
   static fromState(state: PrngState): Prng {
+    const isStuck = state.every((word) => word === 0)
+    assert(!isStuck, 'a state of zeros never leaves zero')
     return new Prng(state)
   }
 

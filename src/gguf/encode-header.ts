@@ -28,7 +28,7 @@ export function alignUp(bytes: number): number {
 export function encodeHeader(metadata: Metadata, tensors: readonly TensorInfo[]): Buffer {
   const entries = Object.entries(metadata)
   const parts = [Buffer.from('GGUF'), u32(3), u64(tensors.length), u64(entries.length)]
-  for (const [key, entry] of entries) parts.push(text(key), ...encodeEntry(entry))
+  for (const [key, entry] of entries) parts.push(text(key), encodeEntry(entry))
   let offset = 0
   for (const tensor of tensors) {
     parts.push(encodeTensor(tensor, offset))
@@ -49,13 +49,14 @@ function encodeTensor({ name, type, shape }: TensorInfo, offset: number): Buffer
   ])
 }
 
-function encodeEntry(entry: MetadataEntry): Buffer[] {
+function encodeEntry(entry: MetadataEntry): Buffer {
   if (entry.type !== 'array') {
-    return [u32(SCALAR_TYPES[entry.type].id), encodeScalar(entry.type, entry.value)]
+    const { type, value } = entry
+    return Buffer.concat([u32(SCALAR_TYPES[type].id), encodeScalar(type, value)])
   }
   const { of, value } = entry
   const header = [u32(ARRAY_TYPE_ID), u32(SCALAR_TYPES[of].id), u64(value.length)]
-  return [...header, ...value.map((element) => encodeScalar(of, element))]
+  return Buffer.concat([...header, ...value.map((element) => encodeScalar(of, element))])
 }
 
 function encodeScalar(type: ScalarType, value: GgufScalar): Buffer {
