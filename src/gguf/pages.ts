@@ -72,8 +72,8 @@ export function mapPages(model: GgufModel): PageMap {
     trunkBytes: modelBytes - expertBytes,
     expertBytes,
     pageCount: sum(layers.map((layer) => layer.experts)),
-    pageBytesMin: layers.length === 0 ? 0 : Math.min(...pageSizes),
-    pageBytesMax: Math.max(0, ...pageSizes),
+    pageBytesMin: pageSizes.reduce((a, b) => Math.min(a, b), pageSizes[0] ?? 0),
+    pageBytesMax: largest(pageSizes),
   }
 }
 
@@ -112,7 +112,10 @@ function expertLayer(path: string, tensors: readonly GgufTensor[]): ExpertLayer 
 type ParsedTensor = { layer: number; group: '' | 'ch'; experts: number; slice: ExpertTensor }
 
 function parseExpertTensor(path: string, tensor: GgufTensor): ParsedTensor {
-  const [, layer, role, ch, kind] = EXPERT_TENSOR.exec(tensor.name) ?? []
+  const [, layer = '', role, ch, kind] = EXPERT_TENSOR.exec(tensor.name) ?? []
+  if (String(Number(layer)) !== layer) {
+    throw invalidFile(path, `"${tensor.name}" writes its layer in an unusual way`)
+  }
   const tensorKind = kind as ExpertTensorKind
   const { name, type, shape, bytes, file, offset } = tensor
   const dims = DIMS_PER_EXPERT[tensorKind]
@@ -147,7 +150,12 @@ function singleExperts(path: string, name: string): SputnikError {
 function largestOf(model: GgufModel, name: string): number {
   const key = `${model.architecture}.${name}`
   if (model.metadata.get(key)?.type !== 'array') return model.getNumber(key) ?? 0
-  return Math.max(0, ...(model.getNumbers(key) ?? []))
+  return largest(model.getNumbers(key) ?? [])
+}
+
+/** Not by spreading: a hostile file may have more numbers than fit on the stack. */
+function largest(values: readonly number[]): number {
+  return values.reduce((a, b) => Math.max(a, b), 0)
 }
 
 function sum(values: readonly number[]): number {

@@ -7,6 +7,7 @@ import { hashText, Prng } from '../base/prng.js'
 import type { Metadata, TensorInfo } from './encode-header.js'
 import type { WeightType } from './quantize.js'
 import { quantize, WEIGHT_TYPES } from './quantize.js'
+import type { TensorType } from './types.js'
 import { elementCount, rowBytes, TENSOR_TYPES } from './types.js'
 import type { TensorSource } from './writer.js'
 import { writeGguf, writeSplitGguf } from './writer.js'
@@ -54,7 +55,7 @@ export function writeRandomModel(
 }
 
 /** The type a tensor gets when matrices are to be of type `wanted`. */
-export function chooseType({ name, type, shape }: TensorInfo, wanted?: WeightType) {
+export function chooseType({ name, type, shape }: TensorInfo, wanted?: WeightType): TensorType {
   const rowElements = shape[0] ?? 0
   if (wanted === undefined || shape.length < 2 || !name.endsWith('.weight')) return type
   if (NEVER_QUANTIZED.test(name) || rowElements % TENSOR_TYPES[wanted].blockSize !== 0) return type

@@ -115,3 +115,10 @@ test('mapPages refuses models with one tensor per expert', () => {
   const shapes = { 'blk.0.ffn_up.3.weight': [4, 4] }
   assert.throws(() => mapTensors(shapes), { code: 'MODEL_UNSUPPORTED', message: /old form/ })
 })
+
+test('mapPages refuses a layer number that another could be mistaken for', () => {
+  for (const layer of ['00', '01', '9'.repeat(20)]) {
+    const shapes = { [`blk.${layer}.ffn_up_exps.weight`]: [4, 4, 2] }
+    assert.throws(() => mapTensors(shapes), { code: 'GGUF_INVALID', message: /unusual/ })
+  }
+})

@@ -99,3 +99,12 @@ test('testModel makes models of every architecture that libllama loads', () => {
     model.free()
   }
 })
+
+test('testModel makes split models that libllama loads', () => {
+  loadLibraries()
+  const whole = Model.load([testModel('qwen3moe')])
+  const split = Model.load([testModel('qwen3moe', { splits: 3 })])
+  assert.equal(split.bytes, whole.bytes)
+  split.free()
+  whole.free()
+})

@@ -32,14 +32,14 @@ function bytesOf(model: GgufModel, name: string): Buffer {
 }
 
 const scalars: fc.Arbitrary<{ type: 'u8'; value: GgufScalar } | MetadataEntry> = fc.oneof(
-  integer('u8', 0n, 255n),
-  integer('i8', -128n, 127n),
-  integer('u16', 0n, 65535n),
-  integer('i16', -32768n, 32767n),
-  integer('u32', 0n, 2n ** 32n - 1n),
-  integer('i32', -(2n ** 31n), 2n ** 31n - 1n),
-  integer('u64', 0n, 2n ** 64n - 1n),
-  integer('i64', -(2n ** 63n), 2n ** 63n - 1n),
+  integer('u8', { min: 0n, max: 255n }),
+  integer('i8', { min: -128n, max: 127n }),
+  integer('u16', { min: 0n, max: 65535n }),
+  integer('i16', { min: -32768n, max: 32767n }),
+  integer('u32', { min: 0n, max: 2n ** 32n - 1n }),
+  integer('i32', { min: -(2n ** 31n), max: 2n ** 31n - 1n }),
+  integer('u64', { min: 0n, max: 2n ** 64n - 1n }),
+  integer('i64', { min: -(2n ** 63n), max: 2n ** 63n - 1n }),
   fc.float({ noNaN: true }).map((value) => ({ type: 'f32' as const, value })),
   fc.double({ noNaN: true }).map((value) => ({ type: 'f64' as const, value })),
   fc.boolean().map((value) => ({ type: 'bool' as const, value })),
@@ -48,10 +48,9 @@ const scalars: fc.Arbitrary<{ type: 'u8'; value: GgufScalar } | MetadataEntry> =
 
 function integer(
   type: 'u8' | 'i8' | 'u16' | 'i16' | 'u32' | 'i32' | 'u64' | 'i64',
-  min: bigint,
-  max: bigint,
+  range: { min: bigint; max: bigint },
 ) {
-  return fc.bigInt({ min, max }).map((wide) => {
+  return fc.bigInt(range).map((wide) => {
     const narrow = Number(wide)
     return { type, value: Number.isSafeInteger(narrow) ? narrow : wide }
   })
