@@ -14,7 +14,11 @@ import type { SseOptions } from './sse-stream.js'
 import type { TemplateRenderer } from './template.js'
 
 /** Times that tests shorten; the defaults are in limits.ts. */
-export type ServerTimes = SseOptions & { readonly earlyErrorMs?: number }
+export type ServerTimes = SseOptions & {
+  readonly earlyErrorMs?: number
+  readonly headersMs?: number
+  readonly bodyMs?: number
+}
 
 export type AppOptions = {
   readonly engine: EngineClient

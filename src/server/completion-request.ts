@@ -3,6 +3,7 @@
  * the engine's answers.
  */
 import { z } from 'zod'
+import { SputnikError } from '../base/errors.js'
 import type { ModelInfo, Prompt } from '../engine/protocol.js'
 import { PROMPTS_MAX, TOP_LOGPROBS_MAX } from './limits.js'
 import { checkTokens, commonFields } from './sampling.js'
@@ -52,6 +53,10 @@ function textPrompt(text: string, params: CompletionParams, model: ModelInfo): P
 /** Checks the list by hand: it may hold a million numbers. */
 function tokenPrompt(list: readonly unknown[], param: string, model: ModelInfo): Prompt {
   if (list.length === 0) throw badParam(param, 'must not be empty')
+  if (list.length > model.contextLength) {
+    const text = `the prompt has ${list.length} tokens, the context ${model.contextLength}`
+    throw new SputnikError('CONTEXT_TOO_LONG', text, { param })
+  }
   const tokens: number[] = []
   for (const item of list) {
     if (typeof item !== 'number' || !Number.isInteger(item) || item < 0) {

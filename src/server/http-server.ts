@@ -113,12 +113,13 @@ export class HttpServer {
   }
 
   #createServer(): Server {
+    const { headersMs = HEADERS_MS, bodyMs = BODY_MS } = this.#options.times ?? {}
     const server = createServer({
       maxHeaderSize: HEADER_BYTES_MAX,
-      headersTimeout: HEADERS_MS,
-      requestTimeout: BODY_MS,
+      headersTimeout: headersMs,
+      requestTimeout: bodyMs,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+      connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, headersMs, bodyMs),
     })
     server.maxConnections = CONNECTIONS_MAX
     const serve = (req: IncomingMessage, res: ServerResponse): void => {

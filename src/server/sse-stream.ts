@@ -19,18 +19,17 @@ export class SseStream {
   readonly #pingMs: number
   readonly #stallMs: number
   readonly #bufferBytesMax: number
-  readonly #timer: NodeJS.Timeout
+  #timer: NodeJS.Timeout | undefined
   #writtenMs = performance.now()
-  /** Since when the client's buffer is full; undefined while it drains. */
+  /** Since when the client takes nothing; undefined while its buffer is not full. */
   #stalledMs: number | undefined
+  #takenBytes = 0
 
   constructor(res: ServerResponse, options: SseOptions = {}) {
     this.#res = res
     this.#pingMs = options.pingMs ?? PING_MS
     this.#stallMs = options.stallMs ?? STALL_MS
     this.#bufferBytesMax = options.bufferBytesMax ?? STREAM_BYTES_MAX
-    const checkMs = Math.min(this.#pingMs, this.#stallMs) / CHECKS_PER_PING
-    this.#timer = setInterval(() => this.#check(), checkMs)
     res.on('drain', () => {
       this.#stalledMs = undefined
     })
@@ -44,6 +43,9 @@ export class SseStream {
       'X-Accel-Buffering': 'no',
     })
     this.#res.flushHeaders()
+    this.#writtenMs = performance.now()
+    const checkMs = Math.min(this.#pingMs, this.#stallMs) / CHECKS_PER_PING
+    this.#timer = setInterval(() => this.#check(), checkMs)
   }
 
   /** Writes whole events. One call is one write to the socket. */
@@ -63,12 +65,22 @@ export class SseStream {
   #check(): void {
     const nowMs = performance.now()
     if (this.#stalledMs !== undefined) {
-      if (nowMs - this.#stalledMs >= this.#stallMs) this.#res.destroy()
+      if (this.#hasProgress()) this.#stalledMs = nowMs
+      else if (nowMs - this.#stalledMs >= this.#stallMs) this.#res.destroy()
       return
     }
     // A little early, so that two checks never add up to more than the promise.
     if (nowMs - this.#writtenMs >= this.#pingMs * (1 - 1 / CHECKS_PER_PING))
       this.write(': ping\n\n')
+  }
+
+  /** Did the client take bytes since the last look? */
+  #hasProgress(): boolean {
+    const { socket } = this.#res
+    const takenBytes = socket === null ? 0 : socket.bytesWritten - socket.writableLength
+    const hasProgress = takenBytes !== this.#takenBytes
+    this.#takenBytes = takenBytes
+    return hasProgress
   }
 }
 

@@ -160,6 +160,12 @@ test('a body that grows too large is refused', async () => {
   assertError(answer, 413, 'body_too_large', null)
 })
 
+test('a list of more tokens than the context holds is refused by number', async () => {
+  const answer = await call(harness.url, COMPLETIONS, { body: { prompt: Array(1001).fill(5) } })
+  assertError(answer, 400, 'context_too_long', 'prompt')
+  assert.match(answer.json.error.message, /1001 tokens.*1000/)
+})
+
 test('what is not HTTP gets a JSON error', async () => {
   const answer = await rawRequest('HELLO\r\n\r\n')
   assert.match(answer, /^HTTP\/1\.1 400 /)

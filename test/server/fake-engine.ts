@@ -8,6 +8,7 @@
  *   bytes TEXT    one token per UTF-8 byte; text comes when characters are whole
  *   long N        answers N words
  *   forever       never ends
+ *   flood         never ends, with 16 KiB a token
  *   slow MS TEXT  as echo, after MS milliseconds without a word
  *   prefill N     reports N steps of prefill, then answers `done`
  *   crash N       answers N words, then the process dies
@@ -49,6 +50,7 @@ type Sequence = {
 const STEP_MS = Number(process.env.FAKE_STEP_MS ?? 2)
 const LOAD_MS = Number(process.env.FAKE_LOAD_MS ?? 0)
 const FIRST_WORD_TOKEN = 300
+const FLOOD_TOKENS = 10_000
 const VOCAB_SIZE = 4096
 const words: string[] = []
 
@@ -203,7 +205,7 @@ function sequence({ id, params, name, rest, prompt }: Parsed): Sequence {
 
 function endOf(name: string, rest: string[]): Sequence['end'] {
   if (name === 'crash') return 'crash'
-  if (name === 'forever') return 'never'
+  if (name === 'forever' || name === 'flood') return 'never'
   if (name === 'late') return rest[0] as ErrorCode
   return 'stop'
 }
@@ -230,6 +232,8 @@ function piecesOf(name: string, rest: string[], params: SamplingParams, prompt: 
       return [whole(JSON.stringify(prompt))]
     case 'forever':
       return []
+    case 'flood':
+      return Array(FLOOD_TOKENS).fill({ text: 'x'.repeat(16_384), bytes: [] })
     default:
       return (name === 'echo' ? rest : [name, ...rest]).map((word) => whole(` ${word}`))
   }
@@ -276,7 +280,7 @@ function advance(one: Sequence, outputs: StepOutput[]): void {
     send({ kind: 'prefill', id: one.id, done: 10 - one.prefillLeft, total: 10 })
     return
   }
-  const piece = one.end === 'never' ? whole(` w${one.at}`) : one.pieces[one.at]
+  const piece = one.pieces[one.at] ?? (one.end === 'never' ? whole(` w${one.at}`) : undefined)
   if (piece === undefined || one.at >= one.params.maxTokens) return
   one.at++
   one.text += piece.text

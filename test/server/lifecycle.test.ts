@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { call, chat, chunksOf, type Harness, startHarness, until } from './harness.js'
 
 const CHAT = '/v1/chat/completions'
@@ -73,10 +74,10 @@ test('silence is filled with pings after headers came at once', async () => {
 
 test('a client that does not read is cut after the stall time', async () => {
   await using harness = await startHarness({
-    times: { stallMs: 50 },
+    times: { stallMs: 50, bufferBytesMax: 1e9 },
     config: { contextLength: 2_000_000 },
   })
-  const socket = await readNothing(harness, chat('forever', { stream: true, n: 8 }))
+  const socket = await readNothing(harness, chat('flood', { stream: true, n: 4 }))
   await until(async () => (await running(harness)) > 0)
   await until(async () => (await running(harness)) === 0)
   socket.destroy()
@@ -84,10 +85,10 @@ test('a client that does not read is cut after the stall time', async () => {
 
 test('a client that does not read is cut at the buffer limit', async () => {
   await using harness = await startHarness({
-    times: { bufferBytesMax: 1000 },
+    times: { bufferBytesMax: 100_000 },
     config: { contextLength: 2_000_000 },
   })
-  const socket = await readNothing(harness, chat('forever', { stream: true, n: 8 }))
+  const socket = await readNothing(harness, chat('flood', { stream: true, n: 4 }))
   await until(async () => (await running(harness)) > 0)
   await until(async () => (await running(harness)) === 0)
   socket.destroy()
@@ -135,6 +136,39 @@ test('an error after the first token becomes the last chunk', async () => {
   const chunks = chunksOf((await call(harness.url, CHAT, { body })).text)
   assert.equal(chunks.at(-1)?.error.code, 'card_lost')
   assert.equal((await call(harness.url, CHAT, { body: chat('late CARD_LOST') })).status, 500)
+})
+
+test('no place is lost whenever clients leave', async () => {
+  await using harness = await startHarness({ config: { parallel: 2 }, maxQueue: 6 })
+  const contents = ['forever', 'echo a b c', 'slow 20 late', 'fail BAD_GRAMMAR', 'late CARD_LOST']
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom(...contents),
+      fc.record({ stream: fc.boolean(), n: fc.integer({ min: 1, max: 8 }) }),
+      fc.integer({ min: 0, max: 30 }),
+      async (content, more, leaveMs) => {
+        const req = post(harness, chat(content, { ...more, max_tokens: 50 }))
+        req.on('error', () => {})
+        req.on('response', (res) => res.on('error', () => {}).resume())
+        await new Promise((resolve) => setTimeout(resolve, leaveMs))
+        req.destroy()
+      },
+    ),
+    { numRuns: 60, endOnFailure: true },
+  )
+  await until(async () => (await running(harness)) === 0)
+  const answer = await call(harness.url, CHAT, { body: chat('echo a', { n: 8 }) })
+  assert.equal(answer.status, 200, 'all eight places are free')
+})
+
+test('a body that does not arrive is answered with 408', async () => {
+  await using harness = await startHarness({ times: { headersMs: 100, bodyMs: 200 } })
+  const socket = connect({ port: Number(new URL(harness.url).port), host: '127.0.0.1' })
+  socket.write(`POST ${CHAT} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{`)
+  let answer = ''
+  for await (const chunk of socket.setEncoding('utf8')) answer += chunk
+  assert.match(answer, /^HTTP\/1\.1 408 /)
+  assert.match(answer, /"code":"request_timeout"/)
 })
 
 test('closing lets running requests finish and refuses new ones', async () => {
