@@ -207,6 +207,10 @@ function bindSampler(library: LibraryHandle) {
     samplerChainAdd: fn<(chain: Sampler, sampler: Sampler) => void>(
       'void llama_sampler_chain_add(void *chain, void *sampler)',
     ),
+    /** The removed sampler belongs to the caller. */
+    samplerChainRemove: fn<(chain: Sampler, index: number) => Sampler | null>(
+      'void *llama_sampler_chain_remove(void *chain, int32_t index)',
+    ),
     samplerFree: fn<(sampler: Sampler) => void>('void llama_sampler_free(void *sampler)'),
     samplerAccept: fn<(sampler: Sampler, token: number) => void>(
       'void llama_sampler_accept(void *sampler, int32_t token)',

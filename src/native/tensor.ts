@@ -1,0 +1,116 @@
+/**
+ * Reads `struct ggml_tensor` and `struct ggml_cgraph` (ggml.h, ggml-impl.h of the pinned release)
+ * out of native memory. Knows nothing of what an operation means.
+ */
+import koffi from 'koffi'
+import { NULL, type Pointer, viewNative } from './memory.js'
+
+/** Byte offsets inside `struct ggml_tensor`, 64-bit ABI. */
+const OFFSET = {
+  type: 0,
+  buffer: 8,
+  ne: 16,
+  nb: 48,
+  op: 80,
+  params: 84,
+  flags: 148,
+  src: 152,
+  viewSource: 232,
+  viewOffset: 240,
+  data: 248,
+  name: 256,
+  bytes: 336,
+} as const
+
+const SOURCES_MAX = 10
+
+/** A copy of the fields of one tensor, taken when it was read. */
+export type TensorFields = {
+  readonly address: Pointer
+  readonly type: number
+  readonly buffer: Pointer
+  /** Elements per dimension, ggml order. */
+  readonly ne: readonly [number, number, number, number]
+  /** Strides in bytes. */
+  readonly nb: readonly [number, number, number, number]
+  readonly op: number
+  readonly flags: number
+  readonly src: readonly Pointer[]
+  readonly viewSource: Pointer
+  readonly viewOffset: number
+  readonly data: Pointer
+  readonly name: string
+  /** Operation parameter `index` as the 32-bit integer or float it is. */
+  intParam(index: number): number
+  floatParam(index: number): number
+}
+
+export function readTensor(address: Pointer): TensorFields {
+  const bytes = Uint8Array.from(viewNative(address, OFFSET.bytes))
+  const view = new DataView(bytes.buffer)
+  const u64 = (offset: number) => view.getBigUint64(offset, true)
+  const four = (offset: number) =>
+    [0, 8, 16, 24].map((step) => Number(u64(offset + step))) as [number, number, number, number]
+  return {
+    address,
+    type: view.getInt32(OFFSET.type, true),
+    buffer: u64(OFFSET.buffer),
+    ne: four(OFFSET.ne),
+    nb: four(OFFSET.nb),
+    op: view.getInt32(OFFSET.op, true),
+    flags: view.getInt32(OFFSET.flags, true),
+    src: readSources(view),
+    viewSource: u64(OFFSET.viewSource),
+    viewOffset: Number(u64(OFFSET.viewOffset)),
+    data: u64(OFFSET.data),
+    name: nameOf(bytes),
+    intParam: (index) => view.getInt32(OFFSET.params + 4 * index, true),
+    floatParam: (index) => view.getFloat32(OFFSET.params + 4 * index, true),
+  }
+}
+
+function readSources(view: DataView): Pointer[] {
+  const sources: Pointer[] = []
+  for (let index = 0; index < SOURCES_MAX; index++) {
+    const source = view.getBigUint64(OFFSET.src + 8 * index, true)
+    if (source === NULL) break
+    sources.push(source)
+  }
+  return sources
+}
+
+const decoder = new TextDecoder()
+
+function nameOf(bytes: Uint8Array): string {
+  const field = bytes.subarray(OFFSET.name, OFFSET.name + 64)
+  const end = field.indexOf(0)
+  return decoder.decode(field.subarray(0, end < 0 ? 64 : end))
+}
+
+/** Where a tensor's data lies; cheaper than `readTensor` for the hot path. */
+export function tensorData(address: Pointer): Pointer {
+  const view = viewNative(address + BigInt(OFFSET.data), 8)
+  return new DataView(view.buffer, view.byteOffset, 8).getBigUint64(0, true)
+}
+
+/** Operation number alone, for the question asked most often. */
+export function opOf(address: Pointer): number {
+  return koffi.decode.int32(address + BigInt(OFFSET.op))
+}
+
+/** The buffer type of a `struct ggml_backend_buffer`, which follows its table of 11 functions. */
+export function bufferTypeOf(buffer: Pointer): Pointer {
+  const view = viewNative(buffer + 88n, 8)
+  return new DataView(view.buffer, view.byteOffset, 8).getBigUint64(0, true)
+}
+
+/** Addresses of the nodes of a `struct ggml_cgraph`, in the order of computation. */
+export function graphNodes(graph: Pointer): Pointer[] {
+  const head = viewNative(graph, 24)
+  const view = new DataView(head.buffer, head.byteOffset, 24)
+  const count = view.getInt32(4, true)
+  if (count === 0) return []
+  const table = viewNative(view.getBigUint64(16, true), 8 * count)
+  const pointers = new BigUint64Array(table.slice().buffer)
+  return Array.from(pointers)
+}
