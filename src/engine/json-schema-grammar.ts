@@ -1,0 +1,3 @@
+export function schemaToGbnf(_schema: unknown): string {
+  return ''
+}
