@@ -48,6 +48,7 @@ export const ERRORS = {
   MODEL_UNSUPPORTED: server(1, 'Use an architecture that `sputnik inspect` reports as supported.'),
   MODEL_DENSE: server(2, 'Serve it without cards: `--cards 0`.'),
   REGION_UNKNOWN: server(1, 'Serve it with `--cards 0` and report the architecture.'),
+  PLATFORM_UNSUPPORTED: server(1, 'Use `--cards 0` on this system.'),
   CARD_FAILED: server(1, 'Look at the log above for the reason the card gave.'),
   CARD_LOST: server(1, 'The pages of the lost card could not be loaded again; see the log.'),
   FRAME_INVALID: server(1, 'Both ends must run the same sputnik version.'),

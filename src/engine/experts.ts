@@ -1,13 +1,49 @@
-/** Chooses where the routed experts are computed. */
+/**
+ * Chooses where the routed experts are computed: by plain libllama, by the local domain in this
+ * process, or by cards.
+ */
+import { SputnikError } from '../base/errors.js'
+import { mapPages } from '../gguf/pages.js'
 import type { GgufModel } from '../gguf/reader.js'
+import { DEVICE_TYPE, ggml } from '../native/ggml.js'
+import { loadLibraries } from '../native/library.js'
+import type { Pointer } from '../native/memory.js'
+import { CardExperts } from './card-experts.js'
+import { expertsUsed } from './experts-used.js'
+import { LocalExperts } from './local-experts.js'
 import type { EngineConfig } from './protocol.js'
-import type { Experts } from './runtime.js'
+import type { Experts, LoadProgress } from './runtime.js'
 
-/** Undefined: plain libllama computes them. */
+/**
+ * Undefined: plain libllama computes them.
+ * @throws SputnikError MODEL_DENSE, LIBRARY_MISSING, CARD_FAILED, PLATFORM_UNSUPPORTED
+ */
 export function openExperts(
-  _config: EngineConfig,
-  _gguf: GgufModel,
-  _onProgress: (stage: string, done: number, total: number) => void,
+  config: EngineConfig,
+  gguf: GgufModel,
+  onProgress: LoadProgress,
 ): Experts | undefined {
-  return undefined
+  const pages = mapPages(gguf)
+  if (config.cards > 0 && pages.layers.length === 0) {
+    throw new SputnikError(
+      'MODEL_DENSE',
+      `${gguf.path} (${gguf.architecture}) has no routed experts to put on cards`,
+    )
+  }
+  loadLibraries(config.backend)
+  const gpus = gpuDevices()
+  if (config.cards > 0) return new CardExperts({ config, gguf, pages, gpus, onProgress })
+  // With a GPU the experts are on it, and libllama computes them there.
+  if (pages.layers.length === 0 || gpus.length > 0) return undefined
+  return new LocalExperts(expertsUsed(gguf))
+}
+
+/** GPUs of the loaded library, in its order. */
+function gpuDevices(): Pointer[] {
+  const api = ggml()
+  const devices = Array.from({ length: Number(api.deviceCount()) }, (_, index) => api.device(index))
+  return devices.filter((device) => {
+    const type = api.deviceType(device)
+    return type === DEVICE_TYPE.gpu || type === DEVICE_TYPE.igpu
+  })
 }

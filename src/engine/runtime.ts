@@ -16,12 +16,18 @@ import { checkFlashAttention, kvTypeId, parseKvType } from './kv-type.js'
 import { chooseContextLength, kvCellBytes } from './memory-need.js'
 import type { CardStats, EngineConfig } from './protocol.js'
 
+export type LoadProgress = (stage: string, done: number, total: number) => void
+
 /** Where the routed experts are computed when that is not plain libllama. */
 export type Experts = {
   /** GPU devices for the model; undefined: the library's own choice. */
   readonly devices?: readonly Pointer[]
+  /** Layers on GPU devices; undefined: as configured. */
+  readonly gpuLayers?: number
   /** Buffer types of the expert tensors. */
   readonly overrides: readonly BufferOverride[]
+  /** The threads of the context, before it is made: both compute in turn, never together. */
+  shareThreads(pool: Pointer, threads: number): void
   /** Runs the load of the model, so that both can prepare and check. */
   aroundLoad<T>(load: () => T): T
   /** After the graphs were reserved; throws when a region is not understood. */
@@ -94,6 +100,7 @@ export class Runtime {
       })
       const threadpool = createThreadpool(config.threads)
       undo.push(() => freeThreadpool(threadpool))
+      experts?.shareThreads(threadpool, config.threads)
       const context = createContext(model, { ...options, contextLength })
       undo.unshift(() => context.free())
       context.attachThreadpool(threadpool)
@@ -146,7 +153,7 @@ function loadModel(options: RuntimeOptions): Model {
       {
         devices: experts?.devices,
         overrides: experts?.overrides,
-        gpuLayers: config.gpuLayers,
+        gpuLayers: experts?.gpuLayers ?? config.gpuLayers,
         onProgress: (done) => {
           onProgress?.(done)
           return true

@@ -4,6 +4,7 @@
  */
 import koffi from 'koffi'
 import { SputnikError } from '../base/errors.js'
+import { libc as cLibrary } from './libc.js'
 import type { Pointer } from './memory.js'
 
 /** @throws SputnikError OUT_OF_MEMORY */
@@ -28,7 +29,7 @@ const MAP_ANONYMOUS_MAC = 0x1000
 const MAP_FAILED = 0xffff_ffff_ffff_ffffn
 
 function posixSpace(): AddressSpace {
-  const libc = koffi.load(process.platform === 'darwin' ? 'libSystem.dylib' : 'libc.so.6')
+  const libc = cLibrary()
   const mmap = libc.func('void *mmap(void *at, size_t n, int prot, int flags, int fd, int64_t off)')
   const munmap = libc.func('int munmap(void *at, size_t n)')
   const isMac = process.platform === 'darwin'

@@ -108,6 +108,12 @@ function bindGgml() {
       'void *ggml_get_rows(void *c, void *a, void *rows)',
     ),
     cont: fn<(c: Context, a: Tensor) => Tensor>('void *ggml_cont(void *c, void *a)'),
+    repeat4d: fn<
+      (c: Context, a: Tensor, ne0: number, ne1: number, ne2: number, ne3: number) => Tensor
+    >('void *ggml_repeat_4d(void *c, void *a, int64_t ne0, int64_t ne1, int64_t ne2, int64_t ne3)'),
+    reshape1d: fn<(c: Context, a: Tensor, ne0: number) => Tensor>(
+      'void *ggml_reshape_1d(void *c, void *a, int64_t ne0)',
+    ),
     reshape3d: fn<(c: Context, a: Tensor, ne0: number, ne1: number, ne2: number) => Tensor>(
       'void *ggml_reshape_3d(void *c, void *a, int64_t ne0, int64_t ne1, int64_t ne2)',
     ),
@@ -141,8 +147,17 @@ function bindGgml() {
     setSourcePrecision: fn<(a: Tensor, precision: number, source: number) => boolean>(
       'bool ggml_prec_set_src(void *a, int precision, int source)',
     ),
+    setInput: fn<(tensor: Tensor) => void>('void ggml_set_input(void *tensor)'),
+    setOutput: fn<(tensor: Tensor) => void>('void ggml_set_output(void *tensor)'),
 
     // Graphs
+    graphMemory: fn<(type: Pointer) => Pointer>('void *ggml_gallocr_new(void *type)'),
+    graphMemoryPlace: fn<(memory: Pointer, graph: Pointer) => boolean>(
+      'bool ggml_gallocr_alloc_graph(void *memory, void *graph)',
+    ),
+    graphMemoryBytes: fn<(memory: Pointer, index: number) => number>(
+      'size_t ggml_gallocr_get_buffer_size(void *memory, int index)',
+    ),
     newGraph: fn<(c: Context, nodes: number, grads: boolean) => Pointer>(
       'void *ggml_new_graph_custom(void *c, size_t nodes, bool grads)',
     ),

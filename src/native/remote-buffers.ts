@@ -84,7 +84,14 @@ function remoteAllocator(onRead: () => void): (type: Pointer, bytes: number) => 
 
 type BufferInit = (type: Pointer, table: object, context: null, bytes: number) => Pointer
 
+let init: BufferInit | undefined
+
 function bufferInit(): BufferInit {
+  init ??= bindBufferInit()
+  return init
+}
+
+function bindBufferInit(): BufferInit {
   const members = Object.fromEntries(TABLE_NAMES.map((entry) => [entry, 'void *']))
   koffi.struct('ggml_backend_buffer_i', members)
   return libraries().base.func(

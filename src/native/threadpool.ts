@@ -38,6 +38,23 @@ export function createThreadpool(threads: number, options: ThreadpoolOptions = {
   return pool
 }
 
+/** Makes a CPU backend compute with the threads of a pool instead of starting its own. */
+export function useThreadpool(
+  backend: Pointer,
+  { pool, threads }: { pool: Pointer; threads: number },
+): void {
+  const setThreads = findCpuFunction(
+    'ggml_backend_set_n_threads',
+    'void SputnikSetThreads(void *backend, int threads)',
+  )
+  const setPool = findCpuFunction(
+    'ggml_backend_cpu_set_threadpool',
+    'void SputnikSetPool(void *backend, void *pool)',
+  )
+  setThreads(backend, threads)
+  setPool(backend, pool)
+}
+
 /** Ends the threads; no context may use the pool any more. */
 export function freeThreadpool(pool: Pointer): void {
   findCpuFunction('ggml_threadpool_free', 'void SputnikPoolFree(void *pool)')(pool)

@@ -1,0 +1,151 @@
+/**
+ * A card: one ggml device with its pages. Answers the frames of a link one after the other; knows
+ * nothing of the head's reasons and of other cards.
+ */
+import { defined } from '../base/assert.js'
+import { SputnikError, toPlain } from '../base/errors.js'
+import { regionKey } from '../base/expert.js'
+import {
+  controlFrame,
+  type Load,
+  loadSchema,
+  readControl,
+  recordsSchema,
+} from '../fabric/control.js'
+import { combineBytes, readDispatch } from '../fabric/dispatch.js'
+import { encodedRowBytes, encodingId } from '../fabric/encoding.js'
+import { FRAME, HEADER_BYTES, PROTOCOL_VERSION, readHeader, writeHeader } from '../fabric/frame.js'
+import type { Link, ReceivedFrame } from '../fabric/link.js'
+import { DEVICE_TYPE, ggml } from '../native/ggml.js'
+import { allocateNative, type NativeBuffer, type Pointer } from '../native/memory.js'
+import { createThreadpool, useThreadpool } from '../native/threadpool.js'
+import { Kernel, type KernelDevice } from './kernel.js'
+import { PageStore } from './page-store.js'
+
+/** How long a card waits for its head; the link ends when the head does. */
+const IDLE_MS = 3600_000
+
+export class Card {
+  readonly #link: Link
+  readonly #now: () => number
+  #load: Load | undefined
+  #store: PageStore | undefined
+  #device: KernelDevice | undefined
+  #kernels: Kernel[] = []
+  #reply: NativeBuffer = allocateNative(1 << 16)
+
+  /** `now`: monotonic milliseconds. */
+  constructor(link: Link, now: () => number) {
+    this.#link = link
+    this.#now = now
+  }
+
+  /** Serves the link until its other end is gone. */
+  run(): void {
+    this.#send(FRAME.hello, { protocol: PROTOCOL_VERSION, pid: process.pid, device: '' })
+    for (;;) {
+      const frame = this.#link.receive(IDLE_MS)
+      if (frame === undefined) return
+      if (!this.#answer(frame)) return
+    }
+  }
+
+  /** False when the card can no longer be used. */
+  #answer(frame: ReceivedFrame): boolean {
+    try {
+      this.#handle(frame)
+      return true
+    } catch (error) {
+      this.#send(FRAME.failed, toPlain(error))
+      return error instanceof SputnikError
+    }
+  }
+
+  #handle(frame: ReceivedFrame): void {
+    const { kind } = readHeader(frame.buffer.view)
+    const bytes = frame.buffer.bytes.subarray(0, frame.bytes)
+    if (kind === FRAME.dispatch) this.#compute(frame)
+    else if (kind === FRAME.load) this.#loadPages(readControl(bytes, loadSchema))
+    else if (kind === FRAME.records) this.#learn(bytes)
+    else throw new SputnikError('FRAME_INVALID', `a card does not expect frames of kind ${kind}`)
+  }
+
+  #loadPages(load: Load): void {
+    const device = findDevice(load.device)
+    this.#device = openDevice(device, load.threads)
+    const onProgress = (pages: number, bytes: number) =>
+      this.#send(FRAME.progress, { pages, bytes })
+    this.#store = new PageStore(load, { device, onProgress })
+    this.#load = load
+    this.#send(FRAME.ready, { pages: this.#store.pages, bytes: this.#store.bytes })
+  }
+
+  #learn(bytes: Uint8Array): void {
+    const { records } = readControl(bytes, recordsSchema)
+    const store = defined(this.#store, 'pages before records')
+    const device = defined(this.#device, 'device before records')
+    const regions = defined(this.#load, 'load before records').regions
+    this.#kernels = regions.map((region, index) => {
+      const record = records.find((candidate) => regionKey(candidate) === regionKey(region))
+      const pages = defined(store.regions[index], 'pages of a region')
+      return new Kernel(defined(record, `record of layer ${region.layer}`), { pages, device })
+    })
+    this.#send(FRAME.ready, { pages: store.pages, bytes: store.bytes })
+  }
+
+  #compute(frame: ReceivedFrame): void {
+    const started = this.#now()
+    const header = readHeader(frame.buffer.view)
+    const kernel = this.#kernels[header.region]
+    if (kernel === undefined) {
+      throw new SputnikError('FRAME_INVALID', `region ${header.region} is not on this card`)
+    }
+    const { nEmbd, nOut, nUsed, nExpert } = kernel.record
+    const dispatch = readDispatch(frame.buffer.bytes.subarray(0, frame.bytes), {
+      header,
+      bounds: { width: nEmbd, nUsed, nExpert },
+    })
+    const bytes = combineBytes(header.tokens, encodedRowBytes(dispatch.replyEncoding, nOut))
+    if (this.#reply.bytes.length < bytes) this.#reply = allocateNative(bytes + bytes / 4)
+    kernel.compute(dispatch, {
+      rows: frame.buffer.address + BigInt(dispatch.rows),
+      target: this.#reply.address + BigInt(HEADER_BYTES),
+    })
+    writeHeader(this.#reply.view, {
+      ...header,
+      kind: FRAME.combine,
+      payloadBytes: bytes - HEADER_BYTES,
+      encoding: encodingId(dispatch.replyEncoding),
+      computeUs: Math.min(0xffff_ffff, Math.round(1000 * (this.#now() - started))),
+    })
+    this.#link.send(this.#reply, bytes)
+  }
+
+  #send(kind: (typeof FRAME)[keyof typeof FRAME], message: unknown): void {
+    const frame = controlFrame(kind, message)
+    this.#link.send(frame, frame.bytes.length)
+  }
+}
+
+/** @throws SputnikError USAGE */
+function findDevice(name: string): Pointer {
+  const api = ggml()
+  const device =
+    name === 'cpu' ? api.deviceByType(DEVICE_TYPE.cpu) : api.deviceByName(name.toUpperCase())
+  if (device !== null) return device
+  const names = Array.from({ length: Number(api.deviceCount()) }, (_, index) =>
+    api.deviceName(api.device(index)).toLowerCase(),
+  )
+  throw new SputnikError('USAGE', `no device ${name}; there are: ${names.join(', ')}`)
+}
+
+function openDevice(device: Pointer, threads: number): KernelDevice {
+  const api = ggml()
+  const backend = api.deviceInit(device, null)
+  if (backend === null) throw new SputnikError('NATIVE_FAILED', 'the device cannot be opened')
+  if (api.deviceType(device) === DEVICE_TYPE.cpu) {
+    useThreadpool(backend, { pool: createThreadpool(threads), threads })
+  }
+  const type = api.deviceBufferType(device)
+  return { backend, isHost: api.bufferTypeIsHost(type), memory: api.graphMemory(type) }
+}

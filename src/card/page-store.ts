@@ -1,0 +1,235 @@
+/**
+ * The pages a card holds: one tensor per projection and region with a slot per expert, filled from
+ * the model's files straight into native memory. Knows nothing of dispatches.
+ */
+import { closeSync, openSync, readSync } from 'node:fs'
+import { assert, defined } from '../base/assert.js'
+import { SputnikError } from '../base/errors.js'
+import type { Projection } from '../base/expert.js'
+import type { Load, LoadRegion, LoadTensor } from '../fabric/control.js'
+import { BUFFER_USAGE, ggml } from '../native/ggml.js'
+import { allocateNative, type NativeBuffer, type Pointer, viewNative } from '../native/memory.js'
+import { chooseBufferType, weightBufferTypes } from '../native/weight-buffers.js'
+import { PageTable } from '../pages/page-table.js'
+
+/** Tensors of one projection; `weight` is [in, out, slots], `bias` [out, slots], `scale` [slots]. */
+export type ProjectionTensors = { weight?: Pointer; bias?: Pointer; scale?: Pointer }
+
+export type RegionPages = {
+  readonly table: PageTable
+  /** Gate and up in one product when the file keeps them apart but alike: rows of gate come first. */
+  readonly isFused: boolean
+  readonly projections: ReadonlyMap<Projection, ProjectionTensors>
+}
+
+/** The fused matrix kernels take three dimensions for granted, so there are never fewer slots. */
+const SLOTS_MIN = 2
+const TYPE_F32 = 0
+const PROGRESS_BYTES = 64 << 20
+
+type Target = {
+  readonly tensor: Pointer
+  readonly address: Pointer
+  readonly slotBytes: number
+  /** Memory this process can write itself. */
+  readonly isHost: boolean
+  /** Layouts of the CPU backend's own only take whole tensors, so a slot poses as one. */
+  readonly isRepacked: boolean
+}
+
+export class PageStore {
+  readonly regions: readonly RegionPages[]
+  pages = 0
+  bytes = 0
+  readonly #device: Pointer
+  readonly #bufferTypes: readonly Pointer[]
+  readonly #context: Pointer
+  readonly #files: readonly number[]
+  readonly #onProgress: (pages: number, bytes: number) => void
+  #staging: NativeBuffer = allocateNative(4096)
+  #reportedBytes = 0
+
+  /** @throws SputnikError OUT_OF_MEMORY, REGION_UNKNOWN, GGUF_INVALID, FILE_NOT_FOUND */
+  constructor(
+    load: Load,
+    { device, onProgress }: { device: Pointer; onProgress: (p: number, b: number) => void },
+  ) {
+    this.#device = device
+    this.#onProgress = onProgress
+    this.#bufferTypes = weightBufferTypes(device)
+    const tensors = load.regions.reduce((sum, region) => sum + region.tensors.length, 0)
+    this.#context = ggml().init({
+      mem_size: (tensors + 16) * ggml().tensorOverhead(),
+      mem_buffer: null,
+      no_alloc: true,
+    })
+    this.#files = load.files.map(openFile)
+    this.regions = load.regions.map((region) => this.#loadRegion(region))
+    for (const file of this.#files) closeSync(file)
+    this.#staging = allocateNative(64)
+  }
+
+  #loadRegion(region: LoadRegion): RegionPages {
+    const table = new PageTable(region.experts)
+    for (const expert of region.pages) table.map(expert)
+    const isFused = canFuse(region.tensors)
+    const projections = new Map<Projection, ProjectionTensors>()
+    for (const tensor of region.tensors) {
+      const isPart = isFused && (tensor.role === 'gate' || tensor.role === 'up')
+      const role = isPart ? 'gate_up' : tensor.role
+      const entry = projections.get(role) ?? {}
+      projections.set(role, entry)
+      if (region.pages.length === 0) continue
+      entry[tensor.kind] ??= this.#allocate(tensor, { slots: slotCount(region), isPart })
+      this.#fill(entry[tensor.kind] ?? 0n, { tensor, region, isPart })
+    }
+    this.pages += region.pages.length
+    return { table, isFused, projections }
+  }
+
+  /** A tensor with room for all slots of this card. */
+  #allocate(tensor: LoadTensor, { slots, isPart }: { slots: number; isPart: boolean }): Pointer {
+    const api = ggml()
+    const [ne0 = 1, ne1 = 1] = tensor.shape
+    const double = isPart ? 2 : 1
+    const made =
+      tensor.kind === 'weight'
+        ? api.newTensor3d(this.#context, tensor.typeId, ne0, double * ne1, slots)
+        : tensor.kind === 'bias'
+          ? api.newTensor2d(this.#context, TYPE_F32, double * ne0, slots)
+          : api.newTensor2d(this.#context, TYPE_F32, 1, slots)
+    const type = this.#bufferTypeFor(tensor, [ne0, double * ne1, slots])
+    const bytes = Number(api.bufferTypeAllocSize(type, made))
+    const buffer = api.bufferTypeAllocate(type, bytes)
+    if (buffer === null) {
+      throw new SputnikError('OUT_OF_MEMORY', `no memory for ${bytes} bytes of ${tensor.name}`)
+    }
+    api.bufferSetUsage(buffer, BUFFER_USAGE.weights)
+    api.tensorPlace(buffer, made, api.bufferBase(buffer))
+    this.#targets.set(made, this.#targetOf(made, { type, buffer, slots }))
+    return made
+  }
+
+  readonly #targets = new Map<Pointer, Target & { buffer: Pointer }>()
+
+  #bufferTypeFor(tensor: LoadTensor, shape: readonly [number, number, number]): Pointer {
+    if (tensor.kind !== 'weight') return ggml().deviceBufferType(this.#device)
+    const weight = { typeId: tensor.typeId, shape }
+    const type = chooseBufferType(this.#device, { types: this.#bufferTypes, weight })
+    if (type !== undefined) return type
+    const name = ggml().typeName(tensor.typeId)
+    throw new SputnikError('REGION_UNKNOWN', `the card cannot multiply ${tensor.name} (${name})`)
+  }
+
+  #targetOf(
+    tensor: Pointer,
+    { type, buffer, slots }: { type: Pointer; buffer: Pointer; slots: number },
+  ): Target & { buffer: Pointer } {
+    const isHost = ggml().bufferTypeIsHost(type)
+    return {
+      tensor,
+      buffer,
+      address: ggml().bufferBase(buffer),
+      slotBytes: Number(ggml().nbytes(tensor)) / slots,
+      isHost,
+      isRepacked: !isHost && ggml().bufferTypeName(type).startsWith('CPU'),
+    }
+  }
+
+  #fill(
+    made: Pointer,
+    { tensor, region, isPart }: { tensor: LoadTensor; region: LoadRegion; isPart: boolean },
+  ): void {
+    const target = defined(this.#targets.get(made), 'memory of a tensor')
+    const shift = isPart && tensor.role === 'up' ? tensor.sliceBytes : 0
+    region.pages.forEach((expert, slot) => {
+      const source = tensor.offset + expert * tensor.sliceBytes
+      this.#place(target, { tensor, at: slot * target.slotBytes + shift, source })
+      this.#note(tensor.sliceBytes)
+    })
+    // Slots without a page must hold numbers all the same: nothing reads them, but kernels may.
+    if (target.isHost) zeroBehind(target, region.pages.length)
+  }
+
+  #place(
+    target: Target & { buffer: Pointer },
+    { tensor, at, source }: { tensor: LoadTensor; at: number; source: number },
+  ): void {
+    const bytes = tensor.sliceBytes
+    if (target.isHost) {
+      this.#read(viewNative(target.address + BigInt(at), bytes), { tensor, source })
+      return
+    }
+    if (this.#staging.bytes.length < bytes) this.#staging = allocateNative(bytes)
+    this.#read(this.#staging.bytes.subarray(0, bytes), { tensor, source })
+    if (target.isRepacked) this.#repack(target, { tensor, at })
+    else ggml().tensorSet(target.tensor, this.#staging.address, at, bytes)
+  }
+
+  #repack(
+    target: Target & { buffer: Pointer },
+    { tensor, at }: { tensor: LoadTensor; at: number },
+  ): void {
+    const api = ggml()
+    const context = api.init({
+      mem_size: 2 * api.tensorOverhead(),
+      mem_buffer: null,
+      no_alloc: true,
+    })
+    const [ne0 = 1, ne1 = 1] = tensor.shape
+    const slot = api.newTensor2d(context, tensor.typeId, ne0, ne1)
+    api.tensorPlace(target.buffer, slot, target.address + BigInt(at))
+    api.tensorSet(slot, this.#staging.address, 0, tensor.sliceBytes)
+    api.free(context)
+  }
+
+  #read(into: Uint8Array, { tensor, source }: { tensor: LoadTensor; source: number }): void {
+    const file = defined(this.#files[tensor.file], 'file of a tensor')
+    let done = 0
+    while (done < into.length) {
+      const got = readSync(file, into, done, into.length - done, source + done)
+      if (got === 0) throw new SputnikError('GGUF_INVALID', `the file ends inside ${tensor.name}`)
+      done += got
+    }
+  }
+
+  #note(bytes: number): void {
+    this.bytes += bytes
+    if (this.bytes - this.#reportedBytes < PROGRESS_BYTES) return
+    this.#reportedBytes = this.bytes
+    this.#onProgress(this.pages, this.bytes)
+  }
+}
+
+function slotCount(region: LoadRegion): number {
+  return Math.max(SLOTS_MIN, region.pages.length)
+}
+
+function openFile(path: string): number {
+  try {
+    return openSync(path, 'r')
+  } catch (cause) {
+    throw new SputnikError('FILE_NOT_FOUND', `the card cannot read ${path}`, {}, cause)
+  }
+}
+
+/** Gate and up of one type and shape, whose rows stay whole blocks of eight when put together. */
+function canFuse(tensors: readonly LoadTensor[]): boolean {
+  const weight = (role: Projection) =>
+    tensors.find((tensor) => tensor.role === role && tensor.kind === 'weight')
+  const gate = weight('gate')
+  const up = weight('up')
+  if (gate === undefined || up === undefined) return false
+  const kinds = (role: Projection) =>
+    tensors.filter((tensor) => tensor.role === role && tensor.kind !== 'weight').length
+  const isPlain = kinds('gate') + kinds('up') === 0
+  const isAlike = gate.typeId === up.typeId && gate.shape.join() === up.shape.join()
+  return isPlain && isAlike && (gate.shape[1] ?? 0) % 8 === 0
+}
+
+function zeroBehind(target: Target, pages: number): void {
+  const all = Number(ggml().nbytes(target.tensor))
+  const used = pages * target.slotBytes
+  assert(used <= all, 'more pages than slots')
+  if (used < all) viewNative(target.address + BigInt(used), all - used).fill(0)
+}

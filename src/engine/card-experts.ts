@@ -1,0 +1,222 @@
+/**
+ * Experts on cards of this host: starts the card processes, gives them their pages and records, and
+ * hands each region of a step to the dispatcher. The head holds addresses of experts, not bytes.
+ */
+import { availableParallelism } from 'node:os'
+import { defined } from '../base/assert.js'
+import { SputnikError } from '../base/errors.js'
+import { type ExpertRecord, regionKey } from '../base/expert.js'
+import { createLogger, type Logger } from '../base/log.js'
+import type { Load } from '../fabric/control.js'
+import { type Encoding, encodingFor } from '../fabric/encoding.js'
+import { Dispatcher } from '../fleet/dispatcher.js'
+import { LocalDomain } from '../fleet/local-domain.js'
+import type { ExpertLayer, PageMap } from '../gguf/pages.js'
+import type { GgufModel } from '../gguf/reader.js'
+import { TENSOR_TYPES } from '../gguf/types.js'
+import { FleetDevice } from '../native/fleet-device.js'
+import { libraries } from '../native/library.js'
+import { withoutPrefetch } from '../native/mapped-load.js'
+import type { Pointer } from '../native/memory.js'
+import type { ParsedRegion } from '../native/region-parser.js'
+import { localSockets } from '../native/sockets.js'
+import { Directory } from '../pages/directory.js'
+import { dealPages, pagesOf } from '../pages/placement.js'
+import { expertsUsed } from './experts-used.js'
+import type { EngineConfig } from './protocol.js'
+import { RegionReader } from './region-reader.js'
+import type { Experts, LoadProgress } from './runtime.js'
+import { stepError } from './step-error.js'
+
+export type CardExpertsOptions = {
+  readonly config: EngineConfig
+  readonly gguf: GgufModel
+  readonly pages: PageMap
+  readonly gpus: readonly Pointer[]
+  readonly onProgress: LoadProgress
+}
+
+/** Pattern libllama matches tensor names with (ECMAScript of the C++ library). */
+const EXPERT_PATTERN = 'ffn_(up|down|gate|gate_up)_(ch)?exps\\.(weight|bias|scale)$'
+
+/** Longest wait for one layer of one step; a card that takes longer is taken for lost. */
+const COMBINE_MS = 60_000
+
+/** Cards look for work this long between steps when there are cores to spare. */
+const SPIN_US = 4000
+
+export class CardExperts implements Experts {
+  readonly devices: readonly Pointer[]
+  readonly overrides: Experts['overrides']
+  readonly gpuLayers?: number
+  readonly #options: CardExpertsOptions
+  readonly #log: Logger
+  readonly #device: FleetDevice
+  readonly #directory: Directory
+  readonly #domains: readonly LocalDomain[]
+  readonly #reader = new RegionReader()
+  readonly #regions = new Map<string, number>()
+  readonly #loadedBytes: number[]
+  #dispatcher: Dispatcher | undefined
+
+  constructor(options: CardExpertsOptions) {
+    const { config, pages, gpus } = options
+    this.#options = options
+    this.#log = createLogger({ level: config.logLevel, part: 'fleet' })
+    pages.layers.forEach((layer, index) => {
+      this.#regions.set(regionKey(layer), index)
+    })
+    const placement = dealPages(pages.layers, config.cards)
+    this.#directory = new Directory(pages.layers)
+    this.#directory.place(placement)
+    this.#loadedBytes = new Array<number>(config.cards).fill(0)
+    this.#device = new FleetDevice({
+      expertsUsed: expertsUsed(options.gguf),
+      computeLocally: () => -1,
+      computeRegion: (region) => this.#compute(region),
+    })
+    this.devices = [...gpus, this.#device.device]
+    if (gpus.length === 0) this.gpuLayers = 0
+    this.overrides = [{ pattern: EXPERT_PATTERN, bufferType: this.#device.remoteBufferType }]
+    this.#domains = Array.from({ length: config.cards }, (_, id) =>
+      this.#domain(id, pagesOf(placement, id)),
+    )
+    for (const domain of this.#domains) domain.start()
+  }
+
+  /** Regions are computed by other processes. */
+  shareThreads(): void {}
+
+  aroundLoad<T>(load: () => T): T {
+    return withoutPrefetch(load)
+  }
+
+  /** @throws SputnikError REGION_UNKNOWN, CARD_FAILED */
+  afterContext(): void {
+    try {
+      const records = this.#recordsOfAllLayers()
+      for (const domain of this.#domains) domain.awaitLoaded()
+      for (const domain of this.#domains) domain.learn(records)
+      this.#dispatcher = this.#openDispatcher(records)
+    } catch (error) {
+      this.close()
+      throw error
+    }
+  }
+
+  takeError(): SputnikError | undefined {
+    return stepError(this.#device.takeError())
+  }
+
+  stats(): ReturnType<Experts['stats']> {
+    const cards = this.#domains.map((domain) => ({
+      id: domain.id,
+      pid: domain.pid,
+      device: domain.device,
+      pages: domain.pages,
+      pageBytes: domain.pageBytes,
+      expertCalls: domain.expertCalls,
+      restarts: domain.restarts,
+      bytesSent: domain.bytesSent,
+      bytesReceived: domain.bytesReceived,
+    }))
+    return { regions: this.#device.regionCount, cards }
+  }
+
+  /** Time all cards spent on computing so far, in microseconds, as they report it. */
+  get computeUs(): number {
+    return this.#dispatcher?.computeUs ?? 0
+  }
+
+  close(): void {
+    for (const domain of this.#domains) domain.stop()
+  }
+
+  #domain(id: number, pages: readonly (readonly number[])[]): LocalDomain {
+    const { config } = this.#options
+    const hasSpareCores = availableParallelism() > config.cards * config.cardThreads
+    return new LocalDomain({
+      id,
+      backend: libraries().located.backend,
+      load: this.#loadMessage(pages),
+      sockets: localSockets(),
+      spinUs: hasSpareCores ? SPIN_US : 0,
+      now: () => performance.now(),
+      onProgress: (card, bytes) => this.#report(card, bytes),
+    })
+  }
+
+  #loadMessage(pages: readonly (readonly number[])[]): Load {
+    const { config, gguf } = this.#options
+    return {
+      files: gguf.files.map((file) => file.path),
+      device: 'cpu',
+      threads: config.cardThreads,
+      regions: this.#options.pages.layers.map((layer, region) => ({
+        layer: layer.layer,
+        group: layer.group,
+        experts: layer.experts,
+        tensors: layer.tensors.map((tensor) => ({
+          name: tensor.name,
+          role: tensor.role,
+          kind: tensor.kind,
+          typeId: TENSOR_TYPES[tensor.type].id,
+          shape: [...tensor.shape],
+          sliceBytes: tensor.sliceBytes,
+          file: tensor.file,
+          offset: tensor.offset,
+        })),
+        pages: [...(pages[region] ?? [])],
+      })),
+    }
+  }
+
+  #report(card: number, bytes: number): void {
+    this.#loadedBytes[card] = bytes
+    const done = this.#loadedBytes.reduce((sum, part) => sum + part, 0)
+    this.#options.onProgress('pages', done, this.#options.pages.expertBytes)
+  }
+
+  #recordsOfAllLayers(): readonly ExpertRecord[] {
+    const { records, unknown } = this.#device
+    const found = new Set(records.map(regionKey))
+    const missing = this.#options.pages.layers.find((layer) => !found.has(regionKey(layer)))
+    if (missing === undefined) return records
+    const reason = unknown.find((region) => region.layer === missing.layer) ?? unknown[0]
+    throw this.#unknownRegion(missing, reason?.message ?? 'no region was found')
+  }
+
+  #unknownRegion(layer: ExpertLayer, reason: string): SputnikError {
+    const { architecture } = this.#options.gguf
+    return new SputnikError(
+      'REGION_UNKNOWN',
+      `the experts of layer ${layer.layer} (${architecture}) cannot go to cards: ${reason}`,
+    )
+  }
+
+  #openDispatcher(records: readonly ExpertRecord[]): Dispatcher {
+    return new Dispatcher({
+      domains: this.#domains,
+      encodings: chooseEncodings(this.#options.config.wire, records),
+      timeoutMs: COMBINE_MS,
+      onLost: (domain, attempt, reason) =>
+        this.#log.warn(`card ${domain.id} is lost, loading its pages again`, { attempt, reason }),
+    })
+  }
+
+  #compute(parsed: ParsedRegion): void {
+    const region = defined(this.#regions.get(regionKey(parsed.record)), 'region of a record')
+    const dispatcher = defined(this.#dispatcher, 'dispatcher')
+    const call = this.#reader.read(parsed)
+    dispatcher.compute({ ...call, region, holders: this.#directory.holders(region) })
+  }
+}
+
+/** Rows that are not whole blocks cannot travel as q8_0. */
+function chooseEncodings(
+  wire: Encoding,
+  records: readonly ExpertRecord[],
+): { dispatch: Encoding; combine: Encoding } {
+  const dispatch = records.reduce<Encoding>((best, record) => encodingFor(best, record.nEmbd), wire)
+  return { dispatch, combine: wire === 'f32' ? 'f32' : 'bf16' }
+}

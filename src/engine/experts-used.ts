@@ -1,0 +1,10 @@
+/** How many experts a token uses, from a model's metadata. */
+import type { GgufModel } from '../gguf/reader.js'
+
+/** Numbers of experts per token that layers of the model use, as its metadata say. */
+export function expertsUsed(gguf: GgufModel): number[] {
+  const key = `${gguf.architecture}.expert_used_count`
+  const single = gguf.getModelNumber('expert_used_count')
+  const counts = single === undefined ? (gguf.getNumbers(key) ?? []) : [single]
+  return [...new Set(counts.filter((count) => count > 0))]
+}

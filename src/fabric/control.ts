@@ -1,0 +1,165 @@
+/**
+ * Control messages as JSON in frames: what a card must load, what its experts compute, how it goes.
+ * Everything a card is told is checked here against fixed shapes and bounds.
+ */
+import { z } from 'zod'
+import { SputnikError } from '../base/errors.js'
+import {
+  ACTIVATION_STEPS_MAX,
+  GLU_FUNCTIONS,
+  PROJECTIONS,
+  UNARY_FUNCTIONS,
+} from '../base/expert.js'
+import { allocateNative, type NativeBuffer } from '../native/memory.js'
+import { type FrameKind, HEADER_BYTES, writeHeader } from './frame.js'
+
+const count = (max: number) => z.int().min(0).max(max)
+const size = z.int().min(0).max(Number.MAX_SAFE_INTEGER)
+const group = z.enum(['', 'ch'])
+const EXPERTS_MAX = 1024
+const LAYERS_MAX = 4096
+const WIDTH_MAX = 1 << 20
+
+export const helloSchema = z.object({
+  protocol: count(0xffff),
+  pid: size,
+  device: z.string().max(256),
+})
+
+const tensorSchema = z.object({
+  name: z.string().max(64),
+  role: z.enum(PROJECTIONS),
+  kind: z.enum(['weight', 'bias', 'scale']),
+  typeId: count(255),
+  shape: z
+    .array(
+      z
+        .int()
+        .min(1)
+        .max(1 << 30),
+    )
+    .min(1)
+    .max(4),
+  sliceBytes: size,
+  file: count(1023),
+  offset: size,
+})
+
+export const loadSchema = z.object({
+  files: z.array(z.string().max(4096)).min(1).max(1024),
+  device: z.string().max(64),
+  threads: z.int().min(1).max(512),
+  /** One entry per set of experts; `pages` are the experts this card holds. */
+  regions: z
+    .array(
+      z.object({
+        layer: count(LAYERS_MAX),
+        group,
+        experts: z.int().min(1).max(EXPERTS_MAX),
+        tensors: z.array(tensorSchema).min(1).max(16),
+        pages: z.array(count(EXPERTS_MAX - 1)).max(EXPERTS_MAX),
+      }),
+    )
+    .max(2 * LAYERS_MAX),
+})
+
+/** Either end of a clamp may be open. */
+const bound = z.union([z.number(), z.literal(Infinity), z.literal(-Infinity)])
+const operand = count(ACTIVATION_STEPS_MAX + 1)
+const stepSchema = z.discriminatedUnion('op', [
+  z.object({ op: z.literal('unary'), fn: z.enum(UNARY_FUNCTIONS), x: operand }),
+  z.object({
+    op: z.literal('glu'),
+    fn: z.enum(GLU_FUNCTIONS),
+    gate: operand,
+    up: operand,
+    alpha: z.number(),
+    limit: z.number(),
+  }),
+  z.object({ op: z.enum(['mul', 'add']), a: operand, b: operand }),
+  z.object({ op: z.literal('sqr'), x: operand }),
+  z.object({ op: z.literal('scale'), x: operand, scale: z.number(), bias: z.number() }),
+  z.object({ op: z.literal('clamp'), x: operand, min: bound, max: bound }),
+])
+
+export const recordSchema = z.object({
+  layer: count(LAYERS_MAX),
+  group,
+  nEmbd: z.int().min(1).max(WIDTH_MAX),
+  nOut: z.int().min(1).max(WIDTH_MAX),
+  nFf: z.int().min(1).max(WIDTH_MAX),
+  nExpert: z.int().min(1).max(EXPERTS_MAX),
+  nUsed: z.int().min(1).max(EXPERTS_MAX),
+  projections: z
+    .array(
+      z.object({
+        role: z.enum(PROJECTIONS),
+        hasScale: z.boolean(),
+        hasBias: z.boolean(),
+        precision: z.tuple([count(255), count(255)]),
+      }),
+    )
+    .min(2)
+    .max(3),
+  activation: z.array(stepSchema).max(ACTIVATION_STEPS_MAX),
+  weights: z.enum(['before', 'after', 'none']),
+})
+
+export const recordsSchema = z.object({ records: z.array(recordSchema).max(2 * LAYERS_MAX) })
+
+export const progressSchema = z.object({ pages: size, bytes: size })
+
+export const failedSchema = z.object({
+  code: z.string().max(64),
+  message: z.string().max(65536),
+  details: z.record(z.string().max(64), z.union([z.string().max(4096), z.number()])),
+})
+
+export type Hello = z.infer<typeof helloSchema>
+export type Load = z.infer<typeof loadSchema>
+export type LoadRegion = Load['regions'][number]
+export type LoadTensor = z.infer<typeof tensorSchema>
+export type Progress = z.infer<typeof progressSchema>
+
+/** JSON has no infinity, but a clamp may be open on one side. */
+const OPEN = { Infinity: 'inf', '-Infinity': '-inf' } as const
+
+/** A whole frame around a JSON message. */
+export function controlFrame(kind: FrameKind, message: unknown): NativeBuffer {
+  const text = JSON.stringify(message, (_, value: unknown) =>
+    value === Infinity ? OPEN.Infinity : value === -Infinity ? OPEN['-Infinity'] : value,
+  )
+  const payload = new TextEncoder().encode(text)
+  const frame = allocateNative(HEADER_BYTES + payload.length)
+  writeHeader(frame.view, {
+    payloadBytes: payload.length,
+    kind,
+    encoding: 0,
+    region: 0,
+    step: 0,
+    attempt: 0,
+    tokens: 0,
+    computeUs: 0,
+  })
+  frame.bytes.set(payload, HEADER_BYTES)
+  return frame
+}
+
+/** @throws SputnikError FRAME_INVALID */
+export function readControl<T>(frame: Uint8Array, schema: z.ZodType<T>): T {
+  const text = new TextDecoder().decode(frame.slice(HEADER_BYTES))
+  const result = schema.safeParse(parseJson(text))
+  if (result.success) return result.data
+  throw new SputnikError('FRAME_INVALID', `a control message is wrong: ${result.error.message}`)
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text, (key, value: unknown) => {
+      if (key !== 'min' && key !== 'max') return value
+      return value === 'inf' ? Infinity : value === '-inf' ? -Infinity : value
+    })
+  } catch (cause) {
+    throw new SputnikError('FRAME_INVALID', 'a control message is not JSON', {}, cause)
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * The frames head and cards exchange: a header of 20 bytes and a payload. Control frames hold JSON,
+ * dispatch and combine frames hold numbers. Knows nothing of who sends or computes.
+ *
+ * Header, little endian: u32 payload bytes, u8 kind, u8 encoding (of the rows in this frame; the high
+ * half names the one wanted back), u16 region, u32 step, u16 attempt, u16 tokens, u32 microseconds
+ * the sender computed for it.
+ */
+import { SputnikError } from '../base/errors.js'
+
+export const HEADER_BYTES = 20
+
+/** Most bytes of one frame: checked before memory is taken for it. */
+export const FRAME_BYTES_MAX = 1 << 30
+
+/** Most tokens of one dispatch. */
+export const FRAME_TOKENS_MAX = 0xffff
+
+/** Changes whenever a frame changes its meaning; both ends must agree. */
+export const PROTOCOL_VERSION = 1
+
+export const FRAME = {
+  hello: 1,
+  load: 2,
+  progress: 3,
+  records: 4,
+  ready: 5,
+  failed: 6,
+  dispatch: 7,
+  combine: 8,
+} as const
+
+export type FrameKind = (typeof FRAME)[keyof typeof FRAME]
+
+export type FrameHeader = {
+  readonly payloadBytes: number
+  readonly kind: number
+  readonly encoding: number
+  readonly region: number
+  readonly step: number
+  readonly attempt: number
+  readonly tokens: number
+  readonly computeUs: number
+}
+
+export function writeHeader(view: DataView, header: FrameHeader): void {
+  view.setUint32(0, header.payloadBytes, true)
+  view.setUint8(4, header.kind)
+  view.setUint8(5, header.encoding)
+  view.setUint16(6, header.region, true)
+  view.setUint32(8, header.step, true)
+  view.setUint16(12, header.attempt, true)
+  view.setUint16(14, header.tokens, true)
+  view.setUint32(16, header.computeUs, true)
+}
+
+/** @throws SputnikError FRAME_INVALID when the length is beyond what any frame may have */
+export function readHeader(view: DataView): FrameHeader {
+  const payloadBytes = view.getUint32(0, true)
+  if (payloadBytes > FRAME_BYTES_MAX) {
+    throw new SputnikError('FRAME_INVALID', `a frame of ${payloadBytes} bytes was announced`)
+  }
+  return {
+    payloadBytes,
+    kind: view.getUint8(4),
+    encoding: view.getUint8(5),
+    region: view.getUint16(6, true),
+    step: view.getUint32(8, true),
+    attempt: view.getUint16(12, true),
+    tokens: view.getUint16(14, true),
+    computeUs: view.getUint32(16, true),
+  }
+}

@@ -1,0 +1,22 @@
+/**
+ * A link carries frames between the head and a card. This is the one a step uses: it blocks, since
+ * the step runs inside a native call and no event loop turns meanwhile.
+ */
+import type { NativeBuffer } from '../native/memory.js'
+
+/** A frame in native memory; valid until the next receive on the same link. */
+export type ReceivedFrame = {
+  readonly buffer: NativeBuffer
+  /** Bytes of the whole frame, header included. */
+  readonly bytes: number
+}
+
+export type Link = {
+  /** Sends a whole frame; false when the peer is gone or the deadline passes. */
+  send(frame: NativeBuffer, bytes: number): boolean
+  /** The next frame; undefined when the peer is gone or the deadline passes. */
+  receive(timeoutMs: number): ReceivedFrame | undefined
+  close(): void
+  readonly bytesSent: number
+  readonly bytesReceived: number
+}

@@ -1,0 +1,271 @@
+/**
+ * Computes one region of one step on the fleet: splits the tokens by domain, sends each domain one
+ * copy of the tokens it needs, adds the sums in the order of domain ids. A lost domain is recovered
+ * and asked again; experts keep no state, so asking twice changes nothing.
+ */
+import { SputnikError } from '../base/errors.js'
+import type { ExpertRecord } from '../base/expert.js'
+import { combineBytes, dispatchLayout, encodingByte } from '../fabric/dispatch.js'
+import {
+  decodeRows,
+  type Encoding,
+  encodedRowBytes,
+  encodeRows,
+  encodingId,
+} from '../fabric/encoding.js'
+import { FRAME, HEADER_BYTES, readHeader, writeHeader } from '../fabric/frame.js'
+import type { Link, ReceivedFrame } from '../fabric/link.js'
+import { copyNative } from '../native/libc.js'
+import { allocateNative, type NativeBuffer, type Pointer, viewNative } from '../native/memory.js'
+import { Partition, type RouterChoice, type Share } from './partition.js'
+
+/** What the dispatcher needs of a domain. */
+export type Domain = {
+  readonly id: number
+  readonly link: Link | undefined
+  expertCalls: number
+  /** Makes the domain usable again; throws when it cannot. */
+  restart(): void
+}
+
+export type RegionCall = {
+  /** Number of the region, the same at both ends. */
+  readonly region: number
+  readonly record: ExpertRecord
+  readonly choice: RouterChoice
+  /** f32 rows [nEmbd, tokens], contiguous. */
+  readonly input: Pointer
+  /** f32 rows [nOut, tokens], contiguous; where the sums go. */
+  readonly output: Pointer
+  /** Domain of each expert. */
+  readonly holders: Uint16Array
+}
+
+export type DispatcherOptions = {
+  readonly domains: readonly Domain[]
+  /** Encodings of what goes out and of what comes back. */
+  readonly encodings: { readonly dispatch: Encoding; readonly combine: Encoding }
+  /** Longest wait for one combine. */
+  readonly timeoutMs: number
+  readonly onLost: (domain: Domain, attempt: number, reason: string) => void
+}
+
+const ATTEMPTS_MAX = 3
+const FLOAT_BYTES = 4
+
+type Asked = { readonly domain: Domain; readonly share: Share; readonly frame: Frame }
+type Frame = { readonly buffer: NativeBuffer; readonly bytes: number }
+
+export class Dispatcher {
+  readonly #options: DispatcherOptions
+  readonly #partition: Partition
+  readonly #frames: NativeBuffer[]
+  #rows: NativeBuffer = allocateNative(1 << 14)
+  #step = 0
+  /** Time the domains spent on computing, as they report it, in microseconds. */
+  computeUs = 0
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options
+    this.#partition = new Partition(options.domains.length)
+    this.#frames = options.domains.map(() => allocateNative(1 << 14))
+  }
+
+  /** @throws SputnikError CARD_LOST, or the error a card reported */
+  compute(call: RegionCall): void {
+    this.#step = (this.#step + 1) >>> 0
+    const shares = this.#partition.split(call.choice, call.holders)
+    const asked: Asked[] = []
+    this.#options.domains.forEach((domain, index) => {
+      const share = shares[index]
+      if (share === undefined || share.tokenCount === 0) return
+      const frame = this.#encode(call, { share, index, attempt: 0 })
+      domain.link?.send(frame.buffer, frame.bytes)
+      domain.expertCalls += share.pairCount
+      asked.push({ domain, share, frame })
+    })
+    this.#combine(call, asked)
+  }
+
+  #encode(
+    call: RegionCall,
+    { share, index, attempt }: { share: Share; index: number; attempt: number },
+  ): Frame {
+    const { dispatch, combine } = this.#options.encodings
+    const { tokenCount, pairCount } = share
+    const rowBytes = encodedRowBytes(dispatch, call.record.nEmbd)
+    const layout = dispatchLayout({ tokens: tokenCount, pairs: pairCount, rowBytes })
+    const buffer = this.#frameOf(index, layout.bytes)
+    writeHeader(buffer.view, {
+      payloadBytes: layout.bytes - HEADER_BYTES,
+      kind: FRAME.dispatch,
+      encoding: encodingByte(dispatch, combine),
+      region: call.region,
+      step: this.#step,
+      attempt,
+      tokens: tokenCount,
+      computeUs: 0,
+    })
+    const at = buffer.bytes.byteOffset
+    const memory = buffer.bytes.buffer
+    new Uint16Array(memory, at + layout.counts, tokenCount).set(
+      share.counts.subarray(0, tokenCount),
+    )
+    new Uint16Array(memory, at + layout.experts, pairCount).set(
+      share.experts.subarray(0, pairCount),
+    )
+    new Float32Array(memory, at + layout.weights, pairCount).set(
+      share.weights.subarray(0, pairCount),
+    )
+    this.#encodeTokens(call, { share, target: buffer.address + BigInt(layout.rows), rowBytes })
+    return { buffer, bytes: layout.bytes }
+  }
+
+  #frameOf(index: number, bytes: number): NativeBuffer {
+    let frame = this.#frames[index]
+    if (frame === undefined || frame.bytes.length < bytes) {
+      frame = allocateNative(bytes + (bytes >> 2))
+      this.#frames[index] = frame
+    }
+    return frame
+  }
+
+  /** Rows that lie side by side are encoded in one call. */
+  #encodeTokens(
+    call: RegionCall,
+    { share, target, rowBytes }: { share: Share; target: Pointer; rowBytes: number },
+  ): void {
+    const width = call.record.nEmbd
+    const encoding = this.#options.encodings.dispatch
+    for (let start = 0; start < share.tokenCount; ) {
+      const first = share.tokens[start] ?? 0
+      let end = start + 1
+      while (end < share.tokenCount && share.tokens[end] === first + end - start) end++
+      const address = call.input + BigInt(first * width * FLOAT_BYTES)
+      const rows = { address, count: end - start, width }
+      encodeRows(encoding, rows, target + BigInt(start * rowBytes))
+      start = end
+    }
+  }
+
+  #combine(call: RegionCall, asked: readonly Asked[]): void {
+    const all = call.choice.tokens
+    const isWhole = asked[0]?.share.tokenCount === all
+    if (!isWhole) viewNative(call.output, all * call.record.nOut * FLOAT_BYTES).fill(0)
+    asked.forEach((one, index) => {
+      const frame = this.#answer(one, call)
+      this.#add(call, { share: one.share, frame, isFirst: index === 0 && isWhole })
+    })
+  }
+
+  /** The combine of a domain, recovering it as often as is sensible. */
+  #answer(asked: Asked, call: RegionCall): ReceivedFrame {
+    let reason = ''
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      const { domain, frame } = asked
+      if (attempt > 0 && !this.#recover(asked, { attempt, reason })) continue
+      const received = domain.link?.receive(this.#options.timeoutMs)
+      if (received === undefined) {
+        reason = 'it ended or did not answer in time'
+        continue
+      }
+      const problem = this.#check(received, { asked, call, frame })
+      if (problem === undefined) return received
+      reason = problem
+    }
+    throw new SputnikError('CARD_LOST', `card ${asked.domain.id} is lost: ${reason}`)
+  }
+
+  #recover(asked: Asked, { attempt, reason }: { attempt: number; reason: string }): boolean {
+    const { domain, frame } = asked
+    this.#options.onLost(domain, attempt, reason)
+    try {
+      domain.restart()
+    } catch (error) {
+      if (attempt + 1 < ATTEMPTS_MAX) return false
+      throw error
+    }
+    frame.buffer.view.setUint16(12, attempt, true)
+    return domain.link?.send(frame.buffer, frame.bytes) === true
+  }
+
+  /** What is wrong with an answer; a card's own report of an error is final. */
+  #check(
+    received: ReceivedFrame,
+    { asked, call }: { asked: Asked; call: RegionCall; frame: Frame },
+  ): string | undefined {
+    const header = readHeader(received.buffer.view)
+    if (header.kind === FRAME.failed) {
+      const text = new TextDecoder().decode(
+        received.buffer.bytes.slice(HEADER_BYTES, received.bytes),
+      )
+      throw new SputnikError('CARD_FAILED', `card ${asked.domain.id} reports: ${text}`)
+    }
+    const encoding = this.#options.encodings.combine
+    const rowBytes = encodedRowBytes(encoding, call.record.nOut)
+    const isExpected =
+      header.kind === FRAME.combine &&
+      header.step === this.#step &&
+      header.region === call.region &&
+      header.encoding === encodingId(encoding) &&
+      received.bytes === combineBytes(asked.share.tokenCount, rowBytes)
+    this.computeUs += header.computeUs
+    return isExpected ? undefined : 'it answered something else'
+  }
+
+  #add(
+    call: RegionCall,
+    { share, frame, isFirst }: { share: Share; frame: ReceivedFrame; isFirst: boolean },
+  ): void {
+    const width = call.record.nOut
+    const count = share.tokenCount
+    const encoding = this.#options.encodings.combine
+    const source = frame.buffer.address + BigInt(HEADER_BYTES)
+    if (isFirst) {
+      decodeRows(encoding, source, { address: call.output, count, width })
+      return
+    }
+    const bytes = count * width * FLOAT_BYTES
+    if (this.#rows.bytes.length < bytes) this.#rows = allocateNative(bytes + (bytes >> 2))
+    decodeRows(encoding, source, { address: this.#rows.address, count, width })
+    this.#addRows(call, share)
+  }
+
+  #addRows(call: RegionCall, share: Share): void {
+    const width = call.record.nOut
+    const all = viewNative(call.output, call.choice.tokens * width * FLOAT_BYTES)
+    const sums = new Float32Array(all.buffer, all.byteOffset, call.choice.tokens * width)
+    const rows = new Float32Array(this.#rows.bytes.buffer, this.#rows.bytes.byteOffset)
+    for (let at = 0; at < share.tokenCount; at++) {
+      const target = (share.tokens[at] ?? 0) * width
+      const source = at * width
+      for (let i = 0; i < width; i++) {
+        sums[target + i] = (sums[target + i] ?? 0) + (rows[source + i] ?? 0)
+      }
+    }
+  }
+}
+
+/** Copies rows of native memory that may be further apart than they are long. */
+export function gatherRows(
+  source: Pointer,
+  {
+    target,
+    rows,
+    rowBytes,
+    strideBytes,
+  }: {
+    target: Pointer
+    rows: number
+    rowBytes: number
+    strideBytes: number
+  },
+): void {
+  if (rowBytes === strideBytes) {
+    copyNative(target, source, rows * rowBytes)
+    return
+  }
+  for (let row = 0; row < rows; row++) {
+    copyNative(target + BigInt(row * rowBytes), source + BigInt(row * strideBytes), rowBytes)
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * A domain on the head's own host with one card: a child process and the socket to it. Starts it,
+ * gives it its pages, starts it again when it was lost. All waits block, with a deadline.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { fromPlain, type PlainError, SputnikError } from '../base/errors.js'
+import type { ExpertRecord } from '../base/expert.js'
+import {
+  controlFrame,
+  failedSchema,
+  helloSchema,
+  type Load,
+  progressSchema,
+  readControl,
+} from '../fabric/control.js'
+import { FRAME, type FrameKind, PROTOCOL_VERSION, readHeader } from '../fabric/frame.js'
+import type { ReceivedFrame } from '../fabric/link.js'
+import { SocketLink } from '../fabric/socket-link.js'
+import type { Sockets } from '../native/sockets.js'
+
+export type LocalDomainOptions = {
+  readonly id: number
+  readonly backend: string
+  readonly load: Load
+  readonly sockets: Sockets
+  /** How long either side looks for a frame before it sleeps. */
+  readonly spinUs: number
+  readonly now: () => number
+  readonly onProgress: (id: number, bytes: number) => void
+}
+
+const HELLO_MS = 20_000
+const LOAD_STALL_MS = 120_000
+const LEARN_MS = 30_000
+const SEND_MS = 60_000
+
+export class LocalDomain {
+  readonly id: number
+  readonly #options: LocalDomainOptions
+  #child: ChildProcess | undefined
+  #link: SocketLink | undefined
+  #bytesBefore = { sent: 0, received: 0 }
+  #records: readonly ExpertRecord[] = []
+  pages = 0
+  pageBytes = 0
+  restarts = 0
+  expertCalls = 0
+
+  constructor(options: LocalDomainOptions) {
+    this.id = options.id
+    this.#options = options
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0
+  }
+
+  get device(): string {
+    return this.#options.load.device
+  }
+
+  get bytesSent(): number {
+    return this.#bytesBefore.sent + (this.#link?.bytesSent ?? 0)
+  }
+
+  get bytesReceived(): number {
+    return this.#bytesBefore.received + (this.#link?.bytesReceived ?? 0)
+  }
+
+  /** Starts the process and tells it what to load, without waiting for that. */
+  start(): void {
+    const { sockets, backend, spinUs, now, load } = this.#options
+    const [ours, theirs] = sockets.pair()
+    const entry = fileURLToPath(new URL('../card/main.js', import.meta.url))
+    this.#child = spawn(process.execPath, [entry, backend, String(spinUs)], {
+      stdio: ['ignore', 'inherit', 'inherit', theirs],
+    })
+    this.#child.on('error', () => {})
+    sockets.close(theirs)
+    this.#link = new SocketLink({ sockets, socket: ours, spinUs, sendTimeoutMs: SEND_MS, now })
+    this.#send(FRAME.load, load)
+  }
+
+  /** Waits until the pages are there. @throws SputnikError CARD_FAILED or the card's own error */
+  awaitLoaded(): void {
+    const hello = readControl(this.#expect(FRAME.hello, HELLO_MS), helloSchema)
+    if (hello.protocol !== PROTOCOL_VERSION) throw this.#failed('speaks another protocol version')
+    for (;;) {
+      const frame = this.#receive(LOAD_STALL_MS)
+      const progress = readControl(bytesOf(frame), progressSchema)
+      this.pages = progress.pages
+      this.pageBytes = progress.bytes
+      this.#options.onProgress(this.id, progress.bytes)
+      if (readHeader(frame.buffer.view).kind === FRAME.ready) return
+    }
+  }
+
+  /** Tells the card what its experts compute. */
+  learn(records: readonly ExpertRecord[]): void {
+    this.#records = records
+    this.#send(FRAME.records, { records })
+    this.#expect(FRAME.ready, LEARN_MS)
+  }
+
+  /** Ends what is left of the process and starts a new one with the same pages. */
+  restart(): void {
+    this.stop()
+    this.restarts++
+    this.start()
+    this.awaitLoaded()
+    this.learn(this.#records)
+  }
+
+  stop(): void {
+    this.#bytesBefore = { sent: this.bytesSent, received: this.bytesReceived }
+    this.#link?.close()
+    this.#link = undefined
+    this.#child?.kill('SIGKILL')
+    this.#child = undefined
+  }
+
+  /** Undefined when the card is gone. */
+  get link(): SocketLink | undefined {
+    return this.#link
+  }
+
+  #send(kind: FrameKind, message: unknown): void {
+    const frame = controlFrame(kind, message)
+    if (this.#link?.send(frame, frame.bytes.length) !== true) throw this.#failed('has ended')
+  }
+
+  #expect(kind: FrameKind, timeoutMs: number): Uint8Array {
+    const frame = this.#receive(timeoutMs)
+    const got = readHeader(frame.buffer.view).kind
+    if (got !== kind) throw this.#failed(`sent a frame of kind ${got} instead of ${kind}`)
+    return bytesOf(frame)
+  }
+
+  #receive(timeoutMs: number): ReceivedFrame {
+    const frame = this.#link?.receive(timeoutMs)
+    if (frame === undefined) throw this.#failed('has ended or does not answer')
+    if (readHeader(frame.buffer.view).kind === FRAME.failed) throw cardError(bytesOf(frame))
+    return frame
+  }
+
+  #failed(what: string): SputnikError {
+    return new SputnikError('CARD_FAILED', `card ${this.id} (process ${this.pid}) ${what}`)
+  }
+}
+
+/** The error a card reported, under its own code. */
+export function cardError(frame: Uint8Array): SputnikError {
+  return fromPlain(readControl(frame, failedSchema) as PlainError)
+}
+
+function bytesOf(frame: ReceivedFrame): Uint8Array {
+  return frame.buffer.bytes.subarray(0, frame.bytes)
+}

@@ -1,0 +1,84 @@
+/**
+ * Splits the (token, expert) pairs of one region and step by the domain that holds the expert. Each
+ * domain is asked once for a token, however many of the token's experts it holds. Pure.
+ */
+
+export type RouterChoice = {
+  readonly tokens: number
+  readonly nUsed: number
+  /** [nUsed, tokens] */
+  readonly experts: Int32Array
+  /** [nUsed, tokens] */
+  readonly weights: Float32Array
+}
+
+/** What one domain is to compute; arrays are reused from step to step and only valid in it. */
+export type Share = {
+  tokenCount: number
+  pairCount: number
+  tokens: Uint32Array
+  counts: Uint16Array
+  experts: Uint16Array
+  weights: Float32Array
+}
+
+export class Partition {
+  readonly #shares: Share[]
+
+  constructor(domains: number) {
+    this.#shares = Array.from({ length: domains }, () => emptyShare(16, 128))
+  }
+
+  /** A share per domain; those without pairs have no tokens. */
+  split(choice: RouterChoice, holders: Uint16Array): readonly Share[] {
+    for (const share of this.#shares) prepare(share, choice)
+    for (let token = 0; token < choice.tokens; token++) this.#splitToken(token, choice, holders)
+    return this.#shares
+  }
+
+  #splitToken(token: number, choice: RouterChoice, holders: Uint16Array): void {
+    const start = token * choice.nUsed
+    for (let pair = start; pair < start + choice.nUsed; pair++) {
+      const expert = choice.experts[pair] ?? 0
+      const share = this.#shares[holders[expert] ?? 0]
+      if (share !== undefined) addPair(share, { token, expert, weight: choice.weights[pair] ?? 0 })
+    }
+  }
+}
+
+function addPair(
+  share: Share,
+  { token, expert, weight }: { token: number; expert: number; weight: number },
+): void {
+  const last = share.tokenCount - 1
+  const isNew = last < 0 || share.tokens[last] !== token
+  const at = isNew ? share.tokenCount++ : last
+  if (isNew) {
+    share.tokens[at] = token
+    share.counts[at] = 0
+  }
+  share.counts[at] = (share.counts[at] ?? 0) + 1
+  share.experts[share.pairCount] = expert
+  share.weights[share.pairCount] = weight
+  share.pairCount++
+}
+
+function prepare(share: Share, choice: RouterChoice): void {
+  const pairs = choice.tokens * choice.nUsed
+  if (share.tokens.length < choice.tokens || share.experts.length < pairs) {
+    Object.assign(share, emptyShare(choice.tokens, pairs))
+  }
+  share.tokenCount = 0
+  share.pairCount = 0
+}
+
+function emptyShare(tokens: number, pairs: number): Share {
+  return {
+    tokenCount: 0,
+    pairCount: 0,
+    tokens: new Uint32Array(tokens),
+    counts: new Uint16Array(tokens),
+    experts: new Uint16Array(pairs),
+    weights: new Float32Array(pairs),
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * Stream sockets by direct calls of the C library, because the step of a model cannot wait for an
+ * event loop: it runs inside one native call. POSIX only; knows nothing of frames.
+ */
+import koffi from 'koffi'
+import { SputnikError } from '../base/errors.js'
+import { libc as cLibrary } from './libc.js'
+import type { Pointer } from './memory.js'
+
+export type Sockets = {
+  /** Two connected stream sockets. */
+  pair(): [number, number]
+  /** Bytes sent, at least 1; -1 when the peer is gone. */
+  send(socket: number, address: Pointer, bytes: number): number
+  /** Bytes received; 0 when nothing is there, -1 when the peer is gone. */
+  receive(socket: number, address: Pointer, bytes: number): number
+  /** Waits until something can be received; false after the time-out. */
+  wait(socket: number, timeoutMs: number): boolean
+  /** Waits until something can be sent; false after the time-out. */
+  waitToSend(socket: number, timeoutMs: number): boolean
+  /** Lets another process run. */
+  yield(): void
+  close(socket: number): void
+}
+
+let sockets: Sockets | undefined
+
+/** @throws SputnikError PLATFORM_UNSUPPORTED on Windows */
+export function localSockets(): Sockets {
+  if (process.platform === 'win32') {
+    throw new SputnikError('PLATFORM_UNSUPPORTED', 'cards on the same host need Linux or macOS')
+  }
+  sockets ??= posixSockets()
+  return sockets
+}
+
+const AF_UNIX = 1
+const SOCK_STREAM = 1
+const POLLIN = 1
+const POLLOUT = 4
+const IS_MAC = process.platform === 'darwin'
+const MSG_DONTWAIT = IS_MAC ? 0x80 : 0x40
+const MSG_NOSIGNAL = IS_MAC ? 0x80000 : 0x4000
+const BUFFER_BYTES = 4 * 1024 * 1024
+
+function posixSockets(): Sockets {
+  const libc = cLibrary()
+  const socketpair = libc.func('int socketpair(int domain, int type, int protocol, void *pair)')
+  const send = libc.func('int64_t send(int socket, void *from, size_t n, int flags)')
+  const recv = libc.func('int64_t recv(int socket, void *to, size_t n, int flags)')
+  const poll = libc.func('int poll(void *sockets, uint64_t count, int timeout)')
+  const setOption = libc.func('int setsockopt(int s, int level, int name, void *value, int bytes)')
+  const yieldCpu = libc.func('int sched_yield()')
+  const close = libc.func('int close(int fd)')
+  const { EAGAIN, EINTR } = koffi.os.errno
+  const isTemporary = () => koffi.errno() === EAGAIN || koffi.errno() === EINTR
+  const pollRequest = new Int32Array(2)
+  const wait = (socket: number, events: number, timeoutMs: number): boolean => {
+    pollRequest[0] = socket
+    pollRequest[1] = events
+    return Number(poll(pollRequest, 1, timeoutMs)) > 0
+  }
+  return {
+    pair() {
+      const fds = new Int32Array(2)
+      if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) !== 0) {
+        throw new SputnikError('NATIVE_FAILED', `socketpair failed (errno ${koffi.errno()})`)
+      }
+      const [a = -1, b = -1] = fds
+      for (const fd of [a, b]) growBuffers(setOption, fd)
+      return [a, b]
+    },
+    send(socket, address, bytes) {
+      const sent = Number(send(socket, address, bytes, MSG_NOSIGNAL | MSG_DONTWAIT))
+      return sent < 0 && isTemporary() ? 0 : sent
+    },
+    receive(socket, address, bytes) {
+      const got = Number(recv(socket, address, bytes, MSG_DONTWAIT))
+      if (got > 0) return got
+      return got < 0 && isTemporary() ? 0 : -1
+    },
+    wait: (socket, timeoutMs) => wait(socket, POLLIN, timeoutMs),
+    waitToSend: (socket, timeoutMs) => wait(socket, POLLOUT, timeoutMs),
+    yield: () => void yieldCpu(),
+    close: (socket) => void close(socket),
+  }
+}
+
+/** Larger buffers let a whole prefill frame leave in few calls; the system may grant less. */
+function growBuffers(setOption: (...args: unknown[]) => unknown, fd: number): void {
+  const SOL_SOCKET = IS_MAC ? 0xffff : 1
+  const value = new Int32Array([BUFFER_BYTES])
+  for (const name of IS_MAC ? [0x1001, 0x1002] : [7, 8]) setOption(fd, SOL_SOCKET, name, value, 4)
+}
