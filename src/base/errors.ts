@@ -56,6 +56,7 @@ export const ERRORS = {
   // Commands
   USAGE: { status: 400, type: 'invalid_request_error', exit: 2, fix: 'See --help.' },
   PORT_IN_USE: server(1, 'Stop the other program or choose another port with --port.'),
+  MACHINE_UNFIT: server(1, 'Do what is said beside each problem.'),
   NO_API_KEY: server(2, 'Add --api-key, or bind to 127.0.0.1.'),
   VERIFY_FAILED: server(1, 'The outputs differ by more than the tolerance; please report it.'),
 

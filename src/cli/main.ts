@@ -26,6 +26,16 @@ const COMMANDS: readonly CommandEntry[] = [
     description: 'answer one prompt on stdout',
     load: async () => (await import('./run.js')).runCommand(),
   },
+  {
+    name: 'inspect',
+    description: 'show what a model file holds',
+    load: async () => (await import('./inspect.js')).inspectCommand(),
+  },
+  {
+    name: 'doctor',
+    description: 'check whether this machine can run sputnik, and what would help',
+    load: async () => (await import('./doctor.js')).doctorCommand(),
+  },
 ]
 
 const USAGE_STATUS = ERRORS.USAGE.exit

@@ -9,6 +9,9 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { LOG_LEVELS, type LogLevel } from '../base/log.js'
 import { defaultWire, type EngineConfig } from '../engine/protocol.js'
 
+/** Where the API listens unless told otherwise. */
+export const DEFAULT_PORT = 10_457
+
 type Range = { readonly min: number; readonly max: number }
 
 /** Parses an integer within `range`; commander prints the message it throws. */

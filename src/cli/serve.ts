@@ -13,6 +13,7 @@ import { isLoopback } from '../server/origin.js'
 import {
   addEngineOptions,
   collectText,
+  DEFAULT_PORT,
   type EngineOptions,
   integer,
   modelIdOf,
@@ -29,8 +30,6 @@ type ServeOptions = EngineOptions & {
   readonly maxQueue?: number
   readonly drain: number
 }
-
-const DEFAULT_PORT = 10_457
 
 export function serveCommand(): Command {
   const command = new Command('serve')
