@@ -142,8 +142,10 @@ function checkLeftRecursion(rules: GbnfRules, nullable: ReadonlySet<string>): vo
   const nodePaths = (node: GbnfNode): number => {
     if (node.kind === 'reference') return countPaths(node.name)
     if (node.kind === 'repeat') {
-      const chain = node.max === Infinity ? 1 : Math.max(node.max, 1)
-      return chain * nodePaths(node.item) + chain
+      const paths = nodePaths(node.item) + 1
+      // A rule for each repetition that may be left out, each searched on its own.
+      total += paths * (node.max === Infinity ? 1 : node.max - node.min)
+      return paths
     }
     if (node.kind !== 'group') return 0
     return node.alternatives.reduce((sum, sequence) => sum + leftmostPaths(sequence), 1)

@@ -113,11 +113,22 @@ function checkKeywords(schema: JsonObject): void {
 
 /** Both schemas at once; keywords that both have must agree or be joinable. */
 function join(a: JsonObject, b: JsonObject): JsonObject {
+  checkClosed(a, b)
+  checkClosed(b, a)
   const joined: Record<string, unknown> = { ...a }
   for (const [key, value] of Object.entries(b)) {
     joined[key] = key in a ? joinKeyword(key, a[key], value) : value
   }
   return joined
+}
+
+/** A closed schema allows none of the properties that only the other one states. */
+function checkClosed(closed: JsonObject, other: JsonObject): void {
+  if ((closed.additionalProperties ?? true) === true || !isJsonObject(other.properties)) return
+  const own = isJsonObject(closed.properties) ? closed.properties : {}
+  const stranger = Object.keys(other.properties).find((name) => !Object.hasOwn(own, name))
+  if (stranger === undefined) return
+  throw badGrammar(`"additionalProperties" forbids "${stranger}", which is stated beside it`)
 }
 
 function joinKeyword(key: string, a: unknown, b: unknown): unknown {
