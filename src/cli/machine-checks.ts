@@ -27,6 +27,7 @@ export function checkMachine(facts: MachineFacts): Check[] {
     { name: 'memory', status: 'ok', text: formatMemory(facts) },
     ...checkBackends(facts),
     ...suggestGpus(facts),
+    checkCards(facts),
     checkPort(facts),
     checkCache(facts),
   ]
@@ -98,6 +99,12 @@ function suggestGpus(facts: MachineFacts): Check[] {
 function suggestion(backend: Backend, wanted: string): Check {
   const text = 'this machine has a GPU, but its library is not installed'
   return { name: `library ${backend}`, status: 'hint', text, fix: `${installCommand(wanted)}` }
+}
+
+function checkCards({ platform }: MachineFacts): Check {
+  if (platform !== 'win32') return { name: 'cards', status: 'ok', text: 'processes on this host' }
+  const fix = 'Use `--cards 0`; the engine computes the experts then.'
+  return { name: 'cards', status: 'hint', text: 'not on Windows yet', fix }
 }
 
 function checkPort({ port }: MachineFacts): Check {

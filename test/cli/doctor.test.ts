@@ -77,6 +77,7 @@ const hints: ReadonlyArray<readonly [string, Partial<MachineFacts>, RegExp]> = [
   ['library cuda', { hasNvidia: true }, /npm install --no-save @node-llama-cpp\/linux-x64-cuda@/],
   ['library vulkan', { hasVulkan: true }, /--no-save @node-llama-cpp\/linux-x64-vulkan@/],
   ['library cuda', { backends: withCuda }, /NVIDIA driver/],
+  ['cards', { platform: 'win32', libc: null }, /--cards 0/],
   ['port', { port: { number: 10_457, isFree: false } }, /--port/],
   ['cache', { cache: { path: '/cache', isWritable: false } }, /XDG_CACHE_HOME/],
 ]
