@@ -1,4 +1,4 @@
-/** Generated files that processes share: built once, appear whole. Knows nothing of their contents. */
+/** Generated files that processes share: built once, appear whole. Knows nothing of contents. */
 
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'

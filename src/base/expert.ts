@@ -4,8 +4,8 @@
  */
 
 /**
- * Names of the tensors that make up pages (llama-arch.cpp): weights, biases and scales of the routed
- * experts of a layer, and of the second set that some architectures have.
+ * Names of the tensors that make up pages (llama-arch.cpp): weights, biases and scales of the
+ * routed experts of a layer, and of the second set that some architectures have.
  */
 export const EXPERT_TENSOR =
   /^blk\.(\d+)\.ffn_(gate|up|down|gate_up)_(ch)?exps\.(weight|bias|scale)$/

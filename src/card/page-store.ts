@@ -12,12 +12,12 @@ import { allocateNative, type NativeBuffer, type Pointer, viewNative } from '../
 import { chooseBufferType, weightBufferTypes } from '../native/weight-buffers.js'
 import { PageTable } from '../pages/page-table.js'
 
-/** Tensors of one projection; `weight` is [in, out, slots], `bias` [out, slots], `scale` [slots]. */
+/** Of one projection; `weight` is [in, out, slots], `bias` [out, slots], `scale` [slots]. */
 export type ProjectionTensors = { weight?: Pointer; bias?: Pointer; scale?: Pointer }
 
 export type RegionPages = {
   readonly table: PageTable
-  /** Gate and up in one product when the file keeps them apart but alike: rows of gate come first. */
+  /** Gate and up in one product when the file keeps them apart but alike: gate comes first. */
   readonly isFused: boolean
   readonly projections: ReadonlyMap<Projection, ProjectionTensors>
 }

@@ -2,9 +2,9 @@
  * The frames head and cards exchange: a header of 20 bytes and a payload. Control frames hold JSON,
  * dispatch and combine frames hold numbers. Knows nothing of who sends or computes.
  *
- * Header, little endian: u32 payload bytes, u8 kind, u8 encoding (of the rows in this frame; the high
- * half names the one wanted back), u16 region, u32 step, u16 attempt, u16 tokens, u32 microseconds
- * the sender computed for it.
+ * Header, little endian: u32 payload bytes, u8 kind, u8 encoding (of the rows in this frame; the
+ * high half names the one wanted back), u16 region, u32 step, u16 attempt, u16 tokens, u32
+ * microseconds the sender computed for it.
  */
 import { SputnikError } from '../base/errors.js'
 

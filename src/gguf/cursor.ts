@@ -92,7 +92,7 @@ export class FileCursor {
     )
   }
 
-  /** Makes the next `length` bytes present, moves past them, returns where they are in the window. */
+  /** Makes the next `length` bytes present, moves past them, returns their place in the window. */
   #ensure(length: number): number {
     this.#check(length)
     const at = this.#position - this.#windowStart

@@ -25,7 +25,7 @@ const TABLE_NAMES = [
 type Reservation = { readonly base: Pointer; readonly bytes: number }
 
 /**
- * A `ggml_backend_buffer_type_t` named FLEET. `device` may still be filled later; it is only stored.
+ * A `ggml_backend_buffer_type_t` named FLEET. `device` may be filled later; it is only stored.
  * `onRead` is called when native code asks for bytes that are not here.
  */
 export function makeRemoteBufferType(device: Pointer, onRead: () => void): Pointer {
