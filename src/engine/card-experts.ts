@@ -72,8 +72,7 @@ export class CardExperts implements Experts {
     this.#loadedBytes = new Array<number>(config.cards).fill(0)
     this.#device = new FleetDevice({
       expertsUsed: expertsUsed(options.gguf),
-      computeLocally: () => -1,
-      computeRegion: (region) => this.#compute(region),
+      compute: (region) => this.#compute(region),
     })
     this.devices = [...gpus, this.#device.device]
     if (gpus.length === 0) this.gpuLayers = 0

@@ -21,8 +21,7 @@ export class LocalExperts implements Experts {
     this.#backend = cpuBackend()
     this.#device = new FleetDevice({
       expertsUsed,
-      computeLocally: (graph) => ggml().compute(this.#backend, graph),
-      computeRegion: undefined,
+      compute: { backend: this.#backend },
     })
     this.devices = [this.#device.device]
   }

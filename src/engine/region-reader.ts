@@ -8,7 +8,7 @@ import { gatherRows } from '../fleet/dispatcher.js'
 import type { RouterChoice } from '../fleet/partition.js'
 import { allocateNative, type NativeBuffer, type Pointer } from '../native/memory.js'
 import type { ParsedRegion } from '../native/region-parser.js'
-import { readTensor } from '../native/tensor.js'
+import { readTensor, tensorData } from '../native/tensor.js'
 
 export type ReadRegion = {
   readonly record: ExpertRecord
@@ -37,62 +37,86 @@ class Scratch {
   }
 }
 
+/** What does not change as long as the graph is the same. */
+type Layout = {
+  readonly tokens: number
+  readonly idsStride: number
+  readonly weightsStride: number
+  readonly inputStride: number
+}
+
 export class RegionReader {
   readonly #experts = new Scratch()
   readonly #weights = new Scratch()
   readonly #input = new Scratch()
+  readonly #layouts = new WeakMap<ParsedRegion, Layout>()
 
   /** Views in the answer are valid until the next read. */
-  read({ record, tensors }: ParsedRegion): ReadRegion {
-    const ids = readTensor(tensors.ids)
+  read(region: ParsedRegion): ReadRegion {
+    const { record, tensors } = region
+    const layout = this.#layoutOf(region)
+    const { tokens } = layout
     const { nUsed } = record
-    const tokens = ids.ne[1]
     const rowBytes = NUMBER_BYTES * nUsed
     const target = this.#experts.address(rowBytes * tokens)
-    gatherRows(ids.data, { target, rows: tokens, rowBytes, strideBytes: ids.nb[1] })
+    const strideBytes = layout.idsStride
+    gatherRows(tensorData(tensors.ids), { target, rows: tokens, rowBytes, strideBytes })
     return {
       record,
       choice: {
         tokens,
         nUsed,
         experts: this.#experts.ints(nUsed * tokens),
-        weights: this.#readWeights(tensors.weights, { nUsed, tokens }),
+        weights: this.#readWeights(region, layout),
       },
-      input: this.#readInput(tensors.input, { record, tokens }),
-      output: outputOf(tensors.output, record),
+      input: this.#readInput(region, layout),
+      output: tensorData(tensors.output),
     }
   }
 
-  #readWeights(
-    address: Pointer | undefined,
-    { nUsed, tokens }: { nUsed: number; tokens: number },
-  ): Float32Array {
-    const rowBytes = NUMBER_BYTES * nUsed
-    const target = this.#weights.address(rowBytes * tokens)
-    if (address === undefined) return this.#weights.floats(nUsed * tokens).fill(1)
-    const weights = readTensor(address)
-    const isPacked = weights.nb[1] === NUMBER_BYTES
-    if (!isPacked) throw new SputnikError('REGION_UNKNOWN', 'router weights lie apart')
-    gatherRows(weights.data, { target, rows: tokens, rowBytes, strideBytes: weights.nb[2] })
-    return this.#weights.floats(nUsed * tokens)
+  #layoutOf(region: ParsedRegion): Layout {
+    const known = this.#layouts.get(region)
+    if (known !== undefined) return known
+    const layout = readLayout(region)
+    this.#layouts.set(region, layout)
+    return layout
   }
 
-  #readInput(
-    address: Pointer,
-    { record, tokens }: { record: ExpertRecord; tokens: number },
-  ): Pointer {
-    const input = readTensor(address)
+  #readWeights({ record, tensors }: ParsedRegion, layout: Layout): Float32Array {
+    const { tokens, weightsStride } = layout
+    const rowBytes = NUMBER_BYTES * record.nUsed
+    const target = this.#weights.address(rowBytes * tokens)
+    if (tensors.weights === undefined) return this.#weights.floats(record.nUsed * tokens).fill(1)
+    const source = tensorData(tensors.weights)
+    gatherRows(source, { target, rows: tokens, rowBytes, strideBytes: weightsStride })
+    return this.#weights.floats(record.nUsed * tokens)
+  }
+
+  #readInput({ record, tensors }: ParsedRegion, { tokens, inputStride }: Layout): Pointer {
+    const source = tensorData(tensors.input)
     const rowBytes = NUMBER_BYTES * record.nEmbd
-    if (tokens === 1 || input.nb[2] === rowBytes) return input.data
+    if (tokens === 1 || inputStride === rowBytes) return source
     const target = this.#input.address(rowBytes * tokens)
-    gatherRows(input.data, { target, rows: tokens, rowBytes, strideBytes: input.nb[2] })
+    gatherRows(source, { target, rows: tokens, rowBytes, strideBytes: inputStride })
     return target
   }
 }
 
-function outputOf(address: Pointer, record: ExpertRecord): Pointer {
-  const output = readTensor(address)
-  const isPacked = output.ne[1] === 1 || output.nb[1] === NUMBER_BYTES * record.nOut
-  if (isPacked) return output.data
-  throw new SputnikError('REGION_UNKNOWN', 'the sums of a region lie apart')
+/** @throws SputnikError REGION_UNKNOWN when rows are not what a dispatch can take */
+function readLayout({ record, tensors }: ParsedRegion): Layout {
+  const ids = readTensor(tensors.ids)
+  const output = readTensor(tensors.output)
+  const weights = tensors.weights === undefined ? undefined : readTensor(tensors.weights)
+  if (output.ne[1] !== 1 && output.nb[1] !== NUMBER_BYTES * record.nOut) {
+    throw new SputnikError('REGION_UNKNOWN', 'the sums of a region lie apart')
+  }
+  if (weights !== undefined && weights.nb[1] !== NUMBER_BYTES) {
+    throw new SputnikError('REGION_UNKNOWN', 'the router weights of a token lie apart')
+  }
+  return {
+    tokens: ids.ne[1],
+    idsStride: ids.nb[1],
+    weightsStride: weights?.nb[2] ?? 0,
+    inputStride: readTensor(tensors.input).nb[2],
+  }
 }

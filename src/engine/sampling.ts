@@ -35,13 +35,13 @@ export type LogitsRow = {
   readonly candidates: () => Candidates
 }
 
-/** A bias far beyond any logit; larger ones could become infinite and their differences no numbers. */
+/** Far beyond any logit; larger ones could become infinite, and their differences no numbers. */
 const BIAS_MAX = 1e9
 
 /** The library takes this seed as "draw one". */
 const SEED_DRAWN_BY_LIBRARY = 0xffff_ffff
 
-/** A grammar whose step takes this long grows without bound: its ambiguity doubles with each token. */
+/** Such a step belongs to a grammar whose ambiguity doubles with each token. */
 const GRAMMAR_STEP_MS_MAX = 2000
 
 export class TokenSampler {

@@ -16,14 +16,17 @@ export type DeviceBehaviour = {
   supportsType(type: Pointer): boolean
   /** Sees every split when a graph is cut, before memory is given to its tensors. */
   optimize(graph: Pointer): void
-  /** Returns ggml_status. */
-  compute(graph: Pointer): number
+  /** Computes a split and returns ggml_status, or a native backend that does so by itself. */
+  readonly compute: ((graph: Pointer) => number) | { readonly backend: Pointer }
 }
 
 const DEVICE_BYTES = 136
 const BACKEND_BYTES = 152
 const BACKEND_TABLE_BYTES = 144
 const REGISTRY_BYTES = 48
+/** In struct ggml_backend: the 13th function behind the id, and the field behind the device. */
+const GRAPH_COMPUTE_OFFSET = 8 + 12 * 8
+const CONTEXT_OFFSET = 8 + 16 * 8 + 8
 const PROPERTIES_BYTES = 56
 
 /** A `ggml_backend_dev_t` that lives until the process ends. */
@@ -39,7 +42,7 @@ export function makeDevice(behaviour: DeviceBehaviour): Pointer {
       ['void (*)(void *dev, void *free, void *total)', writeMemory],
       ['int (*)(void *dev)', () => DEVICE_TYPE.gpu],
       ['void (*)(void *dev, void *props)', propertiesWriter(name, description)],
-      ['void *(*)(void *dev, void *params)', () => makeBackend(backendTable)],
+      ['void *(*)(void *dev, void *params)', () => makeBackend(backendTable, behaviour.compute)],
       ['void *(*)(void *dev)', () => behaviour.bufferType],
       null, // get_host_buffer_type
       null, // buffer_from_host_ptr
@@ -75,6 +78,7 @@ function makeRegistry(name: string, device: Pointer): Pointer {
 /** Table of a backend, then its device and context: the tail of `struct ggml_backend`. */
 function makeBackendTable(device: Pointer, behaviour: DeviceBehaviour): Pointer {
   const name = nativeString(behaviour.name)
+  const { compute } = behaviour
   return tableStruct(
     [
       ['void *(*)(void *backend)', () => name],
@@ -89,7 +93,9 @@ function makeBackendTable(device: Pointer, behaviour: DeviceBehaviour): Pointer 
       null, // graph_plan_free
       null, // graph_plan_update
       null, // graph_plan_compute
-      ['int (*)(void *backend, void *g)', (_: Pointer, graph: Pointer) => behaviour.compute(graph)],
+      typeof compute === 'function'
+        ? ['int (*)(void *backend, void *g)', (_: Pointer, graph: Pointer) => compute(graph)]
+        : null, // graph_compute
       null, // event_record
       null, // event_wait
       [
@@ -102,13 +108,22 @@ function makeBackendTable(device: Pointer, behaviour: DeviceBehaviour): Pointer 
 }
 
 /** Runs inside a native call, where nothing may be registered with koffi. */
-function makeBackend(table: Pointer): Pointer {
+function makeBackend(table: Pointer, compute: DeviceBehaviour['compute']): Pointer {
   const guid = allocateNative(16)
   guid.bytes.set(new TextEncoder().encode('sputnik-fleet-01'))
   const backend = allocateNative(BACKEND_BYTES)
   backend.view.setBigUint64(0, guid.address, true)
   backend.bytes.set(viewNative(table, BACKEND_TABLE_BYTES), 8)
+  if (typeof compute !== 'function') lendCompute(backend.bytes, compute.backend)
   return backend.address
+}
+
+/** Lets native code compute without a detour: its function, and the context it expects. */
+function lendCompute(backend: Uint8Array, lender: Pointer): void {
+  const source = viewNative(lender, BACKEND_BYTES)
+  for (const offset of [GRAPH_COMPUTE_OFFSET, CONTEXT_OFFSET]) {
+    backend.set(source.subarray(offset, offset + 8), offset)
+  }
 }
 
 /** The device has no memory of its own to report. */

@@ -3,29 +3,29 @@
  * one split. Knows nothing of cards; whoever computes a region is given to it.
  */
 import { type ExpertRecord, regionKey } from '../base/expert.js'
-import { makeDevice } from './device-tables.js'
+import { type DeviceBehaviour, makeDevice } from './device-tables.js'
 import { DEVICE_TYPE, ggml, STATUS } from './ggml.js'
 import { allocateNative, NULL, type Pointer, viewNative } from './memory.js'
 import { opNames } from './op-names.js'
 import { type ParsedRegion, parseRegions, UnknownRegion } from './region-parser.js'
 import { REGION_OPS, RegionValues } from './region-values.js'
 import { makeRemoteBufferType } from './remote-buffers.js'
-import { bufferTypeOf, graphNodes, opOf, readTensor } from './tensor.js'
+import { bufferTypeOf, firstNode, graphNodes, opOf, readTensor } from './tensor.js'
 
 export type FleetDeviceOptions = {
   /** Numbers of experts per token that the layers of the model use. */
   readonly expertsUsed: readonly number[]
-  /** Computes a split on the CPU in this process, as plain libllama would. Returns ggml_status. */
-  readonly computeLocally: (graph: Pointer) => number
-  /** Computes a region elsewhere; undefined: all regions are computed locally. */
-  readonly computeRegion: ((region: ParsedRegion) => void) | undefined
+  /**
+   * Who computes regions: a CPU backend of this process, which then does it without a detour, or a
+   * function that gets each region of a split.
+   */
+  readonly compute: { readonly backend: Pointer } | ((region: ParsedRegion) => void)
 }
 
 export class FleetDevice {
   readonly device: Pointer
   /** Buffer type of expert tensors whose bytes the head does not hold. */
   readonly remoteBufferType: Pointer
-  readonly #options: FleetDeviceOptions
   readonly #values: RegionValues
   readonly #regionOps: Uint8Array
   readonly #localTypes = new Map<Pointer, boolean>()
@@ -36,7 +36,6 @@ export class FleetDevice {
   #regionCount = 0
 
   constructor(options: FleetDeviceOptions) {
-    this.#options = options
     const names = opNames()
     this.#values = new RegionValues(names, new Set(options.expertsUsed))
     this.#regionOps = Uint8Array.from({ length: 256 }, (_, id) =>
@@ -49,7 +48,7 @@ export class FleetDevice {
       supportsOp: (op) => this.#guard(() => this.#supportsOp(op), false),
       supportsType: (type) => this.#supportsType(type),
       optimize: (graph) => this.#guard(() => this.#optimize(graph), undefined),
-      compute: (graph) => this.#guard(() => this.#compute(graph), STATUS.failed),
+      compute: this.#computeWith(options.compute),
     })
     this.remoteBufferType = makeRemoteBufferType(this.device, () => {
       this.#error ??= new Error('expert bytes were read at the head')
@@ -66,6 +65,7 @@ export class FleetDevice {
     return this.#unknown
   }
 
+  /** Regions given to a function so far. */
   get regionCount(): number {
     return this.#regionCount
   }
@@ -125,13 +125,13 @@ export class FleetDevice {
     }
   }
 
-  #compute(graph: Pointer): number {
-    const compute = this.#options.computeRegion
-    if (compute === undefined) {
-      this.#regionCount++
-      return this.#options.computeLocally(graph)
-    }
-    const first = graphNodes(graph)[0]
+  #computeWith(compute: FleetDeviceOptions['compute']): DeviceBehaviour['compute'] {
+    if (typeof compute !== 'function') return compute
+    return (graph) => this.#guard(() => this.#computeRegions(graph, compute), STATUS.failed)
+  }
+
+  #computeRegions(graph: Pointer, compute: (region: ParsedRegion) => void): number {
+    const first = firstNode(graph)
     const regions = first === undefined ? undefined : this.#splits.get(first)
     if (regions === undefined) throw new Error('a split was not announced before its computation')
     for (const region of regions) {

@@ -89,8 +89,7 @@ function nameOf(bytes: Uint8Array): string {
 
 /** Where a tensor's data lies; cheaper than `readTensor` for the hot path. */
 export function tensorData(address: Pointer): Pointer {
-  const view = viewNative(address + BigInt(OFFSET.data), 8)
-  return new DataView(view.buffer, view.byteOffset, 8).getBigUint64(0, true)
+  return readPointer(address + BigInt(OFFSET.data))
 }
 
 /** Operation number alone, for the question asked most often. */
@@ -100,8 +99,18 @@ export function opOf(address: Pointer): number {
 
 /** The buffer type of a `struct ggml_backend_buffer`, which follows its table of 11 functions. */
 export function bufferTypeOf(buffer: Pointer): Pointer {
-  const view = viewNative(buffer + 88n, 8)
-  return new DataView(view.buffer, view.byteOffset, 8).getBigUint64(0, true)
+  return readPointer(buffer + 88n)
+}
+
+const GRAPH_NODES_OFFSET = 16n
+
+/** The node that is computed first. */
+export function firstNode(graph: Pointer): Pointer {
+  return readPointer(readPointer(graph + GRAPH_NODES_OFFSET))
+}
+
+function readPointer(address: Pointer): Pointer {
+  return BigInt(koffi.decode.uint64(address))
 }
 
 /** Addresses of the nodes of a `struct ggml_cgraph`, in the order of computation. */

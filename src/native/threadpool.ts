@@ -13,7 +13,7 @@ export type ThreadpoolOptions = {
   readonly poll?: number
 }
 
-/** Offsets in struct ggml_threadpool_params (ggml.h) behind its mask of GGML_MAX_N_THREADS bools. */
+/** Offsets in struct ggml_threadpool_params (ggml.h), behind GGML_MAX_N_THREADS bools. */
 const PARAMS = { threads: 512, poll: 520, bytes: 528 } as const
 
 const DEVICE_TYPE_CPU = 0
