@@ -19,8 +19,9 @@ import type { Link, ReceivedFrame } from '../fabric/link.js'
 import { DEVICE_TYPE, ggml } from '../native/ggml.js'
 import { allocateNative, type NativeBuffer, type Pointer } from '../native/memory.js'
 import { createThreadpool, useThreadpool } from '../native/threadpool.js'
-import { Kernel, type KernelDevice } from './kernel.js'
+import { Kernel } from './kernel.js'
 import { PageStore } from './page-store.js'
+import { KernelDevice } from './placed-graph.js'
 
 /** How long a card waits for its head; the link ends when the head does. */
 const IDLE_MS = 3600_000
@@ -31,7 +32,8 @@ export class Card {
   #load: Load | undefined
   #store: PageStore | undefined
   #device: KernelDevice | undefined
-  #kernels: Kernel[] = []
+  /** By region; none for experts that no graph of the model uses. */
+  #kernels: Array<Kernel | undefined> = []
   #reply: NativeBuffer = allocateNative(1 << 16)
 
   /** `now`: monotonic milliseconds. */
@@ -88,7 +90,7 @@ export class Card {
     this.#kernels = regions.map((region, index) => {
       const record = records.find((candidate) => regionKey(candidate) === regionKey(region))
       const pages = defined(store.regions[index], 'pages of a region')
-      return new Kernel(defined(record, `record of layer ${region.layer}`), { pages, device })
+      return record === undefined ? undefined : new Kernel(record, { pages, device })
     })
     this.#send(FRAME.ready, { pages: store.pages, bytes: store.bytes })
   }
@@ -100,17 +102,12 @@ export class Card {
     if (kernel === undefined) {
       throw new SputnikError('FRAME_INVALID', `region ${header.region} is not on this card`)
     }
-    const { nEmbd, nOut, nUsed, nExpert } = kernel.record
-    const dispatch = readDispatch(frame.buffer.bytes.subarray(0, frame.bytes), {
-      header,
-      bounds: { width: nEmbd, nUsed, nExpert },
-    })
-    const bytes = combineBytes(header.tokens, encodedRowBytes(dispatch.replyEncoding, nOut))
-    if (this.#reply.bytes.length < bytes) this.#reply = allocateNative(bytes + bytes / 4)
-    kernel.compute(dispatch, {
-      rows: frame.buffer.address + BigInt(dispatch.rows),
-      target: this.#reply.address + BigInt(HEADER_BYTES),
-    })
+    const { buffer } = frame
+    const dispatch = readDispatch(buffer, { bytes: frame.bytes, header, bounds: kernel.record })
+    const rowBytes = encodedRowBytes(dispatch.replyEncoding, kernel.record.nOut)
+    const bytes = combineBytes(header.tokens, rowBytes)
+    if (this.#reply.bytes.length < bytes) this.#reply = allocateNative(bytes + (bytes >> 2))
+    kernel.compute(dispatch, this.#reply.address + BigInt(HEADER_BYTES))
     writeHeader(this.#reply.view, {
       ...header,
       kind: FRAME.combine,
@@ -146,6 +143,5 @@ function openDevice(device: Pointer, threads: number): KernelDevice {
   if (api.deviceType(device) === DEVICE_TYPE.cpu) {
     useThreadpool(backend, { pool: createThreadpool(threads), threads })
   }
-  const type = api.deviceBufferType(device)
-  return { backend, isHost: api.bufferTypeIsHost(type), memory: api.graphMemory(type) }
+  return new KernelDevice(backend, api.deviceBufferType(device))
 }

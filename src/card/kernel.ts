@@ -1,177 +1,111 @@
 /**
  * Computes dispatches of one region on one ggml device: writes tokens, slots and weights, runs the
- * graph, reads one summed row per token. Keeps the graphs of small shapes, which decoding repeats.
+ * graph, reads one summed row per token.
  */
 import { SputnikError } from '../base/errors.js'
 import type { ExpertRecord } from '../base/expert.js'
 import type { Dispatch } from '../fabric/dispatch.js'
 import { decodeRows, encodedRowBytes, encodeRows } from '../fabric/encoding.js'
 import { ggml, STATUS } from '../native/ggml.js'
-import { allocateNative, type NativeBuffer, type Pointer, viewNative } from '../native/memory.js'
-import { buildExpertGraph, dataOf, type ExpertGraph, type GraphShape } from './expert-graph.js'
-import { orderPairs, type PairOrder } from './order.js'
+import { allocateNative, type NativeBuffer, type Pointer } from '../native/memory.js'
+import { commonCount, orderRounds, type Rounds } from './order.js'
 import type { RegionPages } from './page-store.js'
-
-/** What all regions of a card share: the device's memory for intermediate results. */
-export type KernelDevice = {
-  readonly backend: Pointer
-  readonly isHost: boolean
-  readonly memory: Pointer
-}
+import { GraphCache, type KernelDevice, type PlacedGraph } from './placed-graph.js'
 
 /** Intermediate results of one piece of a dispatch stay below this. */
 const SCRATCH_BYTES_MAX = 64 << 20
 const FLOAT_BYTES = 4
-const KEPT_TOKENS_MAX = 4
-const KEPT_GRAPHS_MAX = 64
-
-type ReadyGraph = {
-  readonly graph: ExpertGraph
-  readonly input: Pointer
-  readonly slots: Int32Array
-  readonly weights: Float32Array | undefined
-  readonly rows: Int32Array | undefined
-  readonly output: Pointer
-  readonly isKept: boolean
-}
 
 export class Kernel {
   readonly record: ExpertRecord
+  /** Tokens of one piece, so that intermediate results stay small for any model. */
+  readonly pieceTokens: number
   readonly #pages: RegionPages
   readonly #device: KernelDevice
-  readonly #kept = new Map<string, ReadyGraph>()
-  #keptMemoryBytes = -1
+  readonly #graphs: GraphCache
   #staging: NativeBuffer = allocateNative(64)
 
   constructor(record: ExpertRecord, parts: { pages: RegionPages; device: KernelDevice }) {
+    const perPair = FLOAT_BYTES * (record.nEmbd + 3 * record.nFf + 2 * record.nOut)
     this.record = record
+    this.pieceTokens = Math.max(1, Math.floor(SCRATCH_BYTES_MAX / (perPair * record.nUsed)))
     this.#pages = parts.pages
     this.#device = parts.device
-  }
-
-  /** Tokens of one piece, so that intermediate results stay small for any model. */
-  get pieceTokens(): number {
-    const { nEmbd, nFf, nOut, nUsed } = this.record
-    const perPair = FLOAT_BYTES * (nEmbd + 3 * nFf + 2 * nOut)
-    return Math.max(1, Math.floor(SCRATCH_BYTES_MAX / (perPair * nUsed)))
+    this.#graphs = new GraphCache(record, parts)
   }
 
   /**
-   * Computes a dispatch whose rows are encoded at `rows` and writes the encoded sums to `target`.
-   * @throws SputnikError FRAME_INVALID, NATIVE_FAILED
+   * Computes a dispatch and writes the encoded sums to `target`.
+   * @throws SputnikError FRAME_INVALID, NATIVE_FAILED, OUT_OF_MEMORY
    */
-  compute(dispatch: Dispatch, { rows, target }: { rows: Pointer; target: Pointer }): void {
-    const piece = this.pieceTokens
+  compute(dispatch: Dispatch, target: Pointer): void {
+    if (dispatch.tokens <= this.pieceTokens) this.#computePiece(dispatch, target)
+    else this.#computePieces(dispatch, target)
+  }
+
+  #computePieces(dispatch: Dispatch, target: Pointer): void {
     const inBytes = encodedRowBytes(dispatch.encoding, this.record.nEmbd)
     const outBytes = encodedRowBytes(dispatch.replyEncoding, this.record.nOut)
     let pair = 0
-    for (let token = 0; token < dispatch.counts.length; token += piece) {
-      const counts = dispatch.counts.subarray(token, token + piece)
-      const pairs = counts.reduce((sum, count) => sum + count, 0)
-      const part = {
+    for (let token = 0; token < dispatch.tokens; token += this.pieceTokens) {
+      const tokens = Math.min(this.pieceTokens, dispatch.tokens - token)
+      let pairs = 0
+      for (let i = 0; i < tokens; i++) pairs += dispatch.frame.u16[dispatch.counts + token + i] ?? 0
+      const piece: Dispatch = {
         ...dispatch,
-        counts,
-        experts: dispatch.experts.subarray(pair, pair + pairs),
-        weights: dispatch.weights.subarray(pair, pair + pairs),
+        tokens,
+        pairs,
+        counts: dispatch.counts + token,
+        experts: dispatch.experts + pair,
+        weights: dispatch.weights + pair,
+        rows: dispatch.rows + token * inBytes,
       }
-      this.#computePiece(part, {
-        rows: rows + BigInt(token * inBytes),
-        target: target + BigInt(token * outBytes),
-      })
+      this.#computePiece(piece, target + BigInt(token * outBytes))
       pair += pairs
     }
   }
 
-  #computePiece(dispatch: Dispatch, { rows, target }: { rows: Pointer; target: Pointer }): void {
-    const order = orderPairs(dispatch.counts, dispatch.experts.length)
-    const ready = this.#graphFor({
-      tokens: dispatch.counts.length,
-      perToken: order.perToken,
-      rounds: order.rounds,
-      pairs: dispatch.experts.length,
-    })
-    this.#write(ready, { dispatch, order, rows })
-    const status = ggml().compute(this.#device.backend, ready.graph.graph)
+  #computePiece(dispatch: Dispatch, target: Pointer): void {
+    const { frame, counts, tokens } = dispatch
+    const perToken = commonCount(frame.u16, { from: counts, tokens })
+    const rounds =
+      perToken > 0 ? undefined : orderRounds(frame.u16.subarray(counts, counts + tokens))
+    const placed =
+      rounds === undefined
+        ? this.#graphs.rectangle(tokens, perToken)
+        : this.#graphs.rounds(tokens, rounds.sizes, dispatch.pairs)
+    this.#writePairs(placed, dispatch, rounds)
+    this.#writeInput(placed, dispatch)
+    const status = ggml().compute(this.#device.backend, placed.graph.graph)
     if (status !== STATUS.success) {
       throw new SputnikError('NATIVE_FAILED', `the experts could not be computed (${status})`)
     }
-    this.#read(ready, { dispatch, order, target })
-    if (!ready.isKept) ggml().free(ready.graph.context)
+    this.#read(placed, { dispatch, rounds, target })
+    this.#graphs.release(placed)
   }
 
-  #graphFor(shape: GraphShape): ReadyGraph {
-    this.#dropMoved()
-    const key = `${shape.perToken}x${shape.tokens}`
-    const known = shape.perToken > 0 ? this.#kept.get(key) : undefined
-    if (known !== undefined) return known
-    const isSmall = shape.perToken > 0 && shape.tokens <= KEPT_TOKENS_MAX
-    const isKept = isSmall && this.#kept.size < KEPT_GRAPHS_MAX
-    const ready = { ...this.#place(shape), isKept }
-    if (isKept) this.#kept.set(key, ready)
-    return ready
-  }
-
-  /** Kept graphs point into the shared memory, which moves when a larger graph made it grow. */
-  #dropMoved(): void {
-    const bytes = Number(ggml().graphMemoryBytes(this.#device.memory, 0))
-    if (bytes === this.#keptMemoryBytes) return
-    for (const ready of this.#kept.values()) ggml().free(ready.graph.context)
-    this.#kept.clear()
-    this.#keptMemoryBytes = bytes
-  }
-
-  #place(shape: GraphShape): Omit<ReadyGraph, 'isKept'> {
-    const graph = buildExpertGraph(this.record, { pages: this.#pages, shape })
-    if (!ggml().graphMemoryPlace(this.#device.memory, graph.graph)) {
-      throw new SputnikError('OUT_OF_MEMORY', 'no memory for the results of a dispatch')
-    }
-    const bytes = Number(ggml().graphMemoryBytes(this.#device.memory, 0))
-    if (bytes !== this.#keptMemoryBytes) this.#dropMoved()
-    const ints = (tensor: Pointer) => this.#array(tensor, shape.pairs, Int32Array)
-    return {
-      graph,
-      input: dataOf(graph.input),
-      slots: ints(graph.slots),
-      rows: graph.rows === undefined ? undefined : ints(graph.rows),
-      weights:
-        graph.weights === undefined
-          ? undefined
-          : this.#array(graph.weights, shape.pairs, Float32Array),
-      output: dataOf(graph.output),
-    }
-  }
-
-  /** The tensor's own memory when this process can write it, else an array to upload from. */
-  #array<T>(
-    tensor: Pointer,
-    length: number,
-    Type: new (buffer: ArrayBufferLike, offset: number, length: number) => T,
-  ): T {
-    const bytes = this.#device.isHost
-      ? viewNative(dataOf(tensor), FLOAT_BYTES * length)
-      : allocateNative(FLOAT_BYTES * length).bytes
-    return new Type(bytes.buffer, bytes.byteOffset, length)
-  }
-
-  #write(
-    ready: ReadyGraph,
-    { dispatch, order, rows }: { dispatch: Dispatch; order: PairOrder; rows: Pointer },
-  ): void {
+  #writePairs(placed: PlacedGraph, dispatch: Dispatch, rounds: Rounds | undefined): void {
+    const { frame, experts, weights, pairs } = dispatch
     const { table } = this.#pages
-    for (let at = 0; at < order.pairs.length; at++) {
-      const pair = order.pairs[at] ?? 0
-      const slot = table.slotOf(dispatch.experts[pair] ?? 0)
-      if (slot < 0) throw notHere(dispatch.experts[pair] ?? 0, this.record.layer)
-      ready.slots[at] = slot
-      if (ready.weights) ready.weights[at] = dispatch.weights[pair] ?? 0
+    for (let at = 0; at < pairs; at++) {
+      const pair = rounds === undefined ? at : (rounds.pairs[at] ?? 0)
+      const expert = frame.u16[experts + pair] ?? 0
+      const slot = table.slotOf(expert)
+      if (slot < 0) throw notHere(expert, this.record.layer)
+      placed.slots[at] = slot
+      if (placed.weights) placed.weights[at] = frame.f32[weights + pair] ?? 0
     }
-    if (ready.rows) fillRows(ready.rows, order)
-    const count = dispatch.counts.length
+    if (placed.rows && rounds) fillRows(placed.rows, rounds)
+  }
+
+  #writeInput(placed: PlacedGraph, dispatch: Dispatch): void {
     const width = this.record.nEmbd
-    const isHost = this.#device.isHost
-    const address = isHost ? ready.input : this.#stage(FLOAT_BYTES * count * width)
-    decodeRows(dispatch.encoding, rows, { address, count, width })
-    if (!isHost) this.#upload(ready, FLOAT_BYTES * count * width)
+    const source = dispatch.frame.address + BigInt(dispatch.rows)
+    const { isHost } = this.#device
+    const bytes = FLOAT_BYTES * dispatch.tokens * width
+    const address = isHost ? placed.input : this.#stage(bytes)
+    decodeRows(dispatch.encoding, source, { address, count: dispatch.tokens, width })
+    if (!isHost) upload(placed, address, bytes)
   }
 
   #stage(bytes: number): Pointer {
@@ -179,51 +113,59 @@ export class Kernel {
     return this.#staging.address
   }
 
-  #upload({ graph, slots, rows, weights }: ReadyGraph, inputBytes: number): void {
-    const api = ggml()
-    const bytesOf = (array: ArrayBufferView) =>
-      new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
-    api.tensorSet(graph.input, this.#staging.address, 0, inputBytes)
-    api.tensorSet(graph.slots, bytesOf(slots), 0, slots.byteLength)
-    if (graph.rows && rows) api.tensorSet(graph.rows, bytesOf(rows), 0, rows.byteLength)
-    if (graph.weights && weights) {
-      api.tensorSet(graph.weights, bytesOf(weights), 0, weights.byteLength)
-    }
-  }
-
   #read(
-    ready: ReadyGraph,
-    { dispatch, order, target }: { dispatch: Dispatch; order: PairOrder; target: Pointer },
+    placed: PlacedGraph,
+    {
+      dispatch,
+      rounds,
+      target,
+    }: {
+      dispatch: Dispatch
+      rounds: Rounds | undefined
+      target: Pointer
+    },
   ): void {
-    const count = dispatch.counts.length
     const width = this.record.nOut
-    const address = this.#download(ready, FLOAT_BYTES * count * width)
+    const address = this.#download(placed, FLOAT_BYTES * dispatch.tokens * width)
     const encoding = dispatch.replyEncoding
-    if (order.perToken > 0) {
-      encodeRows(encoding, { address, count, width }, target)
+    if (rounds === undefined) {
+      encodeRows(encoding, { address, count: dispatch.tokens, width }, target)
       return
     }
     const rowBytes = encodedRowBytes(encoding, width)
-    order.tokens.forEach((token, at) => {
+    rounds.tokens.forEach((token, at) => {
       const row = { address: address + BigInt(at * FLOAT_BYTES * width), count: 1, width }
       encodeRows(encoding, row, target + BigInt(token * rowBytes))
     })
   }
 
-  #download(ready: ReadyGraph, bytes: number): Pointer {
-    if (this.#device.isHost) return ready.output
+  #download(placed: PlacedGraph, bytes: number): Pointer {
+    if (this.#device.isHost) return placed.output
     const address = this.#stage(bytes)
-    ggml().tensorGet(ready.graph.output, address, 0, bytes)
+    ggml().tensorGet(placed.graph.output, address, 0, bytes)
     return address
   }
 }
 
 /** The token of each pair, round by round. */
-function fillRows(rows: Int32Array, order: PairOrder): void {
+function fillRows(rows: Int32Array, rounds: Rounds): void {
   let at = 0
-  for (const size of order.rounds) {
-    for (let token = 0; token < size; token++) rows[at++] = order.tokens[token] ?? 0
+  for (const size of rounds.sizes) {
+    for (let token = 0; token < size; token++) rows[at++] = rounds.tokens[token] ?? 0
   }
+}
+
+function upload(placed: PlacedGraph, input: Pointer, inputBytes: number): void {
+  const { graph, slots, rows, weights } = placed
+  ggml().tensorSet(graph.input, input, 0, inputBytes)
+  set(graph.slots, slots)
+  if (graph.rows && rows) set(graph.rows, rows)
+  if (graph.weights && weights) set(graph.weights, weights)
+}
+
+function set(tensor: Pointer, numbers: Int32Array | Float32Array): void {
+  const bytes = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength)
+  ggml().tensorSet(tensor, bytes, 0, bytes.length)
 }
 
 function notHere(expert: number, layer: number): SputnikError {

@@ -4,6 +4,7 @@
  */
 import { assert } from '../base/assert.js'
 import { SputnikError, toPlain } from '../base/errors.js'
+import type { Model } from '../native/llama-model.js'
 import { Candidates } from '../native/llama-sampler.js'
 import { Generation } from './generation.js'
 import { compileGrammar } from './grammar.js'
@@ -50,8 +51,10 @@ export class Engine {
   #generatedTokens = 0
   #cachedTokens = 0
 
+  /** @throws SputnikError MODEL_UNSUPPORTED */
   constructor(options: EngineOptions) {
     const { runtime } = options
+    checkGenerates(runtime.model)
     this.#options = options
     this.#runtime = runtime
     this.#candidates = once(() => new Candidates(runtime.vocab.size))
@@ -329,6 +332,15 @@ export class Engine {
     assert(generation !== undefined, `sequence ${sequence.id} has no request`)
     return generation
   }
+}
+
+/** Encoders, and models that fill in a text in no order, have no next token. */
+function checkGenerates(model: Model): void {
+  if (!model.isDiffusion && !model.hasEncoder && model.hasDecoder) return
+  throw new SputnikError(
+    'MODEL_UNSUPPORTED',
+    `${model.description} does not generate text token by token`,
+  )
 }
 
 function once<T>(create: () => T): () => T {

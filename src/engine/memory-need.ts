@@ -26,32 +26,20 @@ export type ContextRequest = {
 
 /**
  * Bytes of one position over all layers: keys and values of each attention layer, or the one
- * compressed row of latent attention. An upper bound for models whose layers keep less
- * (sliding windows, recurrent layers).
+ * compressed row of latent attention, and the keys of an indexer. An upper bound for models whose
+ * layers keep less (sliding windows, recurrent layers).
  */
 export function kvCellBytes(model: GgufModel, type: KvType): number {
   const layers = model.getModelNumber('block_count') ?? 0
-  const latent = latentWidth(model)
+  const isLatent = (model.getModelNumber('attention.key_length_mla') ?? 0) > 0
+  const indexer = kvBytes(type, model.getModelNumber('attention.indexer.key_length') ?? 0)
   let bytes = 0
   for (let layer = 0; layer < layers; layer++) {
-    if (latent !== undefined) {
-      bytes += kvBytes(type, latent)
-      continue
-    }
     const heads = kvHeads(model, layer)
-    bytes += kvBytes(type, heads * headWidth(model, 'key'))
-    bytes += kvBytes(type, heads * headWidth(model, 'value'))
+    bytes += kvBytes(type, heads * headWidth(model, 'key')) + indexer
+    if (!isLatent) bytes += kvBytes(type, heads * headWidth(model, 'value'))
   }
   return bytes
-}
-
-/** Width of the compressed row: rank plus rotary part; undefined for plain attention. */
-function latentWidth(model: GgufModel): number | undefined {
-  const rank = model.getModelNumber('attention.kv_lora_rank')
-  if (rank === undefined || model.getModelNumber('attention.key_length_mla') === undefined) {
-    return undefined
-  }
-  return rank + (model.getModelNumber('rope.dimension_count') ?? 0)
 }
 
 function kvHeads(model: GgufModel, layer: number): number {

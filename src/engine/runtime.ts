@@ -3,7 +3,7 @@
  * free. Knows nothing of requests; where experts run is behind `Experts`.
  */
 import { freemem } from 'node:os'
-import { SputnikError } from '../base/errors.js'
+import type { SputnikError } from '../base/errors.js'
 import type { GgufModel } from '../gguf/reader.js'
 import { loadLibraries } from '../native/library.js'
 import { NativeBatch } from '../native/llama-batch.js'
@@ -90,7 +90,6 @@ export class Runtime {
     try {
       const model = loadModel(options)
       undo.unshift(() => model.free())
-      checkModel(model)
       const contextLength = chooseContextLength(kvCellBytes(gguf, kvType), {
         contextLength: config.contextLength,
         parallel: config.parallel,
@@ -161,15 +160,6 @@ function loadModel(options: RuntimeOptions): Model {
       },
     )
   return experts === undefined ? load() : experts.aroundLoad(load)
-}
-
-function checkModel(model: Model): void {
-  if (model.isDiffusion || model.hasEncoder || !model.hasDecoder) {
-    throw new SputnikError(
-      'MODEL_UNSUPPORTED',
-      `${model.description} does not generate text token by token`,
-    )
-  }
 }
 
 function createContext(model: Model, options: RuntimeOptions & { contextLength: number }): Context {

@@ -4,12 +4,17 @@
  *
  * Dispatch: u16 experts per token [tokens], u16 expert [pairs], f32 weight [pairs], rows [tokens].
  * Each part starts at a multiple of 4, the rows at a multiple of 16 bytes from the frame's start.
+ *
+ * Positions are plain offsets into the frame, because this is read and written once per layer of
+ * every token and must not allocate.
  */
 import { SputnikError } from '../base/errors.js'
+import type { NativeBuffer } from '../native/memory.js'
 import { type Encoding, encodedRowBytes, encodingId, encodingOf } from './encoding.js'
 import { FRAME_BYTES_MAX, type FrameHeader, HEADER_BYTES } from './frame.js'
 
 export type DispatchLayout = {
+  /** Byte offsets from the start of the frame. */
   readonly counts: number
   readonly experts: number
   readonly weights: number
@@ -18,72 +23,73 @@ export type DispatchLayout = {
   readonly bytes: number
 }
 
-const align = (offset: number, to: number): number => Math.ceil(offset / to) * to
-
-/** Byte offsets from the start of the frame. */
-export function dispatchLayout(parts: {
-  tokens: number
-  pairs: number
-  rowBytes: number
-}): DispatchLayout {
-  const counts = HEADER_BYTES
-  const experts = align(counts + 2 * parts.tokens, 4)
-  const weights = align(experts + 2 * parts.pairs, 4)
-  const rows = align(weights + 4 * parts.pairs, 16)
-  return { counts, experts, weights, rows, bytes: rows + parts.tokens * parts.rowBytes }
+export type DispatchSize = {
+  readonly tokens: number
+  readonly pairs: number
+  readonly rowBytes: number
 }
 
+export function dispatchLayout({ tokens, pairs, rowBytes }: DispatchSize): DispatchLayout {
+  const counts = HEADER_BYTES
+  const experts = (counts + 2 * tokens + 3) & ~3
+  const weights = (experts + 2 * pairs + 3) & ~3
+  const rows = (weights + 4 * pairs + 15) & ~15
+  return { counts, experts, weights, rows, bytes: rows + tokens * rowBytes }
+}
+
+/** A dispatch inside a frame: where its parts begin, as indices of the frame's own views. */
 export type Dispatch = {
-  readonly header: FrameHeader
+  readonly frame: NativeBuffer
+  readonly tokens: number
+  readonly pairs: number
   readonly encoding: Encoding
   /** Encoding wanted for the combine. */
   readonly replyEncoding: Encoding
-  readonly counts: Uint16Array
-  readonly experts: Uint16Array
-  readonly weights: Float32Array
-  /** Offset of the encoded rows from the start of the frame. */
+  /** Index into `frame.u16` of the first token's number of experts. */
+  readonly counts: number
+  /** Index into `frame.u16` of the first pair's expert. */
+  readonly experts: number
+  /** Index into `frame.f32` of the first pair's weight. */
+  readonly weights: number
+  /** Byte offset of the first encoded row. */
   readonly rows: number
 }
 
 /** What a dispatch to a region may hold at most. */
-export type DispatchBounds = {
-  readonly width: number
-  readonly nUsed: number
-  readonly nExpert: number
-}
+export type DispatchBounds = { readonly nEmbd: number; readonly nUsed: number }
 
 /**
- * Reads and checks a dispatch; the arrays are views of the frame.
+ * Reads and checks the shape of a dispatch. Expert numbers are checked where they are looked up.
  * @throws SputnikError FRAME_INVALID
  */
 export function readDispatch(
-  frame: Uint8Array,
-  { header, bounds }: { header: FrameHeader; bounds: DispatchBounds },
+  frame: NativeBuffer,
+  { bytes, header, bounds }: { bytes: number; header: FrameHeader; bounds: DispatchBounds },
 ): Dispatch {
   const { tokens } = header
   const encoding = encodingOf(header.encoding & 0xf)
-  const replyEncoding = encodingOf(header.encoding >> 4)
-  const rowBytes = encodedRowBytes(encoding, bounds.width)
-  const least = dispatchLayout({ tokens, pairs: 0, rowBytes })
-  check(tokens > 0 && frame.length >= least.bytes, 'too short for its tokens')
-  const start = frame.byteOffset
-  const counts = new Uint16Array(frame.buffer, start + least.counts, tokens)
-  const pairs = countPairs(counts, bounds.nUsed)
-  const layout = dispatchLayout({ tokens, pairs, rowBytes })
-  check(frame.length === layout.bytes, 'not of the length its tokens make')
-  const experts = new Uint16Array(frame.buffer, start + layout.experts, pairs)
-  for (const expert of experts) check(expert < bounds.nExpert, `expert ${expert} does not exist`)
-  const weights = new Float32Array(frame.buffer, start + layout.weights, pairs)
-  return { header, encoding, replyEncoding, counts, experts, weights, rows: layout.rows }
-}
-
-function countPairs(counts: Uint16Array, nUsed: number): number {
+  const rowBytes = encodedRowBytes(encoding, bounds.nEmbd)
+  const counts = HEADER_BYTES >> 1
+  check(tokens > 0 && bytes >= HEADER_BYTES + tokens * (2 + rowBytes), 'too short')
   let pairs = 0
-  for (const count of counts) {
-    check(count > 0 && count <= nUsed, `${count} experts for one token`)
+  for (let token = 0; token < tokens; token++) {
+    const count = frame.u16[counts + token] ?? 0
+    check(count > 0 && count <= bounds.nUsed, 'asking for too many experts or none')
     pairs += count
   }
-  return pairs
+  const layout = dispatchLayout({ tokens, pairs, rowBytes })
+  check(bytes === layout.bytes, 'not of the length its tokens make')
+  return {
+    frame,
+    tokens,
+    pairs,
+    encoding,
+    replyEncoding: encodingOf(header.encoding >> 4),
+    counts,
+    experts: layout.experts >> 1,
+    weights: layout.weights >> 2,
+    rows: layout.rows,
+  }
 }
 
 function check(condition: boolean, what: string): void {

@@ -5,18 +5,24 @@
  */
 import { SputnikError } from '../base/errors.js'
 import type { ExpertRecord } from '../base/expert.js'
-import { combineBytes, dispatchLayout, encodingByte } from '../fabric/dispatch.js'
+import {
+  combineBytes,
+  type DispatchLayout,
+  dispatchLayout,
+  encodingByte,
+} from '../fabric/dispatch.js'
 import {
   decodeRows,
   type Encoding,
   encodedRowBytes,
   encodeRows,
   encodingId,
+  type Rows,
 } from '../fabric/encoding.js'
 import { FRAME, HEADER_BYTES, readHeader, writeHeader } from '../fabric/frame.js'
 import type { Link, ReceivedFrame } from '../fabric/link.js'
 import { copyNative } from '../native/libc.js'
-import { allocateNative, type NativeBuffer, type Pointer, viewNative } from '../native/memory.js'
+import { allocateNative, type NativeBuffer, type Pointer } from '../native/memory.js'
 import { Partition, type RouterChoice, type Share } from './partition.js'
 
 /** What the dispatcher needs of a domain. */
@@ -61,6 +67,7 @@ export class Dispatcher {
   readonly #partition: Partition
   readonly #frames: NativeBuffer[]
   #rows: NativeBuffer = allocateNative(1 << 14)
+  #sums: NativeBuffer = allocateNative(1 << 14)
   #step = 0
   /** Time the domains spent on computing, as they report it, in microseconds. */
   computeUs = 0
@@ -106,17 +113,7 @@ export class Dispatcher {
       tokens: tokenCount,
       computeUs: 0,
     })
-    const at = buffer.bytes.byteOffset
-    const memory = buffer.bytes.buffer
-    new Uint16Array(memory, at + layout.counts, tokenCount).set(
-      share.counts.subarray(0, tokenCount),
-    )
-    new Uint16Array(memory, at + layout.experts, pairCount).set(
-      share.experts.subarray(0, pairCount),
-    )
-    new Float32Array(memory, at + layout.weights, pairCount).set(
-      share.weights.subarray(0, pairCount),
-    )
+    writePairs(buffer, { layout, share })
     this.#encodeTokens(call, { share, target: buffer.address + BigInt(layout.rows), rowBytes })
     return { buffer, bytes: layout.bytes }
   }
@@ -148,14 +145,20 @@ export class Dispatcher {
     }
   }
 
+  /** One whole answer is the result; several are added up in the order of domain ids. */
   #combine(call: RegionCall, asked: readonly Asked[]): void {
-    const all = call.choice.tokens
-    const isWhole = asked[0]?.share.tokenCount === all
-    if (!isWhole) viewNative(call.output, all * call.record.nOut * FLOAT_BYTES).fill(0)
-    asked.forEach((one, index) => {
-      const frame = this.#answer(one, call)
-      this.#add(call, { share: one.share, frame, isFirst: index === 0 && isWhole })
-    })
+    const { tokens } = call.choice
+    const width = call.record.nOut
+    const [first] = asked
+    if (asked.length === 1 && first?.share.tokenCount === tokens) {
+      this.#decode(this.#answer(first, call), { address: call.output, count: tokens, width })
+      return
+    }
+    const bytes = tokens * width * FLOAT_BYTES
+    this.#sums = grown(this.#sums, bytes)
+    this.#sums.f32.fill(0, 0, tokens * width)
+    for (const one of asked) this.#add(one.share, { frame: this.#answer(one, call), width })
+    copyNative(call.output, this.#sums.address, bytes)
   }
 
   /** The combine of a domain, recovering it as often as is sensible. */
@@ -213,36 +216,43 @@ export class Dispatcher {
     return isExpected ? undefined : 'it answered something else'
   }
 
-  #add(
-    call: RegionCall,
-    { share, frame, isFirst }: { share: Share; frame: ReceivedFrame; isFirst: boolean },
-  ): void {
-    const width = call.record.nOut
-    const count = share.tokenCount
-    const encoding = this.#options.encodings.combine
-    const source = frame.buffer.address + BigInt(HEADER_BYTES)
-    if (isFirst) {
-      decodeRows(encoding, source, { address: call.output, count, width })
-      return
-    }
-    const bytes = count * width * FLOAT_BYTES
-    if (this.#rows.bytes.length < bytes) this.#rows = allocateNative(bytes + (bytes >> 2))
-    decodeRows(encoding, source, { address: this.#rows.address, count, width })
-    this.#addRows(call, share)
+  #decode(frame: ReceivedFrame, rows: Rows): void {
+    decodeRows(this.#options.encodings.combine, frame.buffer.address + BigInt(HEADER_BYTES), rows)
   }
 
-  #addRows(call: RegionCall, share: Share): void {
-    const width = call.record.nOut
-    const all = viewNative(call.output, call.choice.tokens * width * FLOAT_BYTES)
-    const sums = new Float32Array(all.buffer, all.byteOffset, call.choice.tokens * width)
-    const rows = new Float32Array(this.#rows.bytes.buffer, this.#rows.bytes.byteOffset)
-    for (let at = 0; at < share.tokenCount; at++) {
+  #add(share: Share, { frame, width }: { frame: ReceivedFrame; width: number }): void {
+    const count = share.tokenCount
+    this.#rows = grown(this.#rows, count * width * FLOAT_BYTES)
+    this.#decode(frame, { address: this.#rows.address, count, width })
+    const sums = this.#sums.f32
+    const rows = this.#rows.f32
+    for (let at = 0; at < count; at++) {
       const target = (share.tokens[at] ?? 0) * width
       const source = at * width
       for (let i = 0; i < width; i++) {
         sums[target + i] = (sums[target + i] ?? 0) + (rows[source + i] ?? 0)
       }
     }
+  }
+}
+
+function grown(buffer: NativeBuffer, bytes: number): NativeBuffer {
+  return buffer.bytes.length >= bytes ? buffer : allocateNative(bytes + (bytes >> 2))
+}
+
+function writePairs(
+  { u16, f32 }: NativeBuffer,
+  { layout, share }: { layout: DispatchLayout; share: Share },
+): void {
+  const counts = layout.counts >> 1
+  const experts = layout.experts >> 1
+  const weights = layout.weights >> 2
+  for (let token = 0; token < share.tokenCount; token++) {
+    u16[counts + token] = share.counts[token] ?? 0
+  }
+  for (let pair = 0; pair < share.pairCount; pair++) {
+    u16[experts + pair] = share.experts[pair] ?? 0
+    f32[weights + pair] = share.weights[pair] ?? 0
   }
 }
 

@@ -14,6 +14,10 @@ export type NativeBuffer = {
   readonly address: Pointer
   readonly bytes: Uint8Array
   readonly view: DataView
+  /** The same memory as numbers, for loops that must not allocate. */
+  readonly u16: Uint16Array
+  readonly i32: Int32Array
+  readonly f32: Float32Array
 }
 
 /** Zeroed native memory, aligned to 64 bytes. */
@@ -22,7 +26,15 @@ export function allocateNative(bytes: number): NativeBuffer {
   const raw = koffi.address(koffi.alloc('uint8_t', bytes + 64))
   const address = (raw + 63n) & ~63n
   const memory = koffi.view(address, bytes)
-  const buffer = { address, bytes: new Uint8Array(memory), view: new DataView(memory) }
+  const numbers = bytes >> 2
+  const buffer = {
+    address,
+    bytes: new Uint8Array(memory),
+    view: new DataView(memory),
+    u16: new Uint16Array(memory, 0, bytes >> 1),
+    i32: new Int32Array(memory, 0, numbers),
+    f32: new Float32Array(memory, 0, numbers),
+  }
   buffer.bytes.fill(0)
   return buffer
 }

@@ -41,6 +41,10 @@ const POLLOUT = 4
 const IS_MAC = process.platform === 'darwin'
 const MSG_DONTWAIT = IS_MAC ? 0x80 : 0x40
 const MSG_NOSIGNAL = IS_MAC ? 0x80000 : 0x4000
+/** Children must not inherit the other ends: a card would never see its head go. */
+const SOCK_CLOEXEC_LINUX = 0x80000
+const F_SETFD = 2
+const FD_CLOEXEC = 1
 const BUFFER_BYTES = 4 * 1024 * 1024
 
 function posixSockets(): Sockets {
@@ -52,6 +56,7 @@ function posixSockets(): Sockets {
   const setOption = libc.func('int setsockopt(int s, int level, int name, void *value, int bytes)')
   const yieldCpu = libc.func('int sched_yield()')
   const close = libc.func('int close(int fd)')
+  const control = libc.func('int fcntl(int fd, int command, ...)')
   const { EAGAIN, EINTR } = koffi.os.errno
   const isTemporary = () => koffi.errno() === EAGAIN || koffi.errno() === EINTR
   const pollRequest = new Int32Array(2)
@@ -63,11 +68,14 @@ function posixSockets(): Sockets {
   return {
     pair() {
       const fds = new Int32Array(2)
-      if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) !== 0) {
+      if (socketpair(AF_UNIX, SOCK_STREAM | (IS_MAC ? 0 : SOCK_CLOEXEC_LINUX), 0, fds) !== 0) {
         throw new SputnikError('NATIVE_FAILED', `socketpair failed (errno ${koffi.errno()})`)
       }
       const [a = -1, b = -1] = fds
-      for (const fd of [a, b]) growBuffers(setOption, fd)
+      for (const fd of [a, b]) {
+        growBuffers(setOption, fd)
+        if (IS_MAC) control(fd, F_SETFD, 'int', FD_CLOEXEC)
+      }
       return [a, b]
     },
     send(socket, address, bytes) {

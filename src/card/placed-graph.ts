@@ -1,0 +1,133 @@
+/**
+ * Graphs of a region with memory under them, ready to be filled and computed. Graphs of small shapes
+ * are kept, because decoding asks for the same ones over and over.
+ */
+import { SputnikError } from '../base/errors.js'
+import type { ExpertRecord } from '../base/expert.js'
+import { ggml } from '../native/ggml.js'
+import { allocateNative, type Pointer, viewNative } from '../native/memory.js'
+import { buildExpertGraph, dataOf, type ExpertGraph, type GraphShape } from './expert-graph.js'
+import type { RegionPages } from './page-store.js'
+
+/** What all regions of a card share: the device's memory for intermediate results. */
+export class KernelDevice {
+  readonly backend: Pointer
+  readonly isHost: boolean
+  readonly #memory: Pointer
+  #bytes = 0
+  /** Changes when the memory has moved and graphs placed before are void. */
+  generation = 0
+
+  constructor(backend: Pointer, bufferType: Pointer) {
+    this.backend = backend
+    this.isHost = ggml().bufferTypeIsHost(bufferType)
+    this.#memory = ggml().graphMemory(bufferType)
+  }
+
+  /** Gives a graph's tensors memory. @throws SputnikError OUT_OF_MEMORY */
+  place(graph: Pointer): void {
+    if (!ggml().graphMemoryPlace(this.#memory, graph)) {
+      throw new SputnikError('OUT_OF_MEMORY', 'no memory for the results of a dispatch')
+    }
+    const bytes = Number(ggml().graphMemoryBytes(this.#memory, 0))
+    if (bytes !== this.#bytes) this.generation++
+    this.#bytes = bytes
+  }
+}
+
+/** On a device without host memory the arrays are copies, to be uploaded before the computation. */
+export type PlacedGraph = {
+  readonly graph: ExpertGraph
+  readonly input: Pointer
+  readonly slots: Int32Array
+  readonly weights: Float32Array | undefined
+  readonly rows: Int32Array | undefined
+  readonly output: Pointer
+  readonly isKept: boolean
+}
+
+const NUMBER_BYTES = 4
+const KEPT_TOKENS_MAX = 4
+
+export class GraphCache {
+  readonly #record: ExpertRecord
+  readonly #pages: RegionPages
+  readonly #device: KernelDevice
+  /** By tokens, then experts per token. */
+  #kept: Array<Array<PlacedGraph | undefined>> = []
+  #generation = -1
+
+  constructor(
+    record: ExpertRecord,
+    { pages, device }: { pages: RegionPages; device: KernelDevice },
+  ) {
+    this.#record = record
+    this.#pages = pages
+    this.#device = device
+  }
+
+  /** A graph for a rectangle of pairs. */
+  rectangle(tokens: number, perToken: number): PlacedGraph {
+    if (this.#generation !== this.#device.generation) this.#drop()
+    const known = this.#kept[tokens]?.[perToken]
+    if (known !== undefined) return known
+    const rounds = new Array<number>(perToken).fill(tokens)
+    const shape = { tokens, perToken, rounds, pairs: tokens * perToken }
+    return tokens > KEPT_TOKENS_MAX ? this.#place(shape, false) : this.#keep(shape)
+  }
+
+  rounds(tokens: number, sizes: readonly number[], pairs: number): PlacedGraph {
+    return this.#place({ tokens, perToken: 0, rounds: sizes, pairs }, false)
+  }
+
+  /** Gives a graph back after its computation. */
+  release(placed: PlacedGraph): void {
+    if (!placed.isKept) ggml().free(placed.graph.context)
+  }
+
+  #keep(shape: GraphShape): PlacedGraph {
+    const placed = this.#place(shape, true)
+    if (this.#generation !== this.#device.generation) this.#drop()
+    const row = this.#kept[shape.tokens] ?? []
+    this.#kept[shape.tokens] = row
+    row[shape.perToken] = placed
+    return placed
+  }
+
+  #drop(): void {
+    for (const row of this.#kept) {
+      for (const placed of row ?? []) if (placed) ggml().free(placed.graph.context)
+    }
+    this.#kept = []
+    this.#generation = this.#device.generation
+  }
+
+  #place(shape: GraphShape, isKept: boolean): PlacedGraph {
+    const graph = buildExpertGraph(this.#record, { pages: this.#pages, shape })
+    this.#device.place(graph.graph)
+    const { pairs } = shape
+    return {
+      graph,
+      input: dataOf(graph.input),
+      slots: ints(this.#bytes(graph.slots, pairs)),
+      rows: graph.rows === undefined ? undefined : ints(this.#bytes(graph.rows, pairs)),
+      weights: graph.weights === undefined ? undefined : floats(this.#bytes(graph.weights, pairs)),
+      output: dataOf(graph.output),
+      isKept,
+    }
+  }
+
+  /** The tensor's own memory when this process can write it, else memory to upload from. */
+  #bytes(tensor: Pointer, numbers: number): Uint8Array {
+    const bytes = NUMBER_BYTES * numbers
+    return this.#device.isHost ? viewNative(dataOf(tensor), bytes) : allocateNative(bytes).bytes
+  }
+}
+
+function ints(bytes: Uint8Array): Int32Array {
+  return new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / NUMBER_BYTES)
+}
+
+function floats(bytes: Uint8Array): Float32Array {
+  return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / NUMBER_BYTES)
+}
