@@ -32,6 +32,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./inspect.js')).inspectCommand(),
   },
   {
+    name: 'verify',
+    description: 'compare cards with plain libllama on a model',
+    load: async () => (await import('./verify.js')).verifyCommand(),
+  },
+  {
     name: 'doctor',
     description: 'check whether this machine can run sputnik, and what would help',
     load: async () => (await import('./doctor.js')).doctorCommand(),

@@ -61,7 +61,11 @@ export type EngineOptions = {
 const COUNT_MAX = 2 ** 31 - 1
 const KV_TYPES = ['f32', 'f16', 'bf16', 'q8_0', 'q5_1', 'q5_0', 'q4_1', 'q4_0', 'iq4_nl']
 
-export type EngineOptionDefaults = { readonly parallel: number; readonly logLevel: LogLevel }
+export type EngineOptionDefaults = {
+  readonly parallel: number
+  readonly logLevel: LogLevel
+  readonly cards?: number
+}
 
 /** Everything that decides how the engine runs. */
 export function addEngineOptions(command: Command, defaults: EngineOptionDefaults): Command {
@@ -69,7 +73,7 @@ export function addEngineOptions(command: Command, defaults: EngineOptionDefault
     .addOption(
       option('--cards <n>', 'card processes that hold the experts; 0 computes them in the engine')
         .argParser(integer({ min: 0, max: 256 }))
-        .default(0),
+        .default(defaults.cards ?? 0),
     )
     .addOption(
       option('--threads <n>', 'threads of the head')

@@ -50,6 +50,7 @@ export class CardExperts implements Experts {
   readonly overrides: Experts['overrides']
   readonly gpuLayers?: number
   readonly #options: CardExpertsOptions
+  readonly #layers: readonly ExpertLayer[]
   readonly #log: Logger
   readonly #device: FleetDevice
   readonly #directory: Directory
@@ -60,14 +61,15 @@ export class CardExperts implements Experts {
   #dispatcher: Dispatcher | undefined
 
   constructor(options: CardExpertsOptions) {
-    const { config, pages, gpus } = options
+    const { config, gpus } = options
     this.#options = options
     this.#log = createLogger({ level: config.logLevel, part: 'fleet' })
-    pages.layers.forEach((layer, index) => {
+    this.#layers = layersInUse(options)
+    this.#layers.forEach((layer, index) => {
       this.#regions.set(regionKey(layer), index)
     })
-    const placement = dealPages(pages.layers, config.cards)
-    this.#directory = new Directory(pages.layers)
+    const placement = dealPages(this.#layers, config.cards)
+    this.#directory = new Directory(this.#layers)
     this.#directory.place(placement)
     this.#loadedBytes = new Array<number>(config.cards).fill(0)
     this.#device = new FleetDevice({
@@ -151,7 +153,7 @@ export class CardExperts implements Experts {
       files: gguf.files.map((file) => file.path),
       device: 'cpu',
       threads: config.cardThreads,
-      regions: this.#options.pages.layers.map((layer, region) => ({
+      regions: this.#layers.map((layer, region) => ({
         layer: layer.layer,
         group: layer.group,
         experts: layer.experts,
@@ -176,21 +178,19 @@ export class CardExperts implements Experts {
     this.#options.onProgress('pages', done, this.#options.pages.expertBytes)
   }
 
+  /** Layers without a region keep experts that no graph of the model uses. */
   #recordsOfAllLayers(): readonly ExpertRecord[] {
     const { records, unknown } = this.#device
-    const found = new Set(records.map(regionKey))
-    const missing = this.#options.pages.layers.find((layer) => !found.has(regionKey(layer)))
-    if (missing === undefined) return records
-    const reason = unknown.find((region) => region.layer === missing.layer) ?? unknown[0]
-    throw this.#unknownRegion(missing, reason?.message ?? 'no region was found')
-  }
-
-  #unknownRegion(layer: ExpertLayer, reason: string): SputnikError {
     const { architecture } = this.#options.gguf
-    return new SputnikError(
-      'REGION_UNKNOWN',
-      `the experts of layer ${layer.layer} (${architecture}) cannot go to cards: ${reason}`,
-    )
+    const [first] = unknown
+    if (first !== undefined) {
+      throw new SputnikError(
+        'REGION_UNKNOWN',
+        `the experts of layer ${first.layer} (${architecture}) cannot go to cards: ${first.message}`,
+      )
+    }
+    if (records.length > 0) return records
+    throw new SputnikError('MODEL_DENSE', `${architecture} computes no routed experts of this file`)
   }
 
   #openDispatcher(records: readonly ExpertRecord[]): Dispatcher {
@@ -209,6 +209,12 @@ export class CardExperts implements Experts {
     const call = this.#reader.read(parsed)
     dispatcher.compute({ ...call, region, holders: this.#directory.holders(region) })
   }
+}
+
+/** Layers for multi-token prediction come last and are not loaded by libllama. */
+function layersInUse({ pages, gguf }: CardExpertsOptions): ExpertLayer[] {
+  const extra = gguf.getModelNumber('nextn_predict_layers') ?? 0
+  return pages.layers.filter(({ layer }) => layer < pages.layerCount - extra)
 }
 
 /** Rows that are not whole blocks cannot travel as q8_0. */

@@ -1,0 +1,91 @@
+/** `sputnik verify`: proves on a model that cards compute what plain libllama computes. */
+import { fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { Command } from 'commander'
+import { fromPlain, type PlainError, SputnikError } from '../base/errors.js'
+import type { Verification } from '../engine/verify.js'
+import type { VerifyRequest } from '../engine/verify-main.js'
+import { addEngineOptions, type EngineOptions, integer, option, toEngineConfig } from './options.js'
+
+type VerifyFlags = EngineOptions & { readonly tokens: number; readonly json?: boolean }
+
+const TOKENS_DEFAULT = 32
+const TOKENS_MAX = 512
+
+export function verifyCommand(): Command {
+  const command = new Command('verify')
+    .description('Compare the logits of the local domain and of cards with plain libllama')
+    .argument('<model>', 'path of a .gguf file')
+  addEngineOptions(command, { parallel: 3, logLevel: 'error', cards: 1 })
+  return command
+    .addOption(
+      option('--tokens <n>', 'tokens of the prompt and of the greedy continuation')
+        .argParser(integer({ min: 2, max: TOKENS_MAX }))
+        .default(TOKENS_DEFAULT),
+    )
+    .option('--json', 'print one JSON object')
+    .action(async (model: string, flags: VerifyFlags) => {
+      const config = toEngineConfig(model, flags)
+      const verification = await runVerify({ config, tokens: flags.tokens })
+      const text = flags.json ? JSON.stringify(verification, finite, 2) : format(verification)
+      process.stdout.write(`${text}\n`)
+      if (!verification.isWithin) {
+        throw new SputnikError('VERIFY_FAILED', `${model} differs from plain libllama`)
+      }
+    })
+}
+
+type Answer =
+  | { kind: 'progress'; what: string }
+  | { kind: 'done'; verification: Verification }
+  | { kind: 'failed'; error: PlainError }
+
+/** Runs the comparison in a process of its own. @throws SputnikError */
+export function runVerify(request: VerifyRequest): Promise<Verification> {
+  const child = fork(fileURLToPath(new URL('../engine/verify-main.js', import.meta.url)), [], {
+    serialization: 'advanced',
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  return new Promise<Verification>((resolve, reject) => {
+    child.on('message', (answer: Answer) => {
+      if (answer.kind === 'progress') process.stderr.write(`${answer.what}\n`)
+      else if (answer.kind === 'done') resolve(answer.verification)
+      else reject(fromPlain(answer.error))
+    })
+    child.on('error', reject)
+    child.on('exit', (code, signal) => {
+      reject(new SputnikError('NATIVE_FAILED', `the process ended with ${signal ?? code}`))
+    })
+    child.send(request)
+  })
+}
+
+/** JSON knows no infinity; a number that large means "not comparable". */
+function finite(_: string, value: unknown): unknown {
+  return value === Number.POSITIVE_INFINITY ? Number.MAX_VALUE : value
+}
+
+function format(verification: Verification): string {
+  const { model, architecture, cards, wire, tokens } = verification
+  const head = `${model} (${architecture}), ${tokens} tokens, ${cards} cards, ${wire} on the wire`
+  const columns = ['path', 'phase', 'seqs', 'rows', 'max error', 'nmse', 'greedy', 'result']
+  const rows = verification.results.map((result) => [
+    result.path,
+    result.phase,
+    String(result.sequences),
+    String(result.rows),
+    result.maxError.toExponential(2),
+    result.normalisedError.toExponential(2),
+    `${(100 * result.agreement).toFixed(1)} %`,
+    result.isIdentical ? 'identical' : result.isWithin ? 'within tolerance' : 'TOO FAR',
+  ])
+  const widths = columns.map((title, i) =>
+    Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)),
+  )
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd()
+  return [head, '', line(columns), ...rows.map(line)].join('\n')
+}
