@@ -32,7 +32,7 @@ export function answerHead(exchange: Exchange, prefix: string): AnswerHead {
     id: `${prefix}-${randomBytes(12).toString('hex')}`,
     created: Math.floor(Date.now() / 1000),
     model: exchange.app.modelId,
-    fingerprint: `fp_${model?.fingerprint ?? ''}`,
+    fingerprint: model?.fingerprint ?? '',
   }
 }
 

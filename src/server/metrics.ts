@@ -97,9 +97,9 @@ export class ServerMetrics implements SequenceMeter {
   }
 
   #setLag(): void {
-    for (const quantile of [50, 99, 99.9]) {
-      const seconds = this.#lag.percentile(quantile) / NANOSECONDS
-      this.#loopLag.set({ quantile: String(quantile / 100) }, seconds)
+    for (const quantile of ['0.5', '0.99', '0.999']) {
+      const seconds = this.#lag.percentile(Number(quantile) * 100) / NANOSECONDS
+      this.#loopLag.set({ quantile }, seconds)
     }
     this.#lag.reset()
   }

@@ -128,7 +128,7 @@ function modelInfo(given: EngineConfig): ModelInfo {
     experts: 8,
     expertsUsed: 3,
     cards: given.cards,
-    fingerprint: 'fa4e',
+    fingerprint: 'fp_fa4e',
   }
 }
 
