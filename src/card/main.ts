@@ -10,6 +10,10 @@ const SEND_TIMEOUT_MS = 60_000
 
 const [backend = 'cpu', spinUs = '0'] = process.argv.slice(2)
 
+// Signals for a whole group of processes are for its first one; a card ends with its link.
+process.on('SIGINT', () => {})
+process.on('SIGTERM', () => {})
+
 loadLibraries(backend as Backend)
 const now = () => performance.now()
 const link = new SocketLink({

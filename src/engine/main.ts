@@ -161,5 +161,7 @@ process.on('message', (command: EngineCommand) => {
 })
 process.on('disconnect', () => engineProcess.end())
 process.on('uncaughtException', (error) => engineProcess.fail(error))
-// A terminal's Ctrl-C reaches the whole process group; the parent decides when the engine ends.
+// A terminal's Ctrl-C reaches the whole process group, and a service manager's SIGTERM all of its
+// processes; the parent decides when the engine ends.
 process.on('SIGINT', () => {})
+process.on('SIGTERM', () => {})
