@@ -42,8 +42,9 @@ const EXPERT_PATTERN = 'ffn_(up|down|gate|gate_up)_(ch)?exps\\.(weight|bias|scal
 /** Longest wait for one layer of one step; a card that takes longer is taken for lost. */
 const COMBINE_MS = 60_000
 
-/** Cards look for work this long between steps when there are cores to spare. */
+/** Both ends look this long for a frame before they sleep: with cores to spare, and without. */
 const SPIN_US = 4000
+const SPIN_SHORT_US = 200
 
 export class CardExperts implements Experts {
   readonly devices: readonly Pointer[]
@@ -141,7 +142,7 @@ export class CardExperts implements Experts {
       backend: libraries().located.backend,
       load: this.#loadMessage(pages),
       sockets: localSockets(),
-      spinUs: hasSpareCores ? SPIN_US : 0,
+      spinUs: hasSpareCores ? SPIN_US : SPIN_SHORT_US,
       now: () => performance.now(),
       onProgress: (card, bytes) => this.#report(card, bytes),
     })
