@@ -3,7 +3,7 @@
  * Everything a card is told is checked here against fixed shapes and bounds.
  */
 import { z } from 'zod'
-import { SputnikError } from '../base/errors.js'
+import { ERRORS, type ErrorCode, SputnikError } from '../base/errors.js'
 import {
   ACTIVATION_STEPS_MAX,
   GLU_FUNCTIONS,
@@ -110,7 +110,7 @@ export const recordsSchema = z.object({ records: z.array(recordSchema).max(2 * L
 export const progressSchema = z.object({ pages: size, bytes: size })
 
 export const failedSchema = z.object({
-  code: z.string().max(64),
+  code: z.enum(Object.keys(ERRORS) as ErrorCode[]),
   message: z.string().max(65536),
   details: z.record(z.string().max(64), z.union([z.string().max(4096), z.number()])),
 })
@@ -150,7 +150,9 @@ export function readControl<T>(frame: Uint8Array, schema: z.ZodType<T>): T {
   const text = new TextDecoder().decode(frame.slice(HEADER_BYTES))
   const result = schema.safeParse(parseJson(text))
   if (result.success) return result.data
-  throw new SputnikError('FRAME_INVALID', `a control message is wrong: ${result.error.message}`)
+  const [issue] = result.error.issues
+  const place = issue?.path.join('.') || 'the whole'
+  throw new SputnikError('FRAME_INVALID', `a control message is wrong: ${place}: ${issue?.message}`)
 }
 
 function parseJson(text: string): unknown {

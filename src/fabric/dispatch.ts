@@ -10,7 +10,7 @@
  */
 import { SputnikError } from '../base/errors.js'
 import type { NativeBuffer } from '../native/memory.js'
-import { type Encoding, encodedRowBytes, encodingId, encodingOf } from './encoding.js'
+import { type Encoding, encodedRowBytes, encodingFor, encodingId, encodingOf } from './encoding.js'
 import { FRAME_BYTES_MAX, type FrameHeader, HEADER_BYTES } from './frame.js'
 
 export type DispatchLayout = {
@@ -55,8 +55,12 @@ export type Dispatch = {
   readonly rows: number
 }
 
-/** What a dispatch to a region may hold at most. */
-export type DispatchBounds = { readonly nEmbd: number; readonly nUsed: number }
+/** Widths of the rows of a region, and the most experts per token. */
+export type DispatchBounds = {
+  readonly nEmbd: number
+  readonly nOut: number
+  readonly nUsed: number
+}
 
 /**
  * Reads and checks the shape of a dispatch. Expert numbers are checked where they are looked up.
@@ -67,7 +71,8 @@ export function readDispatch(
   { bytes, header, bounds }: { bytes: number; header: FrameHeader; bounds: DispatchBounds },
 ): Dispatch {
   const { tokens } = header
-  const encoding = encodingOf(header.encoding & 0xf)
+  const encoding = encodingFitting(header.encoding & 0xf, bounds.nEmbd)
+  const replyEncoding = encodingFitting(header.encoding >> 4, bounds.nOut)
   const rowBytes = encodedRowBytes(encoding, bounds.nEmbd)
   const counts = HEADER_BYTES >> 1
   check(tokens > 0 && bytes >= HEADER_BYTES + tokens * (2 + rowBytes), 'too short')
@@ -84,12 +89,18 @@ export function readDispatch(
     tokens,
     pairs,
     encoding,
-    replyEncoding: encodingOf(header.encoding >> 4),
+    replyEncoding,
     counts,
     experts: layout.experts >> 1,
     weights: layout.weights >> 2,
     rows: layout.rows,
   }
+}
+
+function encodingFitting(id: number, width: number): Encoding {
+  const encoding = encodingOf(id)
+  check(encodingFor(encoding, width) === encoding, `in blocks that rows of ${width} do not fill`)
+  return encoding
 }
 
 function check(condition: boolean, what: string): void {

@@ -72,7 +72,7 @@ export class SocketLink implements Link {
     if (bytes <= this.#buffer.bytes.length) return
     if (bytes > FRAME_BYTES_MAX)
       throw new SputnikError('FRAME_INVALID', `a frame of ${bytes} bytes`)
-    const grown = allocateNative(bytes + bytes / 4)
+    const grown = allocateNative(bytes + (bytes >> 2))
     grown.bytes.set(this.#buffer.bytes.subarray(0, this.#filled))
     this.#buffer = grown
   }

@@ -2,6 +2,7 @@
  * Splits the (token, expert) pairs of one region and step by the domain that holds the expert. Each
  * domain is asked once for a token, however many of the token's experts it holds. Pure.
  */
+import { defined } from '../base/assert.js'
 
 export type RouterChoice = {
   readonly tokens: number
@@ -40,8 +41,8 @@ export class Partition {
     const start = token * choice.nUsed
     for (let pair = start; pair < start + choice.nUsed; pair++) {
       const expert = choice.experts[pair] ?? 0
-      const share = this.#shares[holders[expert] ?? 0]
-      if (share !== undefined) addPair(share, { token, expert, weight: choice.weights[pair] ?? 0 })
+      const share = defined(this.#shares[holders[expert] ?? 0], 'domain of an expert')
+      addPair(share, { token, expert, weight: choice.weights[pair] ?? 0 })
     }
   }
 }

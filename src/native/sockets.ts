@@ -14,9 +14,9 @@ export type Sockets = {
   send(socket: number, address: Pointer, bytes: number): number
   /** Bytes received; 0 when nothing is there, -1 when the peer is gone. */
   receive(socket: number, address: Pointer, bytes: number): number
-  /** Waits until something can be received; false after the time-out. */
+  /** Waits until something may be received; false after the time-out. */
   wait(socket: number, timeoutMs: number): boolean
-  /** Waits until something can be sent; false after the time-out. */
+  /** Waits until something may be sent; false after the time-out. */
   waitToSend(socket: number, timeoutMs: number): boolean
   /** Lets another process run. */
   yield(): void
@@ -63,7 +63,9 @@ function posixSockets(): Sockets {
   const wait = (socket: number, events: number, timeoutMs: number): boolean => {
     pollRequest[0] = socket
     pollRequest[1] = events
-    return Number(poll(pollRequest, 1, timeoutMs)) > 0
+    const ready = Number(poll(pollRequest, 1, timeoutMs))
+    // After a signal there may be something: better to look again than to give the peer up.
+    return ready > 0 || (ready < 0 && koffi.errno() === EINTR)
   }
   return {
     pair() {
