@@ -3,7 +3,7 @@
  * free. Knows nothing of requests; where experts run is behind `Experts`.
  */
 import { freemem } from 'node:os'
-import type { SputnikError } from '../base/errors.js'
+import { SputnikError } from '../base/errors.js'
 import type { GgufModel } from '../gguf/reader.js'
 import { loadLibraries } from '../native/library.js'
 import { NativeBatch } from '../native/llama-batch.js'
@@ -46,6 +46,9 @@ export type RuntimeOptions = {
   readonly freeBytes?: number | undefined
 }
 
+/** LLAMA_MAX_SEQ of src/llama-cparams.h. */
+const SEQUENCES_MAX = 256
+
 /** Most prompt positions of one step whose logits are kept: vocabulary x 4 bytes each. */
 const OUTPUTS_MAX = 64
 
@@ -83,6 +86,7 @@ export class Runtime {
    */
   static open(options: RuntimeOptions): Runtime {
     const { config, gguf, experts } = options
+    checkSlots(config)
     const kvType = parseKvType(config.kvType)
     checkFlashAttention(kvType, config.flashAttention)
     loadLibraries(config.backend)
@@ -137,6 +141,15 @@ export class Runtime {
     this.model.free()
     freeThreadpool(this.#threadpool)
     this.experts?.close()
+  }
+}
+
+function checkSlots({ parallel, batch }: EngineConfig): void {
+  if (parallel < 1 || parallel > SEQUENCES_MAX) {
+    throw new SputnikError('USAGE', `--parallel ${parallel} is not from 1 to ${SEQUENCES_MAX}`)
+  }
+  if (batch < parallel) {
+    throw new SputnikError('USAGE', `--batch ${batch} is less than --parallel ${parallel}`)
   }
 }
 

@@ -73,6 +73,16 @@ for (const architecture of ['qwen3moe', 'gpt-oss', 'kimi-linear', 'qwen3next', '
   })
 }
 
+test('Engine answers from a split file as from a single one', () => {
+  const prompt = promptOf(20, 6)
+  const whole = openEngine(testModel('olmoe'))
+  const { tokens } = whole.ask(prompt)
+  whole.close()
+  const split = openEngine(testModel('olmoe', { splits: 3 }))
+  assert.deepEqual(split.ask(prompt).tokens, tokens)
+  split.close()
+})
+
 test('Engine frees the slot of a cancelled request before the next step', () => {
   const { engine, submit, step, drain, answers, close } = openEngine(testModel('olmoe'), {
     parallel: 1,
@@ -129,6 +139,17 @@ test('Runtime refuses KV types that do not exist or need fused attention', () =>
   assert.throws(() => openEngine(path, { kvType: 'q8_0', flashAttention: 'off' }), {
     code: 'USAGE',
   })
+})
+
+test('Runtime refuses more slots than a step has room for', () => {
+  const path = testModel('qwen3moe')
+  for (const overrides of [
+    { parallel: 0 },
+    { parallel: 257, batch: 512 },
+    { parallel: 4, batch: 3 },
+  ]) {
+    assert.throws(() => openEngine(path, overrides), { code: 'USAGE' })
+  }
 })
 
 test('Runtime refuses a KV cache that cannot fit, with numbers', () => {

@@ -48,7 +48,8 @@ export function engineConfig(
   return {
     modelPath,
     cards: 0,
-    threads: 2,
+    // Two would wait for one another on a machine that runs other tests beside this one.
+    threads: 1,
     cardThreads: 1,
     contextLength: 256,
     parallel: 4,
@@ -189,7 +190,7 @@ export function plainGreedy(
     batch: 512,
     microBatch: 512,
     sequences: 1,
-    threads: 2,
+    threads: 1,
     flashAttention: 'auto',
     kvUnified: false,
   })
