@@ -17,7 +17,7 @@ import { encodedRowBytes, encodingId } from '../fabric/encoding.js'
 import { FRAME, HEADER_BYTES, PROTOCOL_VERSION, readHeader, writeHeader } from '../fabric/frame.js'
 import type { Link, ReceivedFrame } from '../fabric/link.js'
 import { DEVICE_TYPE, ggml } from '../native/ggml.js'
-import { allocateNative, type NativeBuffer, type Pointer } from '../native/memory.js'
+import type { Pointer } from '../native/memory.js'
 import { createThreadpool, useThreadpool } from '../native/threadpool.js'
 import { Kernel } from './kernel.js'
 import { PageStore } from './page-store.js'
@@ -34,7 +34,6 @@ export class Card {
   #device: KernelDevice | undefined
   /** By region; none for experts that no graph of the model uses. */
   #kernels: Array<Kernel | undefined> = []
-  #reply: NativeBuffer = allocateNative(1 << 16)
 
   /** `now`: monotonic milliseconds. */
   constructor(link: Link, now: () => number) {
@@ -106,16 +105,16 @@ export class Card {
     const dispatch = readDispatch(buffer, { bytes: frame.bytes, header, bounds: kernel.record })
     const rowBytes = encodedRowBytes(dispatch.replyEncoding, kernel.record.nOut)
     const bytes = combineBytes(header.tokens, rowBytes)
-    if (this.#reply.bytes.length < bytes) this.#reply = allocateNative(bytes + (bytes >> 2))
-    kernel.compute(dispatch, this.#reply.address + BigInt(HEADER_BYTES))
-    writeHeader(this.#reply.view, {
+    const reply = this.#link.frame(bytes)
+    kernel.compute(dispatch, reply.address + BigInt(HEADER_BYTES))
+    writeHeader(reply.view, {
       ...header,
       kind: FRAME.combine,
       payloadBytes: bytes - HEADER_BYTES,
       encoding: encodingId(dispatch.replyEncoding),
       computeUs: Math.min(0xffff_ffff, Math.round(1000 * (this.#now() - started))),
     })
-    this.#link.send(this.#reply, bytes)
+    this.#link.send(reply, bytes)
   }
 
   #send(kind: (typeof FRAME)[keyof typeof FRAME], message: unknown): void {

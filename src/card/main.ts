@@ -1,28 +1,48 @@
-/** Entry of a card process: its link to the head is the socket on file descriptor 3. */
+/**
+ * Entry of a card process. Its link to the head is the socket on file descriptor 3 and, where the
+ * system has it, the shared memory on descriptor 4.
+ */
+import type { Link } from '../fabric/link.js'
+import { SharedLink } from '../fabric/shared-link.js'
 import { SocketLink } from '../fabric/socket-link.js'
 import { loadLibraries } from '../native/library.js'
 import type { Backend } from '../native/release.js'
+import { mapShared, unmapShared } from '../native/shared-memory.js'
 import { localSockets } from '../native/sockets.js'
 import { Card } from './card.js'
 
 const LINK_SOCKET = 3
+const LINK_MEMORY = 4
 const SEND_TIMEOUT_MS = 60_000
 
-const [backend = 'cpu', spinUs = '0'] = process.argv.slice(2)
-
-// Signals for a whole group of processes are for its first one; a card ends with its link.
-process.on('SIGINT', () => {})
-process.on('SIGTERM', () => {})
+const [backend = 'cpu', spin = '0', shared = '0'] = process.argv.slice(2)
 
 loadLibraries(backend as Backend)
-const now = () => performance.now()
-const link = new SocketLink({
-  sockets: localSockets(),
-  socket: LINK_SOCKET,
-  spinUs: Number(spinUs),
-  sendTimeoutMs: SEND_TIMEOUT_MS,
-  now,
-})
-new Card(link, now).run()
+const now = (): number => performance.now()
+new Card(openLink(), now).run()
 // A normal exit would run destructors of a thread pool that may still be polling.
 process.kill(process.pid, 'SIGKILL')
+
+function openLink(): Link {
+  const sockets = localSockets()
+  const spinUs = Number(spin)
+  const socket = new SocketLink({
+    sockets,
+    socket: LINK_SOCKET,
+    spinUs,
+    sendTimeoutMs: SEND_TIMEOUT_MS,
+    now,
+  })
+  if (Number(shared) === 0) return socket
+  const memory = mapShared(LINK_MEMORY, Number(shared))
+  const release = (): void => unmapShared(memory)
+  return new SharedLink({
+    socket,
+    memory,
+    isHead: false,
+    spinUs,
+    yield: sockets.yield,
+    now,
+    release,
+  })
+}

@@ -9,6 +9,7 @@ import { type ExpertRecord, regionKey } from '../base/expert.js'
 import { createLogger, type Logger } from '../base/log.js'
 import type { Load } from '../fabric/control.js'
 import { type Encoding, encodingFor } from '../fabric/encoding.js'
+import { sharedBytes } from '../fabric/shared-link.js'
 import { Dispatcher } from '../fleet/dispatcher.js'
 import { LocalDomain } from '../fleet/local-domain.js'
 import type { ExpertLayer, PageMap } from '../gguf/pages.js'
@@ -19,6 +20,7 @@ import { libraries } from '../native/library.js'
 import { withoutPrefetch } from '../native/mapped-load.js'
 import type { Pointer } from '../native/memory.js'
 import type { ParsedRegion } from '../native/region-parser.js'
+import { HAS_SHARED_MEMORY } from '../native/shared-memory.js'
 import { localSockets } from '../native/sockets.js'
 import { Directory } from '../pages/directory.js'
 import { dealPages, pagesOf } from '../pages/placement.js'
@@ -41,6 +43,9 @@ const EXPERT_PATTERN = 'ffn_(up|down|gate|gate_up)_(ch)?exps\\.(weight|bias|scal
 
 /** Longest wait for one layer of one step; a card that takes longer is taken for lost. */
 const COMBINE_MS = 60_000
+
+const SHARED_FRAME_BYTES_MAX = 64 << 20
+const FRAME_HEAD_BYTES = 4096
 
 /** Both ends look this long for a frame before they sleep: with cores to spare, and without. */
 const SPIN_US = 4000
@@ -142,10 +147,22 @@ export class CardExperts implements Experts {
       backend: libraries().located.backend,
       load: this.#loadMessage(pages),
       sockets: localSockets(),
+      sharedBytes: HAS_SHARED_MEMORY ? sharedBytes(this.#frameBytes()) : 0,
       spinUs: hasSpareCores ? SPIN_US : SPIN_SHORT_US,
       now: () => performance.now(),
       onProgress: (card, bytes) => this.#report(card, bytes),
     })
+  }
+
+  /** What a whole step may put into one frame; larger ones go through the socket. */
+  #frameBytes(): number {
+    const { config, gguf } = this.#options
+    const width = gguf.getModelNumber('embedding_length') ?? 0
+    const used = Math.max(1, ...expertsUsed(gguf))
+    return Math.min(
+      SHARED_FRAME_BYTES_MAX,
+      FRAME_HEAD_BYTES + config.batch * (4 * width + 8 * used),
+    )
   }
 
   #loadMessage(pages: readonly (readonly number[])[]): Load {

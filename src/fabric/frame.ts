@@ -28,6 +28,8 @@ export const FRAME = {
   failed: 6,
   dispatch: 7,
   combine: 8,
+  /** Wakes a peer that sleeps while its mailbox is full; carries nothing. */
+  bell: 9,
 } as const
 
 export type FrameKind = (typeof FRAME)[keyof typeof FRAME]

@@ -12,6 +12,8 @@ export type ReceivedFrame = {
 }
 
 export type Link = {
+  /** Memory to write the next frame into; what is written elsewhere is copied. */
+  frame(bytes: number): NativeBuffer
   /** Sends a whole frame; false when the peer is gone or the deadline passes. */
   send(frame: NativeBuffer, bytes: number): boolean
   /** The next frame; undefined when the peer is gone or the deadline passes. */

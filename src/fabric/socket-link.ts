@@ -27,13 +27,21 @@ const SLEEP_MS_MAX = 1000
 export class SocketLink implements Link {
   readonly #options: SocketLinkOptions
   #buffer: NativeBuffer = allocateNative(BUFFER_BYTES_FIRST)
+  #outgoing: NativeBuffer = allocateNative(BUFFER_BYTES_FIRST)
+  /** Bytes of the frame that are here, and bytes to wait for: of its header, then of all of it. */
   #filled = 0
+  #wanted = HEADER_BYTES
   #isOpen = true
   bytesSent = 0
   bytesReceived = 0
 
   constructor(options: SocketLinkOptions) {
     this.#options = options
+  }
+
+  frame(bytes: number): NativeBuffer {
+    if (this.#outgoing.bytes.length < bytes) this.#outgoing = allocateNative(bytes + (bytes >> 2))
+    return this.#outgoing
   }
 
   send(frame: NativeBuffer, bytes: number): boolean {
@@ -51,15 +59,37 @@ export class SocketLink implements Link {
   }
 
   receive(timeoutMs: number): ReceivedFrame | undefined {
-    const deadline = this.#options.now() + timeoutMs
-    // The peer sends one frame and waits, so what follows a frame belongs to the next call.
-    this.#filled = 0
-    if (!this.#fill(HEADER_BYTES, deadline)) return undefined
-    const bytes = HEADER_BYTES + readHeader(this.#buffer.view).payloadBytes
-    this.#reserve(bytes)
-    if (!this.#fill(bytes, deadline)) return undefined
-    this.bytesReceived += bytes
-    return { buffer: this.#buffer, bytes }
+    const { now, spinUs } = this.#options
+    const deadline = now() + timeoutMs
+    let spinUntil = now() + spinUs / 1000
+    for (let tries = 1; ; tries++) {
+      const frame = this.poll()
+      if (frame !== undefined) return frame === 'gone' ? undefined : frame
+      this.#options.sockets.yield()
+      if (tries % TRIES_PER_LOOK !== 0) continue
+      const time = now()
+      if (time < spinUntil) continue
+      if (time >= deadline) return undefined
+      this.sleep(deadline - time)
+      spinUntil = 0
+    }
+  }
+
+  /** A frame that is whole by now; what is there of an unfinished one is kept. */
+  poll(): ReceivedFrame | 'gone' | undefined {
+    for (;;) {
+      if (!this.#isOpen) return 'gone'
+      if (this.#filled === this.#wanted && this.#isWhole()) return this.#take()
+      const got = this.#receiveSome()
+      if (got < 0) return 'gone'
+      if (got === 0) return undefined
+    }
+  }
+
+  /** Waits until something comes, the peer goes, or the time is over. */
+  sleep(timeoutMs: number): void {
+    const { sockets, socket } = this.#options
+    if (this.#isOpen) sockets.wait(socket, Math.min(Math.ceil(timeoutMs), SLEEP_MS_MAX))
   }
 
   close(): void {
@@ -77,32 +107,28 @@ export class SocketLink implements Link {
     this.#buffer = grown
   }
 
-  /** Receives until `wanted` bytes of the frame are there. */
-  #fill(wanted: number, deadline: number): boolean {
-    const { sockets, socket, now, spinUs } = this.#options
-    let spinUntil = now() + spinUs / 1000
-    let tries = 0
-    while (this.#filled < wanted) {
-      if (!this.#isOpen) return false
-      const got = this.#receiveSome(wanted)
-      if (got < 0) return false
-      if (got > 0) continue
-      sockets.yield()
-      if (++tries % TRIES_PER_LOOK !== 0) continue
-      const time = now()
-      if (time < spinUntil) continue
-      if (time >= deadline) return false
-      sockets.wait(socket, Math.min(Math.ceil(deadline - time), SLEEP_MS_MAX))
-      spinUntil = 0
-    }
-    return true
+  /** True when the frame is complete; otherwise its length is known now. */
+  #isWhole(): boolean {
+    const bytes = HEADER_BYTES + readHeader(this.#buffer.view).payloadBytes
+    if (this.#filled === bytes) return true
+    this.#reserve(bytes)
+    this.#wanted = bytes
+    return false
+  }
+
+  #take(): ReceivedFrame {
+    const bytes = this.#filled
+    this.#filled = 0
+    this.#wanted = HEADER_BYTES
+    this.bytesReceived += bytes
+    return { buffer: this.#buffer, bytes }
   }
 
   /** Never reads beyond the frame, whose length is known once its header is there. */
-  #receiveSome(wanted: number): number {
+  #receiveSome(): number {
     const { sockets, socket } = this.#options
     const address = this.#buffer.address + BigInt(this.#filled)
-    const got = sockets.receive(socket, address, wanted - this.#filled)
+    const got = sockets.receive(socket, address, this.#wanted - this.#filled)
     if (got > 0) this.#filled += got
     return got
   }

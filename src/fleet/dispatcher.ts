@@ -59,13 +59,11 @@ export type DispatcherOptions = {
 const ATTEMPTS_MAX = 3
 const FLOAT_BYTES = 4
 
-type Asked = { readonly domain: Domain; readonly share: Share; readonly frame: Frame }
-type Frame = { readonly buffer: NativeBuffer; readonly bytes: number }
+type Asked = { readonly domain: Domain; readonly share: Share }
 
 export class Dispatcher {
   readonly #options: DispatcherOptions
   readonly #partition: Partition
-  readonly #frames: NativeBuffer[]
   #rows: NativeBuffer = allocateNative(1 << 14)
   #sums: NativeBuffer = allocateNative(1 << 14)
   #step = 0
@@ -75,7 +73,6 @@ export class Dispatcher {
   constructor(options: DispatcherOptions) {
     this.#options = options
     this.#partition = new Partition(options.domains.length)
-    this.#frames = options.domains.map(() => allocateNative(1 << 14))
   }
 
   /** @throws SputnikError CARD_LOST, or the error a card reported */
@@ -86,45 +83,36 @@ export class Dispatcher {
     this.#options.domains.forEach((domain, index) => {
       const share = shares[index]
       if (share === undefined || share.tokenCount === 0) return
-      const frame = this.#encode(call, { share, index, attempt: 0 })
-      domain.link?.send(frame.buffer, frame.bytes)
+      // A failure shows when the answer is waited for.
+      this.#ask(call, { domain, share }, 0)
       domain.expertCalls += share.pairCount
-      asked.push({ domain, share, frame })
+      asked.push({ domain, share })
     })
     this.#combine(call, asked)
   }
 
-  #encode(
-    call: RegionCall,
-    { share, index, attempt }: { share: Share; index: number; attempt: number },
-  ): Frame {
+  /** Sends a domain its share; false when it is gone. */
+  #ask(call: RegionCall, { domain, share }: Asked, attempt: number): boolean {
+    const { link } = domain
+    if (link === undefined) return false
     const { dispatch, combine } = this.#options.encodings
-    const { tokenCount, pairCount } = share
     const rowBytes = encodedRowBytes(dispatch, call.record.nEmbd)
-    const layout = dispatchLayout({ tokens: tokenCount, pairs: pairCount, rowBytes })
-    const buffer = this.#frameOf(index, layout.bytes)
-    writeHeader(buffer.view, {
+    const size = { tokens: share.tokenCount, pairs: share.pairCount, rowBytes }
+    const layout = dispatchLayout(size)
+    const frame = link.frame(layout.bytes)
+    writeHeader(frame.view, {
       payloadBytes: layout.bytes - HEADER_BYTES,
       kind: FRAME.dispatch,
       encoding: encodingByte(dispatch, combine),
       region: call.region,
       step: this.#step,
       attempt,
-      tokens: tokenCount,
+      tokens: share.tokenCount,
       computeUs: 0,
     })
-    writePairs(buffer, { layout, share })
-    this.#encodeTokens(call, { share, target: buffer.address + BigInt(layout.rows), rowBytes })
-    return { buffer, bytes: layout.bytes }
-  }
-
-  #frameOf(index: number, bytes: number): NativeBuffer {
-    let frame = this.#frames[index]
-    if (frame === undefined || frame.bytes.length < bytes) {
-      frame = allocateNative(bytes + (bytes >> 2))
-      this.#frames[index] = frame
-    }
-    return frame
+    writePairs(frame, { layout, share })
+    this.#encodeTokens(call, { share, target: frame.address + BigInt(layout.rows), rowBytes })
+    return link.send(frame, layout.bytes)
   }
 
   /** Rows that lie side by side are encoded in one call. */
@@ -165,22 +153,25 @@ export class Dispatcher {
   #answer(asked: Asked, call: RegionCall): ReceivedFrame {
     let reason = ''
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      const { domain, frame } = asked
-      if (attempt > 0 && !this.#recover(asked, { attempt, reason })) continue
+      const { domain } = asked
+      if (attempt > 0 && !this.#recover(call, { asked, attempt, reason })) continue
       const received = domain.link?.receive(this.#options.timeoutMs)
       if (received === undefined) {
         reason = 'it ended or did not answer in time'
         continue
       }
-      const problem = this.#check(received, { asked, call, frame })
+      const problem = this.#check(received, { asked, call })
       if (problem === undefined) return received
       reason = problem
     }
     throw new SputnikError('CARD_LOST', `card ${asked.domain.id} is lost: ${reason}`)
   }
 
-  #recover(asked: Asked, { attempt, reason }: { attempt: number; reason: string }): boolean {
-    const { domain, frame } = asked
+  #recover(
+    call: RegionCall,
+    { asked, attempt, reason }: { asked: Asked; attempt: number; reason: string },
+  ): boolean {
+    const { domain } = asked
     this.#options.onLost(domain, attempt, reason)
     try {
       domain.restart()
@@ -188,14 +179,13 @@ export class Dispatcher {
       if (attempt + 1 < ATTEMPTS_MAX) return false
       throw error
     }
-    frame.buffer.view.setUint16(12, attempt, true)
-    return domain.link?.send(frame.buffer, frame.bytes) === true
+    return this.#ask(call, asked, attempt)
   }
 
   /** What is wrong with an answer; a card's own report of an error is final. */
   #check(
     received: ReceivedFrame,
-    { asked, call }: { asked: Asked; call: RegionCall; frame: Frame },
+    { asked, call }: { asked: Asked; call: RegionCall },
   ): string | undefined {
     const header = readHeader(received.buffer.view)
     if (header.kind === FRAME.failed) {

@@ -15,8 +15,11 @@ import {
   readControl,
 } from '../fabric/control.js'
 import { FRAME, type FrameKind, PROTOCOL_VERSION, readHeader } from '../fabric/frame.js'
-import type { ReceivedFrame } from '../fabric/link.js'
+import type { Link, ReceivedFrame } from '../fabric/link.js'
+import { SharedLink } from '../fabric/shared-link.js'
 import { SocketLink } from '../fabric/socket-link.js'
+import type { NativeBuffer } from '../native/memory.js'
+import { createShared, unmapShared } from '../native/shared-memory.js'
 import type { Sockets } from '../native/sockets.js'
 
 export type LocalDomainOptions = {
@@ -24,6 +27,8 @@ export type LocalDomainOptions = {
   readonly backend: string
   readonly load: Load
   readonly sockets: Sockets
+  /** Of the memory shared with the card; 0: everything goes through the socket. */
+  readonly sharedBytes: number
   /** How long either side looks for a frame before it sleeps. */
   readonly spinUs: number
   readonly now: () => number
@@ -39,7 +44,7 @@ export class LocalDomain {
   readonly id: number
   readonly #options: LocalDomainOptions
   #child: ChildProcess | undefined
-  #link: SocketLink | undefined
+  #link: Link | undefined
   #bytesBefore = { sent: 0, received: 0 }
   #records: readonly ExpertRecord[] = []
   pages = 0
@@ -70,16 +75,34 @@ export class LocalDomain {
 
   /** Starts the process and tells it what to load, without waiting for that. */
   start(): void {
-    const { sockets, backend, spinUs, now, load } = this.#options
+    const { sockets, backend, spinUs, load, sharedBytes } = this.#options
     const [ours, theirs] = sockets.pair()
+    const memory = sharedBytes > 0 ? createShared(sharedBytes) : undefined
     const entry = fileURLToPath(new URL('../card/main.js', import.meta.url))
-    this.#child = spawn(process.execPath, [entry, backend, String(spinUs)], {
-      stdio: ['ignore', 'inherit', 'inherit', theirs],
+    const inherited = memory === undefined ? [theirs] : [theirs, memory.fd]
+    this.#child = spawn(process.execPath, [entry, backend, String(spinUs), String(sharedBytes)], {
+      stdio: ['ignore', 'inherit', 'inherit', ...inherited],
     })
     this.#child.on('error', () => {})
-    sockets.close(theirs)
-    this.#link = new SocketLink({ sockets, socket: ours, spinUs, sendTimeoutMs: SEND_MS, now })
+    for (const fd of inherited) sockets.close(fd)
+    this.#link = this.#openLink(ours, memory?.buffer)
     this.#send(FRAME.load, load)
+  }
+
+  #openLink(ours: number, memory: NativeBuffer | undefined): Link {
+    const { sockets, spinUs, now } = this.#options
+    const socket = new SocketLink({ sockets, socket: ours, spinUs, sendTimeoutMs: SEND_MS, now })
+    if (memory === undefined) return socket
+    const release = (): void => unmapShared(memory)
+    return new SharedLink({
+      socket,
+      memory,
+      isHead: true,
+      spinUs,
+      yield: sockets.yield,
+      now,
+      release,
+    })
   }
 
   /** Waits until the pages are there. @throws SputnikError CARD_FAILED or the card's own error */
@@ -121,7 +144,7 @@ export class LocalDomain {
   }
 
   /** Undefined when the card is gone. */
-  get link(): SocketLink | undefined {
+  get link(): Link | undefined {
     return this.#link
   }
 

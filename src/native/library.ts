@@ -75,7 +75,12 @@ function silenceLog(llama: LibraryHandle): void {
   set(callback, null)
 }
 
+const prototypes = new Map<string, ReturnType<typeof koffi.proto>>()
+
 /** Function behind an address, for tables of function pointers. */
 export function functionAt(address: Pointer, prototype: string): (...args: unknown[]) => unknown {
-  return koffi.decode(pointer(address), koffi.proto(prototype)) as (...args: unknown[]) => unknown
+  // koffi names prototypes process-wide and takes each name once.
+  const type = prototypes.get(prototype) ?? koffi.proto(prototype)
+  prototypes.set(prototype, type)
+  return koffi.decode(pointer(address), type) as (...args: unknown[]) => unknown
 }

@@ -25,9 +25,16 @@ export function allocateNative(bytes: number): NativeBuffer {
   assert(Number.isSafeInteger(bytes) && bytes > 0, `native buffer of ${bytes} bytes`)
   const raw = koffi.address(koffi.alloc('uint8_t', bytes + 64))
   const address = (raw + 63n) & ~63n
+  const buffer = wrapNative(address, bytes)
+  buffer.bytes.fill(0)
+  return buffer
+}
+
+/** Views of native memory somebody else owns; valid only as long as they keep it. */
+export function wrapNative(address: Pointer, bytes: number): NativeBuffer {
   const memory = koffi.view(address, bytes)
   const numbers = bytes >> 2
-  const buffer = {
+  return {
     address,
     bytes: new Uint8Array(memory),
     view: new DataView(memory),
@@ -35,8 +42,6 @@ export function allocateNative(bytes: number): NativeBuffer {
     i32: new Int32Array(memory, 0, numbers),
     f32: new Float32Array(memory, 0, numbers),
   }
-  buffer.bytes.fill(0)
-  return buffer
 }
 
 /** A view of native memory somebody else owns; valid only as long as they keep it. */
