@@ -13,7 +13,6 @@ import type { RegionPages } from './page-store.js'
 
 const TYPE_F32 = 0
 const TYPE_I32 = 26
-const TENSORS_MAX = 2200
 const FLOAT_BYTES = 4
 
 /** Of what kind a dispatch is; graphs of equal shape are interchangeable. */
@@ -65,7 +64,7 @@ class GraphBuilder {
     this.#shape = shape
     this.#per = shape.perToken > 0 ? shape.perToken : 1
     this.#columns = shape.pairs / this.#per
-    const nodes = Math.min(TENSORS_MAX, 64 + 4 * shape.rounds.length + record.activation.length)
+    const nodes = 64 + 4 * shape.rounds.length + record.activation.length
     const bytes = 2 * nodes * this.#api.tensorOverhead() + this.#api.graphOverhead(nodes, false)
     this.#context = this.#api.init({ mem_size: bytes, mem_buffer: null, no_alloc: true })
     this.#graph = this.#api.newGraph(this.#context, nodes, false)

@@ -8,6 +8,7 @@ import type { Dispatch } from '../fabric/dispatch.js'
 import { decodeRows, encodedRowBytes, encodeRows } from '../fabric/encoding.js'
 import { ggml, STATUS } from '../native/ggml.js'
 import { allocateNative, type NativeBuffer, type Pointer } from '../native/memory.js'
+import { checkRecord } from './check-region.js'
 import { commonCount, orderRounds, type Rounds } from './order.js'
 import type { RegionPages } from './page-store.js'
 import { GraphCache, type KernelDevice, type PlacedGraph } from './placed-graph.js'
@@ -25,7 +26,9 @@ export class Kernel {
   readonly #graphs: GraphCache
   #staging: NativeBuffer = allocateNative(64)
 
+  /** @throws SputnikError FRAME_INVALID when the pages cannot compute the record */
   constructor(record: ExpertRecord, parts: { pages: RegionPages; device: KernelDevice }) {
+    checkRecord(record, parts.pages.region)
     const perPair = FLOAT_BYTES * (record.nEmbd + 3 * record.nFf + 2 * record.nOut)
     this.record = record
     this.pieceTokens = Math.max(1, Math.floor(SCRATCH_BYTES_MAX / (perPair * record.nUsed)))
@@ -39,8 +42,18 @@ export class Kernel {
    * @throws SputnikError FRAME_INVALID, NATIVE_FAILED, OUT_OF_MEMORY
    */
   compute(dispatch: Dispatch, target: Pointer): void {
+    this.#checkExperts(dispatch)
     if (dispatch.tokens <= this.pieceTokens) this.#computePiece(dispatch, target)
     else this.#computePieces(dispatch, target)
+  }
+
+  /** Before a graph is built: a card without pages of this region could not build one. */
+  #checkExperts({ frame, experts, pairs }: Dispatch): void {
+    const { table } = this.#pages
+    for (let pair = 0; pair < pairs; pair++) {
+      const expert = frame.u16[experts + pair] ?? 0
+      if (table.slotOf(expert) < 0) throw notHere(expert, this.record.layer)
+    }
   }
 
   #computePieces(dispatch: Dispatch, target: Pointer): void {
@@ -74,14 +87,20 @@ export class Kernel {
       rounds === undefined
         ? this.#graphs.rectangle(tokens, perToken)
         : this.#graphs.rounds(tokens, rounds.sizes, dispatch.pairs)
-    this.#writePairs(placed, dispatch, rounds)
-    this.#writeInput(placed, dispatch)
-    const status = ggml().compute(this.#device.backend, placed.graph.graph)
-    if (status !== STATUS.success) {
-      throw new SputnikError('NATIVE_FAILED', `the experts could not be computed (${status})`)
+    try {
+      this.#writePairs(placed, dispatch, rounds)
+      this.#writeInput(placed, dispatch)
+      this.#run(placed)
+      this.#read(placed, { dispatch, rounds, target })
+    } finally {
+      this.#graphs.release(placed)
     }
-    this.#read(placed, { dispatch, rounds, target })
-    this.#graphs.release(placed)
+  }
+
+  #run(placed: PlacedGraph): void {
+    const status = ggml().compute(this.#device.backend, placed.graph.graph)
+    if (status === STATUS.success) return
+    throw new SputnikError('NATIVE_FAILED', `the experts could not be computed (${status})`)
   }
 
   #writePairs(placed: PlacedGraph, dispatch: Dispatch, rounds: Rounds | undefined): void {
@@ -89,10 +108,7 @@ export class Kernel {
     const { table } = this.#pages
     for (let at = 0; at < pairs; at++) {
       const pair = rounds === undefined ? at : (rounds.pairs[at] ?? 0)
-      const expert = frame.u16[experts + pair] ?? 0
-      const slot = table.slotOf(expert)
-      if (slot < 0) throw notHere(expert, this.record.layer)
-      placed.slots[at] = slot
+      placed.slots[at] = table.slotOf(frame.u16[experts + pair] ?? 0)
       if (placed.weights) placed.weights[at] = frame.f32[weights + pair] ?? 0
     }
     if (placed.rows && rounds) fillRows(placed.rows, rounds)

@@ -17,6 +17,8 @@ const SEND_TIMEOUT_MS = 60_000
 
 const [backend = 'cpu', spin = '0', shared = '0'] = process.argv.slice(2)
 
+// Ctrl+C reaches the whole group, but a card is to serve until its head lets go of it.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 loadLibraries(backend as Backend)
 const now = (): number => performance.now()
 new Card(openLink(), now).run()

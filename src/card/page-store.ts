@@ -11,11 +11,14 @@ import { BUFFER_USAGE, ggml } from '../native/ggml.js'
 import { allocateNative, type NativeBuffer, type Pointer, viewNative } from '../native/memory.js'
 import { chooseBufferType, weightBufferTypes } from '../native/weight-buffers.js'
 import { PageTable } from '../pages/page-table.js'
+import { checkRegion } from './check-region.js'
 
 /** Of one projection; `weight` is [in, out, slots], `bias` [out, slots], `scale` [slots]. */
 export type ProjectionTensors = { weight?: Pointer; bias?: Pointer; scale?: Pointer }
 
 export type RegionPages = {
+  /** What was to be loaded. */
+  readonly region: LoadRegion
   readonly table: PageTable
   /** Gate and up in one product when the file keeps them apart but alike: gate comes first. */
   readonly isFused: boolean
@@ -49,11 +52,14 @@ export class PageStore {
   #staging: NativeBuffer = allocateNative(4096)
   #reportedBytes = 0
 
-  /** @throws SputnikError OUT_OF_MEMORY, REGION_UNKNOWN, GGUF_INVALID, FILE_NOT_FOUND */
+  /**
+   * @throws SputnikError FRAME_INVALID, OUT_OF_MEMORY, REGION_UNKNOWN, GGUF_INVALID, FILE_NOT_FOUND
+   */
   constructor(
     load: Load,
     { device, onProgress }: { device: Pointer; onProgress: (p: number, b: number) => void },
   ) {
+    for (const region of load.regions) checkRegion(region, load.files.length)
     this.#device = device
     this.#onProgress = onProgress
     this.#bufferTypes = weightBufferTypes(device)
@@ -84,7 +90,7 @@ export class PageStore {
       this.#fill(entry[tensor.kind] ?? 0n, { tensor, region, isPart })
     }
     this.pages += region.pages.length
-    return { table, isFused, projections }
+    return { region, table, isFused, projections }
   }
 
   /** A tensor with room for all slots of this card. */

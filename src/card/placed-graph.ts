@@ -5,7 +5,7 @@
 import { SputnikError } from '../base/errors.js'
 import type { ExpertRecord } from '../base/expert.js'
 import { ggml } from '../native/ggml.js'
-import { allocateNative, type Pointer, viewNative } from '../native/memory.js'
+import { type Pointer, viewNative } from '../native/memory.js'
 import { buildExpertGraph, dataOf, type ExpertGraph, type GraphShape } from './expert-graph.js'
 import type { RegionPages } from './page-store.js'
 
@@ -120,7 +120,7 @@ export class GraphCache {
   /** The tensor's own memory when this process can write it, else memory to upload from. */
   #bytes(tensor: Pointer, numbers: number): Uint8Array {
     const bytes = NUMBER_BYTES * numbers
-    return this.#device.isHost ? viewNative(dataOf(tensor), bytes) : allocateNative(bytes).bytes
+    return this.#device.isHost ? viewNative(dataOf(tensor), bytes) : new Uint8Array(bytes)
   }
 }
 

@@ -65,6 +65,8 @@ export class CardExperts implements Experts {
   readonly #regions = new Map<string, number>()
   readonly #loadedBytes: number[]
   #dispatcher: Dispatcher | undefined
+  /** Time the head spent on regions so far, in microseconds: dispatch, wait, combine. */
+  regionUs = 0
 
   constructor(options: CardExpertsOptions) {
     const { config, gpus } = options
@@ -140,15 +142,13 @@ export class CardExperts implements Experts {
   }
 
   #domain(id: number, pages: readonly (readonly number[])[]): LocalDomain {
-    const { config } = this.#options
-    const hasSpareCores = availableParallelism() > config.cards * config.cardThreads
     return new LocalDomain({
       id,
       backend: libraries().located.backend,
       load: this.#loadMessage(pages),
       sockets: localSockets(),
       sharedBytes: HAS_SHARED_MEMORY ? sharedBytes(this.#frameBytes()) : 0,
-      spinUs: hasSpareCores ? SPIN_US : SPIN_SHORT_US,
+      spinUs: spinUsOf(this.#options.config),
       now: () => performance.now(),
       onProgress: (card, bytes) => this.#report(card, bytes),
     })
@@ -222,10 +222,12 @@ export class CardExperts implements Experts {
   }
 
   #compute(parsed: ParsedRegion): void {
+    const started = performance.now()
     const region = defined(this.#regions.get(regionKey(parsed.record)), 'region of a record')
     const dispatcher = defined(this.#dispatcher, 'dispatcher')
     const call = this.#reader.read(parsed)
     dispatcher.compute({ ...call, region, holders: this.#directory.holders(region) })
+    this.regionUs += 1000 * (performance.now() - started)
   }
 }
 
@@ -235,11 +237,21 @@ function layersInUse({ pages, gguf }: CardExpertsOptions): ExpertLayer[] {
   return pages.layers.filter(({ layer }) => layer < pages.layerCount - extra)
 }
 
+/** How long both ends of a link look for a frame before they sleep. */
+export function spinUsOf({ cards, cardThreads }: EngineConfig): number {
+  return availableParallelism() > cards * cardThreads ? SPIN_US : SPIN_SHORT_US
+}
+
+/** How sums come back when activations go out as `wire`. */
+export function combineEncoding(wire: Encoding): Encoding {
+  return wire === 'f32' ? 'f32' : 'bf16'
+}
+
 /** Rows that are not whole blocks cannot travel as q8_0. */
 function chooseEncodings(
   wire: Encoding,
   records: readonly ExpertRecord[],
 ): { dispatch: Encoding; combine: Encoding } {
   const dispatch = records.reduce<Encoding>((best, record) => encodingFor(best, record.nEmbd), wire)
-  return { dispatch, combine: wire === 'f32' ? 'f32' : 'bf16' }
+  return { dispatch, combine: combineEncoding(wire) }
 }

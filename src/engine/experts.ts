@@ -2,7 +2,9 @@
  * Chooses where the routed experts are computed: by plain libllama, by the local domain in this
  * process, or by cards.
  */
+import { freemem } from 'node:os'
 import { SputnikError } from '../base/errors.js'
+import { formatBytes } from '../base/units.js'
 import { mapPages } from '../gguf/pages.js'
 import type { GgufModel } from '../gguf/reader.js'
 import { DEVICE_TYPE, ggml } from '../native/ggml.js'
@@ -30,12 +32,23 @@ export function openExperts(
       `${gguf.path} (${gguf.architecture}) has no routed experts to put on cards`,
     )
   }
+  if (config.cards > 0) checkMemory(pages.expertBytes)
   loadLibraries(config.backend)
   const gpus = gpuDevices()
   if (config.cards > 0) return new CardExperts({ config, gguf, pages, gpus, onProgress })
   // With a GPU the experts are on it, and libllama computes them there.
   if (pages.layers.length === 0 || gpus.length > 0) return undefined
   return new LocalExperts(expertsUsed(gguf))
+}
+
+/** Cards of this host hold all pages in its memory. */
+function checkMemory(expertBytes: number): void {
+  const freeBytes = freemem()
+  if (expertBytes <= freeBytes) return
+  throw new SputnikError(
+    'OUT_OF_MEMORY',
+    `the experts need ${formatBytes(expertBytes)}, this host has ${formatBytes(freeBytes)} free`,
+  )
 }
 
 /** GPUs of the loaded library, in its order. */

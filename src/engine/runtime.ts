@@ -108,7 +108,9 @@ export class Runtime {
       undo.unshift(() => context.free())
       context.attachThreadpool(threadpool)
       experts?.afterContext(context.handle)
-      return new Runtime({ model, context, threadpool, contextLength, options })
+      const runtime = new Runtime({ model, context, threadpool, contextLength, options })
+      if (experts !== undefined) runtime.#warmUp()
+      return runtime
     } catch (error) {
       for (const step of undo) step()
       throw experts?.takeError() ?? error
@@ -127,6 +129,15 @@ export class Runtime {
       this.experts?.takeError() ??
       nativeError('NATIVE_FAILED', `the step could not be computed (status ${status})`)
     )
+  }
+
+  /** One step at load, so that whatever the experts cannot do shows now and not in a request. */
+  #warmUp(): void {
+    this.batch.clear()
+    this.batch.add(0, { position: 0, sequence: 0, output: true })
+    this.decode()
+    this.batch.clear()
+    if (this.context.hasMemory) this.context.clearMemory()
   }
 
   /** Logits of one output row of the last decode; valid until the next decode. */

@@ -11,6 +11,7 @@ import { Model } from '../native/llama-model.js'
 import { nativeError } from '../native/native-log.js'
 import { createThreadpool, freeThreadpool } from '../native/threadpool.js'
 import { openExperts } from './experts.js'
+import { fixedToken } from './fixed-tokens.js'
 import { type Comparison, compareRows, largestIndex } from './logit-comparison.js'
 import type { EngineConfig } from './protocol.js'
 import type { Experts } from './runtime.js'
@@ -39,11 +40,14 @@ export type Verification = {
   readonly isWithin: boolean
 }
 
-export type VerifyOptions = {
+export type VerifyRequest = {
   readonly config: EngineConfig
-  readonly gguf: GgufModel
   /** Length of the prompt and of the greedy continuation. */
   readonly tokens: number
+}
+
+export type VerifyOptions = VerifyRequest & {
+  readonly gguf: GgufModel
   readonly onProgress: (what: string) => void
 }
 
@@ -199,7 +203,7 @@ class Runner {
     const vocab = this.#model.vocab.size
     lengths.forEach((length, sequence) => {
       for (let position = 0; position < length; position++) {
-        const token = promptToken(sequence, position, vocab)
+        const token = fixedToken(sequence, position, vocab)
         this.#batch.add(token, { position, sequence, output: true })
       }
     })
@@ -259,11 +263,6 @@ function openContext(
     kvUnified: false,
     outputsMax: batch,
   })
-}
-
-/** Any tokens do, as long as they are always the same. */
-function promptToken(sequence: number, position: number, vocab: number): number {
-  return (7919 * (sequence + 1) + 104_729 * position) % vocab
 }
 
 /** The row of each sequence's last prompt token. */
