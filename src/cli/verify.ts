@@ -1,10 +1,9 @@
 /** `sputnik verify`: proves on a model that cards compute what plain libllama computes. */
-import { fork } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
-import { fromPlain, type PlainError, SputnikError } from '../base/errors.js'
-import type { Verification } from '../engine/verify.js'
-import type { VerifyRequest } from '../engine/verify-main.js'
+import { SputnikError } from '../base/errors.js'
+import { formatTable } from '../base/table.js'
+import type { Verification, VerifyRequest } from '../engine/verify.js'
+import { runTask } from './child-task.js'
 import { addEngineOptions, type EngineOptions, integer, option, toEngineConfig } from './options.js'
 
 type VerifyFlags = EngineOptions & { readonly tokens: number; readonly json?: boolean }
@@ -35,29 +34,9 @@ export function verifyCommand(): Command {
     })
 }
 
-type Answer =
-  | { kind: 'progress'; what: string }
-  | { kind: 'done'; verification: Verification }
-  | { kind: 'failed'; error: PlainError }
-
 /** Runs the comparison in a process of its own. @throws SputnikError */
 export function runVerify(request: VerifyRequest): Promise<Verification> {
-  const child = fork(fileURLToPath(new URL('../engine/verify-main.js', import.meta.url)), [], {
-    serialization: 'advanced',
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  })
-  return new Promise<Verification>((resolve, reject) => {
-    child.on('message', (answer: Answer) => {
-      if (answer.kind === 'progress') process.stderr.write(`${answer.what}\n`)
-      else if (answer.kind === 'done') resolve(answer.verification)
-      else reject(fromPlain(answer.error))
-    })
-    child.on('error', reject)
-    child.on('exit', (code, signal) => {
-      reject(new SputnikError('NATIVE_FAILED', `the process ended with ${signal ?? code}`))
-    })
-    child.send(request)
-  })
+  return runTask<Verification>('verify-main.js', request)
 }
 
 /** JSON knows no infinity; a number that large means "not comparable". */
@@ -79,13 +58,5 @@ function format(verification: Verification): string {
     `${(100 * result.agreement).toFixed(1)} %`,
     result.isIdentical ? 'identical' : result.isWithin ? 'within tolerance' : 'TOO FAR',
   ])
-  const widths = columns.map((title, i) =>
-    Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)),
-  )
-  const line = (cells: readonly string[]) =>
-    cells
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join('  ')
-      .trimEnd()
-  return [head, '', line(columns), ...rows.map(line)].join('\n')
+  return [head, '', ...formatTable(columns, rows)].join('\n')
 }

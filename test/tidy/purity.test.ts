@@ -10,7 +10,7 @@ const ADAPTERS: readonly RegExp[] = [
   /^src\/base\/log\.ts$/,
   /^src\/cli\//,
   /^src\/(card|domain|engine|fleet)\/main\.ts$/,
-  /^src\/engine\/card-experts\.ts$/,
+  /^src\/engine\/(bench-main|card-experts)\.ts$/,
   /^src\/server\/(app|engine-client|engine-process|generate|http-server|json-body)\.ts$/,
   /^src\/server\/(sequence-group|small-endpoints|sse-stream|template)\.ts$/,
 ]
