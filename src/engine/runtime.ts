@@ -198,7 +198,16 @@ function createContext(model: Model, options: RuntimeOptions & { contextLength: 
     flashAttention: config.flashAttention,
     typeK: type,
     typeV: type,
-    kvUnified: false,
+    kvUnified: needsUnifiedCache(options.gguf),
     outputsMax: outputsMax(config),
   })
+}
+
+/**
+ * One stream per sequence is faster, but latent attention with a single head then multiplies in four
+ * dimensions, which the repacked kernels refuse with an abort (ggml-cpu/repack.cpp).
+ */
+function needsUnifiedCache(gguf: GgufModel): boolean {
+  const heads = gguf.getModelNumber('attention.head_count')
+  return heads === 1 && gguf.getModelNumber('attention.kv_lora_rank') !== undefined
 }

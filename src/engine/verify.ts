@@ -102,7 +102,7 @@ function toleranceOf({ config, gguf }: VerifyOptions): number {
   if (config.wire === 'q8_0') return 5e-3
   const exact = new Set(['f32', 'f16', 'bf16', 'f64', 'i32'])
   const isExact = [...gguf.tensors.values()].every((tensor) => exact.has(tensor.type))
-  return isExact ? 1e-6 : 1e-4
+  return isExact ? 1e-6 : 1e-3
 }
 
 function runPath(path: Path, options: VerifyOptions, reference: Trace | undefined): Trace {
@@ -260,7 +260,8 @@ function openContext(
     sequences: SEQUENCES,
     threads: config.threads,
     flashAttention: config.flashAttention,
-    kvUnified: false,
+    // With a stream per sequence some kernels of the library give up on models with one head.
+    kvUnified: true,
     outputsMax: batch,
   })
 }
