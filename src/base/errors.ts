@@ -57,6 +57,8 @@ export const ERRORS = {
   USAGE: { status: 400, type: 'invalid_request_error', exit: 2, fix: 'See --help.' },
   PORT_IN_USE: server(1, 'Stop the other program or choose another port with --port.'),
   MACHINE_UNFIT: server(1, 'Do what is said beside each problem.'),
+  CACHE_UNWRITABLE: server(1, 'Set XDG_CACHE_HOME to a folder you may write to.'),
+  DEMO_FAILED: server(1, 'Run `sputnik doctor`, then the demo again with --log-level debug.'),
   NO_API_KEY: server(2, 'Add --api-key, or bind to 127.0.0.1.'),
   VERIFY_FAILED: server(1, 'The outputs differ by more than the tolerance; please report it.'),
 

@@ -17,6 +17,11 @@ type CommandEntry = {
 
 const COMMANDS: readonly CommandEntry[] = [
   {
+    name: 'demo',
+    description: 'make a small model, serve it with cards, ask it something',
+    load: async () => (await import('./demo.js')).demoCommand(),
+  },
+  {
     name: 'serve',
     description: 'serve a model over an OpenAI-compatible HTTP API',
     load: async () => (await import('./serve.js')).serveCommand(),
@@ -37,6 +42,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./verify.js')).verifyCommand(),
   },
   {
+    name: 'bench',
+    description: 'measure plain libllama, the local domain and cards on a model',
+    load: async () => (await import('./bench.js')).benchCommand(),
+  },
+  {
     name: 'doctor',
     description: 'check whether this machine can run sputnik, and what would help',
     load: async () => (await import('./doctor.js')).doctorCommand(),
@@ -44,6 +54,8 @@ const COMMANDS: readonly CommandEntry[] = [
 ]
 
 const USAGE_STATUS = ERRORS.USAGE.exit
+/** What a shell reports of programs that SIGPIPE ended. */
+const PIPE_STATUS = 141
 
 async function main(args: readonly string[]): Promise<number> {
   const program = await buildProgram(args)
@@ -91,5 +103,11 @@ function packageVersion(): string {
   const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
   return (JSON.parse(text) as { version: string }).version
 }
+
+// The reader of a pipe may leave early, as `head` does.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(PIPE_STATUS)
+  throw error
+})
 
 process.exitCode = await main(process.argv.slice(2))

@@ -65,6 +65,7 @@ export type EngineOptionDefaults = {
   readonly parallel: number
   readonly logLevel: LogLevel
   readonly cards?: number
+  readonly threads?: number
 }
 
 /** Everything that decides how the engine runs. */
@@ -78,7 +79,7 @@ export function addEngineOptions(command: Command, defaults: EngineOptionDefault
     .addOption(
       option('--threads <n>', 'threads of the head')
         .argParser(integer({ min: 1, max: 512 }))
-        .default(availableParallelism()),
+        .default(defaults.threads ?? availableParallelism()),
     )
     .addOption(
       option(
