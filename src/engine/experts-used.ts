@@ -3,8 +3,6 @@ import type { GgufModel } from '../gguf/reader.js'
 
 /** Numbers of experts per token that layers of the model use, as its metadata say. */
 export function expertsUsed(gguf: GgufModel): number[] {
-  const key = `${gguf.architecture}.expert_used_count`
-  const single = gguf.getModelNumber('expert_used_count')
-  const counts = single === undefined ? (gguf.getNumbers(key) ?? []) : [single]
+  const counts = gguf.getModelNumbers('expert_used_count')
   return [...new Set(counts.filter((count) => count > 0))]
 }

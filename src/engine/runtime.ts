@@ -208,6 +208,6 @@ function createContext(model: Model, options: RuntimeOptions & { contextLength: 
  * dimensions, which the repacked kernels refuse with an abort (ggml-cpu/repack.cpp).
  */
 function needsUnifiedCache(gguf: GgufModel): boolean {
-  const heads = gguf.getModelNumber('attention.head_count')
-  return heads === 1 && gguf.getModelNumber('attention.kv_lora_rank') !== undefined
+  const heads = gguf.getModelNumbers('attention.head_count')
+  return heads.includes(1) && gguf.getModelNumber('attention.kv_lora_rank') !== undefined
 }

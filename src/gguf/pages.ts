@@ -67,8 +67,8 @@ export function mapPages(model: GgufModel): PageMap {
   return {
     layers,
     layerCount: model.getModelNumber('block_count') ?? 0,
-    expertCount: largestOf(model, 'expert_count'),
-    expertUsed: largestOf(model, 'expert_used_count'),
+    expertCount: largest(model.getModelNumbers('expert_count')),
+    expertUsed: largest(model.getModelNumbers('expert_used_count')),
     trunkBytes: modelBytes - expertBytes,
     expertBytes,
     pageCount: sum(layers.map((layer) => layer.experts)),
@@ -144,13 +144,6 @@ function parseExpertTensor(path: string, tensor: GgufTensor): ParsedTensor {
 function singleExperts(path: string, name: string): SputnikError {
   const text = `${path}: "${name}" keeps one expert per tensor, an old form; convert the model again`
   return new SputnikError('MODEL_UNSUPPORTED', text, { path })
-}
-
-/** Some architectures state the number per layer. */
-function largestOf(model: GgufModel, name: string): number {
-  const key = `${model.architecture}.${name}`
-  if (model.metadata.get(key)?.type !== 'array') return model.getNumber(key) ?? 0
-  return largest(model.getNumbers(key) ?? [])
 }
 
 /** Not by spreading: a hostile file may have more numbers than fit on the stack. */

@@ -88,6 +88,14 @@ export class GgufModel {
     return this.getNumber(`${this.architecture}.${name}`)
   }
 
+  /** The same for a number that may be stated per layer; empty when the key is absent. */
+  getModelNumbers(name: string): number[] {
+    const key = `${this.architecture}.${name}`
+    if (this.metadata.get(key)?.type === 'array') return this.getNumbers(key) ?? []
+    const value = this.getNumber(key)
+    return value === undefined ? [] : [value]
+  }
+
   #scalar(key: string): GgufScalar | undefined {
     const value = this.metadata.get(key)
     if (value === undefined) return undefined

@@ -31,7 +31,8 @@ export class FleetDevice {
   readonly #localTypes = new Map<Pointer, boolean>()
   readonly #splits = new Map<Pointer, readonly ParsedRegion[]>()
   readonly #records = new Map<string, ExpertRecord>()
-  readonly #unknown: UnknownRegion[] = []
+  /** By layer: a split with the second product says more than the one before it. */
+  readonly #unknown = new Map<number | undefined, UnknownRegion>()
   #error: unknown
   #regionCount = 0
 
@@ -50,8 +51,8 @@ export class FleetDevice {
       optimize: (graph) => this.#guard(() => this.#optimize(graph), undefined),
       compute: this.#computeWith(options.compute),
     })
-    this.remoteBufferType = makeRemoteBufferType(this.device, () => {
-      this.#error ??= new Error('expert bytes were read at the head')
+    this.remoteBufferType = makeRemoteBufferType(this.device, (error) => {
+      this.#error ??= error
     })
   }
 
@@ -60,9 +61,9 @@ export class FleetDevice {
     return [...this.#records.values()]
   }
 
-  /** Regions that no record can describe. */
+  /** Regions that no record can describe, one for each layer. */
   get unknown(): readonly UnknownRegion[] {
-    return this.#unknown
+    return [...this.#unknown.values()]
   }
 
   /** Regions given to a function so far. */
@@ -120,7 +121,7 @@ export class FleetDevice {
       return regions
     } catch (error) {
       if (!(error instanceof UnknownRegion)) throw error
-      this.#unknown.push(error)
+      this.#unknown.set(error.layer, error)
       return []
     }
   }

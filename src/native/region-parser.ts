@@ -67,18 +67,19 @@ function isDown(product: TensorFields): boolean {
 
 /** The region ends before its sum, or starts after its first product: name what is in between. */
 function unsummed(products: readonly TensorFields[], values: RegionValues): UnknownRegion {
-  const product = products[0]
+  const product = products.find(isDown) ?? products[0]
   const weight = product?.src[0]
   if (product === undefined || weight === undefined) {
     return new UnknownRegion('a split without a matrix product', 'NONE', undefined)
   }
   const layer = layerOf(readTensor(weight).name)
   const input = readTensor(defined(product.src[1], 'input of a product'))
-  if (isDown(product)) {
+  if (isDown(product) && values.kind(input.address) === 'outside') {
     const op = values.op(input)
     return new UnknownRegion(`operation ${op} between the two products`, op, layer)
   }
-  return new UnknownRegion('an operation after the first product', 'MUL_MAT_ID', layer)
+  const which = isDown(product) ? 'second' : 'first'
+  return new UnknownRegion(`an operation after the ${which} product`, 'MUL_MAT_ID', layer)
 }
 
 function layerOf(name: string): number | undefined {
@@ -271,8 +272,8 @@ class RegionParser {
       weights: before !== undefined ? 'before' : weights === undefined ? 'none' : 'after',
     }
     const x = before?.input ?? input
-    this.#checkShapes(readTensor(x), readTensor(ids))
     const tensors = { input: x, ids, weights: before?.weights ?? weights, output: output.address }
+    this.#checkShapes(tensors)
     return { record, tensors }
   }
 
@@ -297,11 +298,17 @@ class RegionParser {
     return { input: defined(x, 'tokens'), weights: defined(weights, 'weights') }
   }
 
-  #checkShapes(input: TensorFields, ids: TensorFields): void {
+  #checkShapes(tensors: RegionTensors): void {
+    const input = readTensor(tensors.input)
+    const ids = readTensor(tensors.ids)
     const isShared = input.ne[1] === 1 && input.nb[0] === 4 && input.type === 0
     if (!isShared || ids.ne[1] !== input.ne[2]) {
       throw new UnknownRegion('experts with inputs of their own', 'MUL_MAT_ID', this.#layer)
     }
+    if (tensors.weights === undefined) return
+    const { ne, type } = readTensor(tensors.weights)
+    if (type === 0 && ne[0] === 1 && ne[1] === ids.ne[0] && ne[2] === ids.ne[1]) return
+    throw new UnknownRegion('experts scaled by more than router weights', 'MUL', this.#layer)
   }
 
   #unknown(tensor: TensorFields): UnknownRegion {

@@ -26,12 +26,12 @@ type Reservation = { readonly base: Pointer; readonly bytes: number }
 
 /**
  * A `ggml_backend_buffer_type_t` named FLEET. `device` may be filled later; it is only stored.
- * `onRead` is called when native code asks for bytes that are not here.
+ * `onError` is told when address space runs out or native code asks for bytes that are not here.
  */
-export function makeRemoteBufferType(device: Pointer, onRead: () => void): Pointer {
+export function makeRemoteBufferType(device: Pointer, onError: (error: unknown) => void): Pointer {
   const name = nativeString('FLEET')
-  const allocate = remoteAllocator(onRead)
-  const type: Pointer = tableStruct(
+  const allocate = remoteAllocator(onError)
+  return tableStruct(
     [
       ['void *(*)(void *type)', () => name],
       ['void *(*)(void *type, size_t bytes)', (self: Pointer, bytes) => allocate(self, bytes)],
@@ -42,10 +42,12 @@ export function makeRemoteBufferType(device: Pointer, onRead: () => void): Point
     ],
     [device, NULL],
   )
-  return type
 }
 
-function remoteAllocator(onRead: () => void): (type: Pointer, bytes: number) => Pointer {
+type Allocator = (type: Pointer, bytes: number) => Pointer
+
+/** An exception must not reach C, which takes NULL for an answer. */
+function remoteAllocator(onError: (error: unknown) => void): Allocator {
   const reservations = new Map<Pointer, Reservation>()
   const table = {
     ...Object.fromEntries(TABLE_NAMES.map((entry) => [entry, null])),
@@ -66,19 +68,23 @@ function remoteAllocator(onRead: () => void): (type: Pointer, bytes: number) => 
       'void (*)(void *buffer, void *t, void *from, size_t offset, size_t n)',
       () => {},
     ),
-    get_tensor: callback(
-      'void (*)(void *buffer, void *t, void *to, size_t offset, size_t n)',
-      onRead,
+    get_tensor: callback('void (*)(void *buffer, void *t, void *to, size_t offset, size_t n)', () =>
+      onError(new Error('expert bytes were read at the head')),
     ),
     clear: callback('void (*)(void *buffer, uint8_t value)', () => {}),
   }
   const init = bufferInit()
   return (type, size) => {
     const bytes = Math.max(size, 4096)
-    const base = addressSpace().reserve(bytes)
-    const buffer = init(type, table, null, bytes)
-    reservations.set(buffer, { base, bytes })
-    return buffer
+    try {
+      const base = addressSpace().reserve(bytes)
+      const buffer = init(type, table, null, bytes)
+      reservations.set(buffer, { base, bytes })
+      return buffer
+    } catch (error) {
+      onError(error)
+      return NULL
+    }
   }
 }
 
