@@ -23,8 +23,8 @@ import { Kernel } from './kernel.js'
 import { PageStore } from './page-store.js'
 import { KernelDevice } from './placed-graph.js'
 
-/** How long a card waits for its head; the link ends when the head does. */
-const IDLE_MS = 3600_000
+/** A card waits for an idle head as long as it lives: the link ends when the head does. */
+const IDLE_MS = Infinity
 
 export class Card {
   readonly #link: Link

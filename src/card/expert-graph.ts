@@ -14,6 +14,7 @@ import type { RegionPages } from './page-store.js'
 const TYPE_F32 = 0
 const TYPE_I32 = 26
 const FLOAT_BYTES = 4
+const MANY_TOKENS = 16
 
 /** Of what kind a dispatch is; graphs of equal shape are interchangeable. */
 export type GraphShape = {
@@ -64,7 +65,7 @@ class GraphBuilder {
     this.#shape = shape
     this.#per = shape.perToken > 0 ? shape.perToken : 1
     this.#columns = shape.pairs / this.#per
-    const nodes = 64 + 4 * shape.rounds.length + record.activation.length
+    const nodes = 64 + 6 * shape.rounds.length + record.activation.length
     const bytes = 2 * nodes * this.#api.tensorOverhead() + this.#api.graphOverhead(nodes, false)
     this.#context = this.#api.init({ mem_size: bytes, mem_buffer: null, no_alloc: true })
     this.#graph = this.#api.newGraph(this.#context, nodes, false)
@@ -82,9 +83,8 @@ class GraphBuilder {
     const { x, rows } = this.#gather(input)
     const weighted = weights !== undefined && place === 'before' ? this.#spread(x, weights) : x
     const hidden = this.#activate(weighted, slots)
-    let out = this.#project('down', { x: hidden, slots })
-    if (weights !== undefined && place === 'after') out = this.#api.mul(c, out, weights)
-    const output = this.#sum(out)
+    const out = this.#project('down', { x: hidden, slots })
+    const output = this.#weightedSum(out, place === 'after' ? weights : undefined)
     this.#api.setOutput(output)
     this.#api.expandGraph(this.#graph, output)
     return { context: c, graph: this.#graph, input, rows, slots, weights, output }
@@ -130,8 +130,7 @@ class GraphBuilder {
   }
 
   #setPrecision(product: Pointer, role: Projection): void {
-    const wanted = role === 'gate_up' && this.#pages.isFused ? 'up' : role
-    const record = this.#record.projections.find((projection) => projection.role === wanted)
+    const record = this.#record.projections.find((projection) => projection.role === role)
     const [accumulator, source] = record?.precision ?? [0, 0]
     if (accumulator !== 0) this.#api.setAccumulatorPrecision(product, accumulator)
     if (source !== 0) this.#api.setSourcePrecision(product, source, 1)
@@ -210,6 +209,37 @@ class GraphBuilder {
     if (step.fn === 'SWIGLU_OAI') return this.#api.swigluOai(c, gate, up, step.alpha, step.limit)
     if (step.fn === 'SWIGLU_CLAMP') return this.#api.swigluClamp(c, gate, up, step.limit)
     return this.#api.gluSplit(c, gate, up, opNames().gluId(step.fn))
+  }
+
+  /**
+   * Many tokens are weighted one chosen expert after the other, so that products are still in the
+   * cache when they are added; few at once, because steps of a graph cost more than that saves.
+   */
+  #weightedSum(out: Pointer, weights: Pointer | undefined): Pointer {
+    if (weights === undefined) return this.#sum(out)
+    if (this.#shape.perToken > 1 && this.#shape.tokens >= MANY_TOKENS) {
+      return this.#sumOfProducts(out, weights)
+    }
+    return this.#sum(this.#api.mul(this.#context, out, weights))
+  }
+
+  #sumOfProducts(out: Pointer, weights: Pointer): Pointer {
+    const { nOut } = this.#record
+    const { tokens } = this.#shape
+    const row = nOut * FLOAT_BYTES
+    const c = this.#context
+    const product = (slot: number): Pointer => {
+      const experts = this.#api.view2d(c, out, nOut, tokens, row * this.#per, slot * row)
+      const stride = FLOAT_BYTES * this.#per
+      const factors = this.#api.view2d(c, weights, 1, tokens, stride, FLOAT_BYTES * slot)
+      return this.#api.mul(c, experts, factors)
+    }
+    let sum = product(0)
+    for (let slot = 1; slot < this.#per; slot++) {
+      this.#api.expandGraph(this.#graph, sum)
+      sum = this.#api.add(c, sum, product(slot))
+    }
+    return sum
   }
 
   /** Adds the experts of each token in the order of the router, as libllama does. */

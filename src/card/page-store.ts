@@ -78,33 +78,30 @@ export class PageStore {
   #loadRegion(region: LoadRegion): RegionPages {
     const table = new PageTable(region.experts)
     for (const expert of region.pages) table.map(expert)
-    const isFused = canFuse(region.tensors)
     const projections = new Map<Projection, ProjectionTensors>()
     for (const tensor of region.tensors) {
-      const isPart = isFused && (tensor.role === 'gate' || tensor.role === 'up')
-      const role = isPart ? 'gate_up' : tensor.role
-      const entry = projections.get(role) ?? {}
-      projections.set(role, entry)
+      const entry = projections.get(tensor.role) ?? {}
+      projections.set(tensor.role, entry)
       if (region.pages.length === 0) continue
-      entry[tensor.kind] ??= this.#allocate(tensor, { slots: slotCount(region), isPart })
-      this.#fill(entry[tensor.kind] ?? 0n, { tensor, region, isPart })
+      const made = this.#allocate(tensor, slotCount(region))
+      entry[tensor.kind] = made
+      this.#fill(made, { tensor, region })
     }
     this.pages += region.pages.length
-    return { region, table, isFused, projections }
+    return { table, projections }
   }
 
   /** A tensor with room for all slots of this card. */
-  #allocate(tensor: LoadTensor, { slots, isPart }: { slots: number; isPart: boolean }): Pointer {
+  #allocate(tensor: LoadTensor, slots: number): Pointer {
     const api = ggml()
     const [ne0 = 1, ne1 = 1] = tensor.shape
-    const double = isPart ? 2 : 1
     const made =
       tensor.kind === 'weight'
-        ? api.newTensor3d(this.#context, tensor.typeId, ne0, double * ne1, slots)
+        ? api.newTensor3d(this.#context, tensor.typeId, ne0, ne1, slots)
         : tensor.kind === 'bias'
-          ? api.newTensor2d(this.#context, TYPE_F32, double * ne0, slots)
+          ? api.newTensor2d(this.#context, TYPE_F32, ne0, slots)
           : api.newTensor2d(this.#context, TYPE_F32, 1, slots)
-    const type = this.#bufferTypeFor(tensor, [ne0, double * ne1, slots])
+    const type = this.#bufferTypeFor(tensor, [ne0, ne1, slots])
     const bytes = Number(api.bufferTypeAllocSize(type, made))
     const buffer = api.bufferTypeAllocate(type, bytes)
     if (buffer === null) {
@@ -142,15 +139,11 @@ export class PageStore {
     }
   }
 
-  #fill(
-    made: Pointer,
-    { tensor, region, isPart }: { tensor: LoadTensor; region: LoadRegion; isPart: boolean },
-  ): void {
+  #fill(made: Pointer, { tensor, region }: { tensor: LoadTensor; region: LoadRegion }): void {
     const target = defined(this.#targets.get(made), 'memory of a tensor')
-    const shift = isPart && tensor.role === 'up' ? tensor.sliceBytes : 0
     region.pages.forEach((expert, slot) => {
       const source = tensor.offset + expert * tensor.sliceBytes
-      this.#place(target, { tensor, at: slot * target.slotBytes + shift, source })
+      this.#place(target, { tensor, at: slot * target.slotBytes, source })
       this.#note(tensor.sliceBytes)
     })
     // Slots without a page must hold numbers all the same: nothing reads them, but kernels may.
@@ -217,20 +210,6 @@ function openFile(path: string): number {
   } catch (cause) {
     throw new SputnikError('FILE_NOT_FOUND', `the card cannot read ${path}`, {}, cause)
   }
-}
-
-/** Gate and up of one type and shape, whose rows stay whole blocks of eight when put together. */
-function canFuse(tensors: readonly LoadTensor[]): boolean {
-  const weight = (role: Projection) =>
-    tensors.find((tensor) => tensor.role === role && tensor.kind === 'weight')
-  const gate = weight('gate')
-  const up = weight('up')
-  if (gate === undefined || up === undefined) return false
-  const kinds = (role: Projection) =>
-    tensors.filter((tensor) => tensor.role === role && tensor.kind !== 'weight').length
-  const isPlain = kinds('gate') + kinds('up') === 0
-  const isAlike = gate.typeId === up.typeId && gate.shape.join() === up.shape.join()
-  return isPlain && isAlike && (gate.shape[1] ?? 0) % 8 === 0
 }
 
 function zeroBehind(target: Target, pages: number): void {
