@@ -20,8 +20,6 @@ export type RegionPages = {
   /** What was to be loaded. */
   readonly region: LoadRegion
   readonly table: PageTable
-  /** Gate and up in one product when the file keeps them apart but alike: gate comes first. */
-  readonly isFused: boolean
   readonly projections: ReadonlyMap<Projection, ProjectionTensors>
 }
 
@@ -88,7 +86,7 @@ export class PageStore {
       this.#fill(made, { tensor, region })
     }
     this.pages += region.pages.length
-    return { table, projections }
+    return { region, table, projections }
   }
 
   /** A tensor with room for all slots of this card. */
