@@ -155,6 +155,12 @@ export function readControl<T>(frame: Uint8Array, schema: z.ZodType<T>): T {
   throw new SputnikError('FRAME_INVALID', `a control message is wrong: ${place}: ${issue?.message}`)
 }
 
+/** The error a card reported, under its own code. @throws SputnikError FRAME_INVALID */
+export function readFailure(frame: Uint8Array, card: number): SputnikError {
+  const { code, message, details } = readControl(frame, failedSchema)
+  return new SputnikError(code, `card ${card}: ${message}`, details)
+}
+
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text, (key, value: unknown) => {

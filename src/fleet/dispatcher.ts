@@ -5,6 +5,7 @@
  */
 import { SputnikError } from '../base/errors.js'
 import type { ExpertRecord } from '../base/expert.js'
+import { readFailure } from '../fabric/control.js'
 import {
   combineBytes,
   type DispatchLayout,
@@ -66,6 +67,8 @@ export class Dispatcher {
   readonly #partition: Partition
   #rows: NativeBuffer = allocateNative(1 << 14)
   #sums: NativeBuffer = allocateNative(1 << 14)
+  /** Domains that were asked and have not answered yet; empty between steps unless one failed. */
+  readonly #owing = new Set<Domain>()
   #step = 0
   /** Time the domains spent on computing, as they report it, in microseconds. */
   computeUs = 0
@@ -83,6 +86,7 @@ export class Dispatcher {
     this.#options.domains.forEach((domain, index) => {
       const share = shares[index]
       if (share === undefined || share.tokenCount === 0) return
+      this.#settle(domain)
       // A failure shows when the answer is waited for.
       this.#ask(call, { domain, share }, 0)
       domain.expertCalls += share.pairCount
@@ -91,10 +95,21 @@ export class Dispatcher {
     this.#combine(call, asked)
   }
 
+  /**
+   * Takes the answer to a step that failed elsewhere, which must not pass for the next one, and
+   * whose dispatch must not be overwritten while it is read.
+   */
+  #settle(domain: Domain): void {
+    if (!this.#owing.has(domain)) return
+    if (domain.link?.receive(this.#options.timeoutMs) === undefined) domain.restart()
+    this.#owing.delete(domain)
+  }
+
   /** Sends a domain its share; false when it is gone. */
   #ask(call: RegionCall, { domain, share }: Asked, attempt: number): boolean {
     const { link } = domain
     if (link === undefined) return false
+    this.#owing.add(domain)
     const { dispatch, combine } = this.#options.encodings
     const rowBytes = encodedRowBytes(dispatch, call.record.nEmbd)
     const size = { tokens: share.tokenCount, pairs: share.pairCount, rowBytes }
@@ -161,7 +176,10 @@ export class Dispatcher {
         continue
       }
       const problem = this.#check(received, { asked, call })
-      if (problem === undefined) return received
+      if (problem === undefined) {
+        this.#owing.delete(domain)
+        return received
+      }
       reason = problem
     }
     throw new SputnikError('CARD_LOST', `card ${asked.domain.id} is lost: ${reason}`)
@@ -189,10 +207,8 @@ export class Dispatcher {
   ): string | undefined {
     const header = readHeader(received.buffer.view)
     if (header.kind === FRAME.failed) {
-      const text = new TextDecoder().decode(
-        received.buffer.bytes.slice(HEADER_BYTES, received.bytes),
-      )
-      throw new SputnikError('CARD_FAILED', `card ${asked.domain.id} reports: ${text}`)
+      this.#owing.delete(asked.domain)
+      throw readFailure(received.buffer.bytes.subarray(0, received.bytes), asked.domain.id)
     }
     const encoding = this.#options.encodings.combine
     const rowBytes = encodedRowBytes(encoding, call.record.nOut)

@@ -4,15 +4,15 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { fromPlain, type PlainError, SputnikError } from '../base/errors.js'
+import { SputnikError } from '../base/errors.js'
 import type { ExpertRecord } from '../base/expert.js'
 import {
   controlFrame,
-  failedSchema,
   helloSchema,
   type Load,
   progressSchema,
   readControl,
+  readFailure,
 } from '../fabric/control.js'
 import { FRAME, type FrameKind, PROTOCOL_VERSION, readHeader } from '../fabric/frame.js'
 import type { Link, ReceivedFrame } from '../fabric/link.js'
@@ -126,13 +126,18 @@ export class LocalDomain {
     this.#expect(FRAME.ready, LEARN_MS)
   }
 
-  /** Ends what is left of the process and starts a new one with the same pages. */
+  /** Ends what is left of the process and starts a new one with the same pages, or leaves none. */
   restart(): void {
     this.stop()
     this.restarts++
-    this.start()
-    this.awaitLoaded()
-    this.learn(this.#records)
+    try {
+      this.start()
+      this.awaitLoaded()
+      this.learn(this.#records)
+    } catch (error) {
+      this.stop()
+      throw error
+    }
   }
 
   stop(): void {
@@ -163,18 +168,15 @@ export class LocalDomain {
   #receive(timeoutMs: number): ReceivedFrame {
     const frame = this.#link?.receive(timeoutMs)
     if (frame === undefined) throw this.#failed('has ended or does not answer')
-    if (readHeader(frame.buffer.view).kind === FRAME.failed) throw cardError(bytesOf(frame))
+    if (readHeader(frame.buffer.view).kind === FRAME.failed) {
+      throw readFailure(bytesOf(frame), this.id)
+    }
     return frame
   }
 
   #failed(what: string): SputnikError {
     return new SputnikError('CARD_FAILED', `card ${this.id} (process ${this.pid}) ${what}`)
   }
-}
-
-/** The error a card reported, under its own code. */
-export function cardError(frame: Uint8Array): SputnikError {
-  return fromPlain(readControl(frame, failedSchema) as PlainError)
 }
 
 function bytesOf(frame: ReceivedFrame): Uint8Array {
