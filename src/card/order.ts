@@ -1,8 +1,8 @@
 /**
- * Arranges the (token, expert) pairs of a dispatch for the kernel. When all tokens want equally many
- * experts the pairs form a rectangle and stay as they are. Otherwise they are laid out in rounds:
- * first pairs of all tokens, then second pairs of those that have two, and so on, so that each round
- * adds onto the beginning of the one before. Pure numbers.
+ * Arranges the (token, expert) pairs of a dispatch for the kernel. When all tokens want equally
+ * many experts the pairs form a rectangle and stay as they are. Otherwise they are laid out in
+ * rounds: first pairs of all tokens, then second pairs of those that have two, and so on, so that
+ * each round adds onto the beginning of the one before. Pure numbers.
  */
 
 export type Rounds = {

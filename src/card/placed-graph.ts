@@ -1,6 +1,6 @@
 /**
- * Graphs of a region with memory under them, ready to be filled and computed. Graphs of small shapes
- * are kept, because decoding asks for the same ones over and over.
+ * Graphs of a region with memory under them, ready to be filled and computed. Graphs of small
+ * shapes are kept, because decoding asks for the same ones over and over.
  */
 import { SputnikError } from '../base/errors.js'
 import type { ExpertRecord } from '../base/expert.js'

@@ -4,8 +4,8 @@
  */
 import { SputnikError } from '../base/errors.js'
 import type { ExpertRecord } from '../base/expert.js'
-import { gatherRows } from '../fleet/dispatcher.js'
 import type { RouterChoice } from '../fleet/partition.js'
+import { copyRows } from '../native/libc.js'
 import { allocateNative, type NativeBuffer, type Pointer } from '../native/memory.js'
 import type { ParsedRegion } from '../native/region-parser.js'
 import { readTensor, tensorData } from '../native/tensor.js'
@@ -60,7 +60,7 @@ export class RegionReader {
     const rowBytes = NUMBER_BYTES * nUsed
     const target = this.#experts.address(rowBytes * tokens)
     const strideBytes = layout.idsStride
-    gatherRows(tensorData(tensors.ids), { target, rows: tokens, rowBytes, strideBytes })
+    copyRows(tensorData(tensors.ids), { target, rows: tokens, rowBytes, strideBytes })
     return {
       record,
       choice: {
@@ -88,7 +88,7 @@ export class RegionReader {
     const target = this.#weights.address(rowBytes * tokens)
     if (tensors.weights === undefined) return this.#weights.floats(record.nUsed * tokens).fill(1)
     const source = tensorData(tensors.weights)
-    gatherRows(source, { target, rows: tokens, rowBytes, strideBytes: weightsStride })
+    copyRows(source, { target, rows: tokens, rowBytes, strideBytes: weightsStride })
     return this.#weights.floats(record.nUsed * tokens)
   }
 
@@ -97,7 +97,7 @@ export class RegionReader {
     const rowBytes = NUMBER_BYTES * record.nEmbd
     if (tokens === 1 || inputStride === rowBytes) return source
     const target = this.#input.address(rowBytes * tokens)
-    gatherRows(source, { target, rows: tokens, rowBytes, strideBytes: inputStride })
+    copyRows(source, { target, rows: tokens, rowBytes, strideBytes: inputStride })
     return target
   }
 }

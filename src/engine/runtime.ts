@@ -204,8 +204,8 @@ function createContext(model: Model, options: RuntimeOptions & { contextLength: 
 }
 
 /**
- * One stream per sequence is faster, but latent attention with a single head then multiplies in four
- * dimensions, which the repacked kernels refuse with an abort (ggml-cpu/repack.cpp).
+ * One stream per sequence is faster, but latent attention with a single head then multiplies in
+ * four dimensions, which the repacked kernels refuse with an abort (ggml-cpu/repack.cpp).
  */
 function needsUnifiedCache(gguf: GgufModel): boolean {
   const heads = gguf.getModelNumbers('attention.head_count')

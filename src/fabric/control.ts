@@ -82,7 +82,7 @@ const stepSchema = z.discriminatedUnion('op', [
   z.object({ op: z.literal('clamp'), x: operand, min: bound, max: bound }),
 ])
 
-export const recordSchema = z.object({
+const recordSchema = z.object({
   layer: count(LAYERS_MAX),
   group,
   nEmbd: z.int().min(1).max(WIDTH_MAX),

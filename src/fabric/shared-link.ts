@@ -1,10 +1,11 @@
 /**
- * A link between processes of one host: dispatch and combine frames lie in shared memory, everything
- * else goes through the socket, which also tells when the peer is gone. Each direction has a mailbox
- * for one frame; that is enough, because a dispatch is answered before the next one is sent.
+ * A link between processes of one host: dispatch and combine frames lie in shared memory,
+ * everything else goes through the socket, which also tells when the peer is gone. Each direction
+ * has a mailbox for one frame; that is enough, because a dispatch is answered before the next one
+ * is sent.
  *
- * A mailbox: i32 number of the last frame, i32 its bytes, i32 whether the reader sleeps, padding to
- * 64 bytes, the frame.
+ * A mailbox: i32 number of the last frame, i32 its bytes, i32 whether the reader sleeps,
+ * padding to 64 bytes, the frame.
  */
 import { SputnikError } from '../base/errors.js'
 import { copyNative } from '../native/libc.js'

@@ -3,6 +3,7 @@
  * copy of the tokens it needs, adds the sums in the order of domain ids. A lost domain is recovered
  * and asked again; experts keep no state, so asking twice changes nothing.
  */
+import { assert } from '../base/assert.js'
 import { SputnikError } from '../base/errors.js'
 import type { ExpertRecord } from '../base/expert.js'
 import { readFailure } from '../fabric/control.js'
@@ -20,7 +21,7 @@ import {
   encodingId,
   type Rows,
 } from '../fabric/encoding.js'
-import { FRAME, HEADER_BYTES, readHeader, writeHeader } from '../fabric/frame.js'
+import { FRAME, FRAME_TOKENS_MAX, HEADER_BYTES, readHeader, writeHeader } from '../fabric/frame.js'
 import type { Link, ReceivedFrame } from '../fabric/link.js'
 import { copyNative } from '../native/libc.js'
 import { allocateNative, type NativeBuffer, type Pointer } from '../native/memory.js'
@@ -80,6 +81,7 @@ export class Dispatcher {
 
   /** @throws SputnikError CARD_LOST, or the error a card reported */
   compute(call: RegionCall): void {
+    assert(call.choice.tokens <= FRAME_TOKENS_MAX, 'more tokens than a frame can count')
     this.#step = (this.#step + 1) >>> 0
     const shares = this.#partition.split(call.choice, call.holders)
     const asked: Asked[] = []
@@ -259,29 +261,5 @@ function writePairs(
   for (let pair = 0; pair < share.pairCount; pair++) {
     u16[experts + pair] = share.experts[pair] ?? 0
     f32[weights + pair] = share.weights[pair] ?? 0
-  }
-}
-
-/** Copies rows of native memory that may be further apart than they are long. */
-export function gatherRows(
-  source: Pointer,
-  {
-    target,
-    rows,
-    rowBytes,
-    strideBytes,
-  }: {
-    target: Pointer
-    rows: number
-    rowBytes: number
-    strideBytes: number
-  },
-): void {
-  if (rowBytes === strideBytes) {
-    copyNative(target, source, rows * rowBytes)
-    return
-  }
-  for (let row = 0; row < rows; row++) {
-    copyNative(target + BigInt(row * rowBytes), source + BigInt(row * strideBytes), rowBytes)
   }
 }

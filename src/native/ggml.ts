@@ -19,7 +19,7 @@ export const DEVICE_TYPE = { cpu: 0, gpu: 1, igpu: 2, accel: 3, meta: 4 } as con
 /** enum ggml_backend_buffer_usage */
 export const BUFFER_USAGE = { any: 0, weights: 1, compute: 2 } as const
 
-export type Ggml = ReturnType<typeof bindGgml>
+type Ggml = ReturnType<typeof bindGgml>
 
 let bound: Ggml | undefined
 
@@ -48,10 +48,6 @@ function bindGgml() {
     blockSize: fn<(type: number) => number>('int64_t ggml_blck_size(int type)'),
     typeName: fn<(type: number) => string>('const char *ggml_type_name(int type)'),
     opName: fn<(op: number) => string>('const char *ggml_op_name(int op)'),
-    opDescription: fn<(tensor: Tensor) => string>('const char *ggml_op_desc(void *tensor)'),
-    rowSize: fn<(type: number, elements: NumberLike) => number>(
-      'size_t ggml_row_size(int type, int64_t elements)',
-    ),
     newTensor1d: fn<(c: Context, type: number, ne0: number) => Tensor>(
       'void *ggml_new_tensor_1d(void *c, int type, int64_t ne0)',
     ),
@@ -67,9 +63,6 @@ function bindGgml() {
     nbytes: fn<(tensor: Tensor) => number>('size_t ggml_nbytes(void *tensor)'),
 
     // Operations
-    mulMat: fn<(c: Context, a: Tensor, b: Tensor) => Tensor>(
-      'void *ggml_mul_mat(void *c, void *a, void *b)',
-    ),
     mulMatId: fn<(c: Context, a: Tensor, b: Tensor, ids: Tensor) => Tensor>(
       'void *ggml_mul_mat_id(void *c, void *a, void *b, void *ids)',
     ),
@@ -164,10 +157,6 @@ function bindGgml() {
     expandGraph: fn<(graph: Pointer, tensor: Tensor) => void>(
       'void ggml_build_forward_expand(void *graph, void *tensor)',
     ),
-    graphNodeCount: fn<(graph: Pointer) => number>('int ggml_graph_n_nodes(void *graph)'),
-    graphNode: fn<(graph: Pointer, index: number) => Tensor>(
-      'void *ggml_graph_node(void *graph, int index)',
-    ),
 
     // Number formats
     quantize: fn<
@@ -225,9 +214,6 @@ function bindGgml() {
     ),
     bufferTypeName: fn<(type: Pointer) => string>('const char *ggml_backend_buft_name(void *type)'),
     bufferTypeIsHost: fn<(type: Pointer) => boolean>('bool ggml_backend_buft_is_host(void *type)'),
-    bufferTypeAlignment: fn<(type: Pointer) => number>(
-      'size_t ggml_backend_buft_get_alignment(void *type)',
-    ),
     bufferTypeAllocate: fn<(type: Pointer, bytes: NumberLike) => Pointer | null>(
       'void *ggml_backend_buft_alloc_buffer(void *type, size_t bytes)',
     ),
@@ -244,7 +230,6 @@ function bindGgml() {
     tensorPlace: fn<(buffer: Pointer, tensor: Tensor, address: Pointer) => number>(
       'int ggml_backend_tensor_alloc(void *buffer, void *tensor, void *address)',
     ),
-    viewInit: fn<(tensor: Tensor) => number>('int ggml_backend_view_init(void *tensor)'),
     tensorSet: fn<
       (tensor: Tensor, data: Pointer | Uint8Array, offset: NumberLike, bytes: NumberLike) => void
     >('void ggml_backend_tensor_set(void *tensor, const void *data, size_t offset, size_t bytes)'),

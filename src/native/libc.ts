@@ -23,3 +23,23 @@ export function copyNative(target: Pointer, source: Pointer, bytes: number): voi
   copy ??= libc().func('void *memcpy(void *to, void *from, size_t n)') as unknown as Copy
   copy(target, source, bytes)
 }
+
+export type RowCopy = {
+  readonly target: Pointer
+  readonly rows: number
+  readonly rowBytes: number
+  /** From one row of the source to the next. */
+  readonly strideBytes: number
+}
+
+/** Copies rows that may be further apart than they are long to where they lie side by side. */
+export function copyRows(source: Pointer, copy: RowCopy): void {
+  const { target, rows, rowBytes, strideBytes } = copy
+  if (rowBytes === strideBytes) {
+    copyNative(target, source, rows * rowBytes)
+    return
+  }
+  for (let row = 0; row < rows; row++) {
+    copyNative(target + BigInt(row * rowBytes), source + BigInt(row * strideBytes), rowBytes)
+  }
+}

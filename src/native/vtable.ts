@@ -27,7 +27,7 @@ export function callback(prototype: string, run: (...args: never[]) => unknown):
 }
 
 /** Writes the entries as 64-bit pointers from `offset` on; returns the offset behind them. */
-export function writeTable(
+function writeTable(
   target: NativeBuffer,
   { offset, entries }: { offset: number; entries: readonly TableEntry[] },
 ): number {

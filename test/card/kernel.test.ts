@@ -32,7 +32,7 @@ const SCALES = ['gate.scale', 'up.scale', 'down.scale']
 const BIASES = ['gate.bias', 'up.bias', 'down.bias']
 
 const VARIANTS: Readonly<Record<string, Variant>> = {
-  'gate and up, fused': {
+  'gate and up': {
     model: 'qwen3moe',
     tensors: WEIGHTS,
     activation: [SWIGLU],
@@ -156,7 +156,7 @@ for (const [name, variant] of Object.entries(VARIANTS)) {
 }
 
 for (const type of ['f16', 'q8_0', 'q4_0', 'q4_K', 'mxfp4'] as const) {
-  for (const name of ['gate and up, fused', 'biases and scales', 'gate and up in one tensor']) {
+  for (const name of ['gate and up', 'biases and scales', 'gate and up in one tensor']) {
     test(`Kernel agrees with the slow twin in ${type}: ${name}`, () => {
       const variant = VARIANTS[name]
       assert.ok(variant)
@@ -169,7 +169,7 @@ for (const type of ['f16', 'q8_0', 'q4_0', 'q4_K', 'mxfp4'] as const) {
 }
 
 test('Kernel computes any mixture of shapes, whatever came before', () => {
-  const variant = VARIANTS['gate and up, fused']
+  const variant = VARIANTS['gate and up']
   assert.ok(variant)
   const both = open(variant, {})
   const shapes = fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 12 })
@@ -183,7 +183,7 @@ test('Kernel computes any mixture of shapes, whatever came before', () => {
 
 for (const dispatch of ['f32', 'bf16', 'q8_0'] as const) {
   test(`Kernel takes and gives encoded rows: ${dispatch}`, () => {
-    const variant = VARIANTS['gate and up, fused']
+    const variant = VARIANTS['gate and up']
     assert.ok(variant)
     const both = open(variant, {})
     const encodings: Encodings = { dispatch, combine: dispatch }
@@ -195,7 +195,7 @@ for (const dispatch of ['f32', 'bf16', 'q8_0'] as const) {
 
 for (const type of ['f32', 'q4_0', 'q4_K', 'mxfp4'] as const) {
   test(`Kernel gives a token the same sum in a rectangle and in rounds: ${type}`, () => {
-    const variant = VARIANTS['gate and up, fused']
+    const variant = VARIANTS['gate and up']
     assert.ok(variant)
     const { kernel } = open(variant, { type })
     const tokens = drawTokens([3, 3, 3, 3, 3])
@@ -222,7 +222,7 @@ test('Kernel cuts large dispatches into pieces without a seam', () => {
 })
 
 test('Kernel takes as many experts per token as the record allows', () => {
-  const variant = VARIANTS['gate and up, fused']
+  const variant = VARIANTS['gate and up']
   assert.ok(variant)
   const both = open(variant, { nUsed: 1024 })
   const [token, other] = drawTokens([3, 1])
@@ -237,7 +237,7 @@ test('Kernel takes as many experts per token as the record allows', () => {
 })
 
 test('Kernel refuses experts that are not on the card, and goes on', () => {
-  const variant = VARIANTS['gate and up, fused']
+  const variant = VARIANTS['gate and up']
   assert.ok(variant)
   const both = open(variant, {})
   for (const expert of [0, 3, 8, 65535]) {
