@@ -61,7 +61,10 @@ for (const architecture of ['qwen3moe', 'gpt-oss', 'kimi-linear', 'qwen3next', '
     const turn = [...shared, ...first.tokens, 4]
     const next = ask(turn, { maxTokens: COUNT })
     assert.ok(next.cachedTokens > 0, 'nothing was reused')
-    assert.deepEqual(next.tokens, plainGreedy(path, { prompt: turn, count: COUNT }).tokens)
+    // Recurrent layers add in another order when they go on than when they begin anew.
+    assertSameAnswer(next.tokens, plainGreedy(path, { prompt: turn, count: COUNT }), {
+      gapMax: 1e-2,
+    })
     // A second sequence copies from one that is still running.
     const busy = submit(shared, { maxTokens: 60 })
     for (let i = 0; i < 4; i++) step()
