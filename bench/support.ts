@@ -1,12 +1,13 @@
-/** What the benchmarks share: engines side by side in one process, interleaved rounds, medians. */
-import type { EngineConfig } from '../src/engine/protocol.js'
-import { openExperts } from '../src/engine/experts.js'
-import { type Experts, Runtime } from '../src/engine/runtime.js'
+/** What the benchmarks share: configurations, loaded subjects, turns. */
+import { pauseSync } from '../src/base/pause.js'
+import type { Series } from '../src/base/statistics.js'
+import { fixedTokens } from '../src/engine/fixed-tokens.js'
+import { defaultWire, type EngineConfig } from '../src/engine/protocol.js'
+import { openSubject, SETTLE_MS, type Subject } from '../src/engine/speed.js'
 import { openGguf } from '../src/gguf/reader.js'
-import { loadLibraries } from '../src/native/library.js'
 import { recordNativeLog } from '../src/native/native-log.js'
 
-export type Subject = { readonly name: string; readonly runtime: Runtime; readonly experts?: Experts }
+export const now = (): number => performance.now()
 
 export function benchConfig(modelPath: string, changes: Partial<EngineConfig> = {}): EngineConfig {
   return {
@@ -19,7 +20,7 @@ export function benchConfig(modelPath: string, changes: Partial<EngineConfig> = 
     batch: 512,
     kvType: 'f16',
     flashAttention: 'auto',
-    wire: 'f32',
+    wire: defaultWire,
     backend: 'cpu',
     gpuLayers: -1,
     logLevel: 'warn',
@@ -27,61 +28,59 @@ export function benchConfig(modelPath: string, changes: Partial<EngineConfig> = 
   }
 }
 
-/** Plain libllama, or the engine with its experts where the configuration puts them. */
-export function openSubject(name: string, config: EngineConfig, isPlain = false): Subject {
-  loadLibraries(config.backend)
+export type SubjectSpec = {
+  readonly name: string
+  readonly config: EngineConfig
+  readonly isPlain?: boolean
+}
+
+/** Loads the subjects, hands them to `use`, and frees them. */
+export async function withSubjects<T>(
+  specs: readonly SubjectSpec[],
+  use: (subjects: readonly Subject[]) => T | Promise<T>,
+): Promise<T> {
   recordNativeLog()
-  const gguf = openGguf(config.modelPath)
-  const experts = isPlain ? undefined : openExperts(config, gguf, () => {})
-  const runtime = Runtime.open({ config, gguf, experts })
-  return experts === undefined ? { name, runtime } : { name, runtime, experts }
-}
-
-/** Tokens that are no special ones in any model we make. */
-export function benchTokens(count: number, seed: number, vocabSize: number): number[] {
-  return Array.from({ length: count }, (_, i) => (seed * 7919 + i * 104729) % vocabSize)
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  const upper = sorted[middle] ?? Number.NaN
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2
-}
-
-/** Seconds `run` takes. */
-export function time(run: () => void): number {
-  const start = performance.now()
-  run()
-  return (performance.now() - start) / 1000
-}
-
-/** One prompt from an empty cache. */
-export function prefill({ runtime }: Subject, tokens: readonly number[]): void {
-  runtime.context.clearMemory()
-  runtime.batch.clear()
-  tokens.forEach((token, position) => {
-    runtime.batch.add(token, { position, sequence: 0, output: position === tokens.length - 1 })
-  })
-  runtime.decode()
-  runtime.logits(0)
-}
-
-/** One token after another, each chosen greedily from the one before. */
-export function decode({ runtime }: Subject, { from, count }: { from: number; count: number }): void {
-  let token = 1
-  for (let i = 0; i < count; i++) {
-    runtime.batch.clear()
-    runtime.batch.add(token, { position: from + i, sequence: 0, output: true })
-    runtime.decode()
-    token = largest(runtime.logits(0))
+  const subjects: Subject[] = []
+  try {
+    for (const { name, config, isPlain = false } of specs) {
+      subjects.push(openSubject(name, { config, gguf: openGguf(config.modelPath), isPlain }))
+    }
+    return await use(subjects)
+  } finally {
+    for (const { runtime } of subjects) runtime.free()
   }
 }
 
-function largest(logits: Float32Array): number {
-  let best = 0
-  for (let i = 1; i < logits.length; i++) {
-    if ((logits[i] ?? 0) > (logits[best] ?? 0)) best = i
+/** Measures once; `round` 0 warms up. */
+export type Contender = {
+  readonly name: string
+  readonly run: (round: number) => number | Promise<number>
+}
+
+/** One measurement of each contender in turn, round by round. */
+export async function takeTurns(
+  contenders: readonly Contender[],
+  rounds: number,
+): Promise<Series[]> {
+  const series = contenders.map(({ name }) => ({ name, values: [] as number[] }))
+  for (let round = 0; round <= rounds; round++) {
+    for (const [index, contender] of contenders.entries()) {
+      pauseSync(SETTLE_MS)
+      const value = await contender.run(round)
+      if (round > 0) series[index]?.values.push(value)
+    }
   }
-  return best
+  return series
+}
+
+/** The prompt of one of many sequences; no two of a run begin alike, so that none is reused. */
+export function batchPrompt(place: {
+  readonly round: number
+  readonly sequences: number
+  readonly sequence: number
+  readonly prompt: number
+  readonly vocabSize: number
+}): number[] {
+  const { round, sequences, sequence, prompt, vocabSize } = place
+  return fixedTokens(prompt, { sequence: round * sequences + sequence, vocabSize })
 }

@@ -2,6 +2,7 @@
  * How fast loaded models are, side by side: subjects take turns round by round, so that whatever
  * else the machine does slows all of them alike. The clock is given.
  */
+import { pauseSync } from '../base/pause.js'
 import type { Series } from '../base/statistics.js'
 import type { GgufModel } from '../gguf/reader.js'
 import { loadLibraries } from '../native/library.js'
@@ -21,10 +22,7 @@ export type SubjectOptions = {
 }
 
 /** @throws SputnikError from loading */
-export function openSubject(
-  name: string,
-  { config, gguf, isPlain }: SubjectOptions,
-): Subject {
+export function openSubject(name: string, { config, gguf, isPlain }: SubjectOptions): Subject {
   loadLibraries(config.backend)
   const experts = isPlain ? undefined : openExperts(config, gguf, () => {})
   return { name, runtime: Runtime.open({ config, gguf, experts }) }
@@ -40,15 +38,19 @@ export type SpeedPlan = {
   readonly onRound?: (round: number) => void
 }
 
+/** Threads and cards look for work this long before they sleep, which slows whoever is next. */
+export const SETTLE_MS = 150
+
 /** Tokens per second. */
 export type Speeds = { readonly prefill: readonly Series[]; readonly decode: readonly Series[] }
 
 /** One round more than asked for: the first one warms up. @throws SputnikError */
 export function compareSpeeds(subjects: readonly Subject[], plan: SpeedPlan): Speeds {
-  const prefill = subjects.map(({ name }) => ({ name, values: new Array<number>() }))
-  const decode = subjects.map(({ name }) => ({ name, values: new Array<number>() }))
+  const prefill = subjects.map(({ name }) => ({ name, values: [] as number[] }))
+  const decode = subjects.map(({ name }) => ({ name, values: [] as number[] }))
   for (let round = 0; round <= plan.rounds; round++) {
     subjects.forEach(({ runtime }, index) => {
+      pauseSync(SETTLE_MS)
       const speed = measureOnce(runtime, { ...plan, round })
       if (round === 0) return
       prefill[index]?.values.push(speed.prefill)

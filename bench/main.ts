@@ -1,0 +1,64 @@
+/**
+ * `npm run bench -- [names...] [--rounds N] [--json]`: runs benchmarks one after the other and
+ * prints their tables. Everything that is compared takes turns within one run.
+ */
+import { parseArgs } from 'node:util'
+import { cards } from './cards.js'
+import { http } from './http.js'
+import { local } from './local.js'
+import { memory } from './memory.js'
+import { overhead } from './overhead.js'
+import {
+  type Benchmark,
+  describeEnvironment,
+  formatEnvironment,
+  formatSection,
+  type Section,
+} from './report.js'
+import { start } from './start.js'
+import { wire } from './wire.js'
+
+const BENCHMARKS: readonly Benchmark[] = [local, cards, overhead, wire, http, memory, start]
+const ROUNDS = 7
+const ROUNDS_MAX = 10_000
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { rounds: { type: 'string' }, json: { type: 'boolean', default: false } },
+})
+const rounds = values.rounds === undefined ? ROUNDS : Number(values.rounds)
+const unknown = positionals.filter((name) => !BENCHMARKS.some((one) => one.name === name))
+if (unknown.length > 0 || !(Number.isInteger(rounds) && rounds >= 1 && rounds <= ROUNDS_MAX)) {
+  process.stderr.write(`usage: npm run bench -- [names...] [--rounds N] [--json]\n\n${list()}\n`)
+  process.exit(2)
+}
+await main(BENCHMARKS.filter(({ name }) => positionals.length === 0 || positionals.includes(name)))
+process.exit()
+
+async function main(chosen: readonly Benchmark[]): Promise<void> {
+  const environment = describeEnvironment()
+  print(formatEnvironment(environment), environment.isBusy)
+  const sections: Section[] = []
+  for (const { name, run } of chosen) {
+    say(`${name}: ${rounds} rounds`)
+    const made = await run({ rounds, say })
+    for (const section of made) print(`\n${formatSection(section)}`)
+    sections.push(...made)
+  }
+  if (!values.json) return
+  process.stdout.write(`${JSON.stringify({ environment, rounds, sections }, null, 2)}\n`)
+}
+
+/** Tables on stdout, unless that is for the JSON. */
+function print(text: string, isWarning = false): void {
+  if (!values.json) process.stdout.write(`${text}\n`)
+  else if (isWarning) say(text)
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`)
+}
+
+function list(): string {
+  return BENCHMARKS.map(({ name, about }) => `  ${name.padEnd(10)}${about}`).join('\n')
+}
