@@ -6,6 +6,7 @@ import { Command } from 'commander'
 import { SputnikError } from '../base/errors.js'
 import { createLogger } from '../base/log.js'
 import { residentBytes } from '../base/process-memory.js'
+import { formatTable } from '../base/table.js'
 import { formatBytes } from '../base/units.js'
 import type { CardStats, EngineStats } from '../engine/protocol.js'
 import { cachedDemoModel } from '../gguf/demo-model.js'
@@ -158,12 +159,11 @@ const HINT = `All of these processes have ended. To serve a real model, any Mixt
   npx sputnik serve model.gguf --cards 2
 `
 
-const COLUMNS = [8, 9, 10, 11, 7, 14, 8]
+const TITLES = ['process', 'pid', 'memory', 'weights', 'pages', 'expert calls', 'share']
 
 function formatReport({ answer, head, cards }: DemoReport): string {
   const { promptTokens, answerTokens, prefillTokensPerSecond, decodeTokensPerSecond } = answer
   const rows = [
-    ['process', 'pid', 'memory', 'weights', 'pages', 'expert calls', 'share'],
     ...head.map(formatProcess),
     ...cards.map((card) => [
       ...formatProcess(card),
@@ -175,7 +175,7 @@ function formatReport({ answer, head, cards }: DemoReport): string {
   return `prefill  ${promptTokens} tokens at ${prefillTokensPerSecond.toFixed(1)} tokens/s
 decode   ${answerTokens} tokens at ${decodeTokensPerSecond.toFixed(1)} tokens/s
 
-${rows.map(formatRow).join('\n')}
+${formatTable(TITLES, rows).join('\n')}
 `
 }
 
@@ -185,11 +185,4 @@ function formatProcess({ name, pid, residentBytes, weightBytes }: DemoProcess): 
 
 function formatSize(bytes: number | null): string {
   return bytes === null ? '' : formatBytes(bytes)
-}
-
-function formatRow([first = '', ...others]: readonly string[]): string {
-  const [firstColumns = 0, ...columns] = COLUMNS
-  return (
-    first.padEnd(firstColumns) + others.map((cell, i) => cell.padStart(columns[i] ?? 0)).join('')
-  )
 }
