@@ -17,13 +17,15 @@ import type { EngineConfig } from './protocol.js'
 import type { Experts, LoadProgress } from './runtime.js'
 
 /**
- * Undefined: plain libllama computes them.
+ * Undefined: plain libllama computes them. `captureLocal` takes regions out of the trunk's graph
+ * although they are computed here, as is needed once pages are elsewhere too.
  * @throws SputnikError MODEL_DENSE, LIBRARY_MISSING, CARD_FAILED, PLATFORM_UNSUPPORTED
  */
 export function openExperts(
   config: EngineConfig,
   gguf: GgufModel,
   onProgress: LoadProgress,
+  { captureLocal = false }: { captureLocal?: boolean } = {},
 ): Experts | undefined {
   const pages = mapPages(gguf)
   if (config.cards > 0 && pages.layers.length === 0) {
@@ -38,7 +40,7 @@ export function openExperts(
   if (config.cards > 0) return new CardExperts({ config, gguf, pages, gpus, onProgress })
   // With a GPU the experts are on it, and libllama computes them there.
   if (pages.layers.length === 0 || gpus.length > 0) return undefined
-  return new LocalExperts(expertsUsed(gguf))
+  return new LocalExperts(expertsUsed(gguf), captureLocal)
 }
 
 /** Cards of this host hold all pages in its memory. */

@@ -1,6 +1,7 @@
 /**
  * The local domain: regions are computed in this process by the CPU backend, from the memory-mapped
  * file and with the threads of the trunk, so the numbers are those of plain libllama to the bit.
+ * As long as it holds all pages it leaves them in the trunk's graph, which costs nothing at all.
  */
 import { SputnikError } from '../base/errors.js'
 import { FleetDevice } from '../native/fleet-device.js'
@@ -17,12 +18,13 @@ export class LocalExperts implements Experts {
   readonly #device: FleetDevice
   readonly #backend: Pointer
 
-  constructor(expertsUsed: readonly number[]) {
+  constructor(expertsUsed: readonly number[], isCapturing: boolean) {
     this.#backend = cpuBackend()
     this.#device = new FleetDevice({
       expertsUsed,
       compute: { backend: this.#backend },
     })
+    this.#device.isCapturing = isCapturing
     this.devices = [this.#device.device]
   }
 

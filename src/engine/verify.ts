@@ -155,7 +155,9 @@ class Runner {
 
   static open(path: Path, { config, gguf, tokens }: VerifyOptions): Runner {
     const cards = path === 'cards' ? config.cards : 0
-    const experts = path === 'plain' ? undefined : openExperts({ ...config, cards }, gguf, () => {})
+    const options = { captureLocal: true }
+    const experts =
+      path === 'plain' ? undefined : openExperts({ ...config, cards }, gguf, () => {}, options)
     const undo: Array<() => void> = experts === undefined ? [] : [() => experts.close()]
     const close = (): void => {
       for (const step of undo) step()

@@ -23,6 +23,11 @@ export type FleetDeviceOptions = {
 }
 
 export class FleetDevice {
+  /**
+   * Whether regions are taken from the trunk's graph. Off, the library computes them with the trunk
+   * in one go, which saves two splits per layer; graphs cut later follow a change.
+   */
+  isCapturing = true
   readonly device: Pointer
   /** Buffer type of expert tensors whose bytes the head does not hold. */
   readonly remoteBufferType: Pointer
@@ -90,6 +95,7 @@ export class FleetDevice {
 
   #supportsType(type: Pointer): boolean {
     if (type === this.remoteBufferType) return true
+    if (!this.isCapturing) return false
     const known = this.#localTypes.get(type)
     if (known !== undefined) return known
     // Repacked weights are not host memory to ggml, but the CPU of this process computes with them.
@@ -99,6 +105,7 @@ export class FleetDevice {
   }
 
   #supportsOp(op: Pointer): boolean {
+    if (!this.isCapturing) return false
     if (this.#regionOps[opOf(op)] !== 1) return false
     if (this.#values.kind(op) !== 'outside') return true
     // Whatever lies in the remote buffer must be accepted, or ggml gives up the process.
