@@ -95,7 +95,6 @@ export class FleetDevice {
 
   #supportsType(type: Pointer): boolean {
     if (type === this.remoteBufferType) return true
-    if (!this.isCapturing) return false
     const known = this.#localTypes.get(type)
     if (known !== undefined) return known
     // Repacked weights are not host memory to ggml, but the CPU of this process computes with them.
