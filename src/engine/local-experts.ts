@@ -5,7 +5,7 @@
  */
 import { SputnikError } from '../base/errors.js'
 import { FleetDevice } from '../native/fleet-device.js'
-import { DEVICE_TYPE, ggml } from '../native/ggml.js'
+import { cpuDevice, ggml } from '../native/ggml.js'
 import type { Pointer } from '../native/memory.js'
 import { useThreadpool } from '../native/threadpool.js'
 import type { Experts } from './runtime.js'
@@ -53,8 +53,7 @@ export class LocalExperts implements Experts {
 }
 
 function cpuBackend(): Pointer {
-  const cpu = ggml().deviceByType(DEVICE_TYPE.cpu)
-  const backend = cpu === null ? null : ggml().deviceInit(cpu, null)
+  const backend = ggml().deviceInit(cpuDevice(), null)
   if (backend === null) throw new SputnikError('NATIVE_FAILED', 'the CPU device cannot be opened')
   return backend
 }

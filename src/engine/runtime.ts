@@ -168,7 +168,8 @@ function outputsMax(config: EngineConfig): number {
   return Math.max(config.parallel, Math.min(OUTPUTS_MAX, config.batch))
 }
 
-function loadModel(options: RuntimeOptions): Model {
+/** Loads the model with its experts where `experts` puts them. @throws SputnikError */
+export function loadModel(options: RuntimeOptions): Model {
   const { config, gguf, experts, onProgress } = options
   const load = (): Model =>
     Model.load(

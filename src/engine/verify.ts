@@ -7,14 +7,14 @@ import type { GgufModel } from '../gguf/reader.js'
 import { loadLibraries } from '../native/library.js'
 import { NativeBatch } from '../native/llama-batch.js'
 import { Context, DECODE } from '../native/llama-context.js'
-import { Model } from '../native/llama-model.js'
+import type { Model } from '../native/llama-model.js'
 import { nativeError } from '../native/native-log.js'
 import { createThreadpool, freeThreadpool } from '../native/threadpool.js'
 import { openExperts } from './experts.js'
 import { fixedToken } from './fixed-tokens.js'
 import { type Comparison, compareRows, largestIndex } from './logit-comparison.js'
 import type { EngineConfig } from './protocol.js'
-import type { Experts } from './runtime.js'
+import { type Experts, loadModel } from './runtime.js'
 
 export const PATHS = ['plain', 'local', 'cards'] as const
 export type Path = (typeof PATHS)[number]
@@ -163,7 +163,7 @@ class Runner {
       for (const step of undo) step()
     }
     try {
-      const model = loadModel(gguf, { config, experts })
+      const model = loadModel({ config, gguf, experts })
       undo.unshift(() => model.free())
       const pool = createThreadpool(config.threads)
       undo.push(() => freeThreadpool(pool))
@@ -234,20 +234,6 @@ class Runner {
     const all = this.#context.logits(count)
     return Array.from({ length: count }, (_, row) => all.slice(row * width, (row + 1) * width))
   }
-}
-
-function loadModel(
-  gguf: GgufModel,
-  { config, experts }: { config: EngineConfig; experts: Experts | undefined },
-): Model {
-  const paths = gguf.files.map((file) => file.path)
-  const load = (): Model =>
-    Model.load(paths, {
-      devices: experts?.devices,
-      overrides: experts?.overrides,
-      gpuLayers: experts?.gpuLayers ?? config.gpuLayers,
-    })
-  return experts === undefined ? load() : experts.aroundLoad(load)
 }
 
 function openContext(

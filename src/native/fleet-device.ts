@@ -4,7 +4,7 @@
  */
 import { type ExpertRecord, regionKey } from '../base/expert.js'
 import { type DeviceBehaviour, makeDevice } from './device-tables.js'
-import { DEVICE_TYPE, ggml, STATUS } from './ggml.js'
+import { cpuDevice, ggml, STATUS } from './ggml.js'
 import { allocateNative, NULL, type Pointer, viewNative } from './memory.js'
 import { opNames } from './op-names.js'
 import { type ParsedRegion, parseRegions, UnknownRegion } from './region-parser.js'
@@ -156,8 +156,7 @@ const BUFFER_TYPE_BYTES = 64
  * it, but not "the CPU's", so that ggml does not offer the device every node of the trunk.
  */
 function hostBufferType(): Pointer {
-  const cpu = ggml().deviceByType(DEVICE_TYPE.cpu)
-  if (cpu === null) throw new Error('ggml has no CPU device')
+  const cpu = cpuDevice()
   const copy = allocateNative(BUFFER_TYPE_BYTES)
   copy.bytes.set(viewNative(ggml().deviceBufferType(cpu), BUFFER_TYPE_BYTES))
   return copy.address

@@ -3,6 +3,7 @@
  * ggml-alloc.h of the pinned release). Pointers are bigints; nothing here checks arguments.
  */
 import koffi from 'koffi'
+import { defined } from '../base/assert.js'
 import { libraries } from './library.js'
 import type { Pointer } from './memory.js'
 
@@ -27,6 +28,11 @@ let bound: Ggml | undefined
 export function ggml(): Ggml {
   bound ??= bindGgml()
   return bound
+}
+
+/** The CPU of this process, which every build of the library has. */
+export function cpuDevice(): Pointer {
+  return defined(ggml().deviceByType(DEVICE_TYPE.cpu), 'CPU device of ggml')
 }
 
 function bindGgml() {

@@ -4,7 +4,7 @@
  * CPU backend says that this is one. Otherwise the head would read every expert byte once.
  */
 
-import { DEVICE_TYPE, ggml } from './ggml.js'
+import { cpuDevice, ggml } from './ggml.js'
 import { functionAt } from './library.js'
 import { type Pointer, readString, viewNative } from './memory.js'
 import { callback } from './vtable.js'
@@ -28,8 +28,7 @@ export function withoutPrefetch<T>(load: () => T): T {
 }
 
 function preparePatch(): Patch {
-  const cpu = ggml().deviceByType(DEVICE_TYPE.cpu)
-  if (cpu === null) throw new Error('ggml has no CPU device')
+  const cpu = cpuDevice()
   const bytes = viewNative(ggml().deviceRegistry(cpu) + PROC_ADDRESS_OFFSET, 8)
   const slot = new DataView(bytes.buffer, bytes.byteOffset, 8)
   const original = slot.getBigUint64(0, true)
