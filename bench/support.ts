@@ -21,6 +21,7 @@ export function benchConfig(modelPath: string, changes: Partial<EngineConfig> = 
     kvType: 'f16',
     flashAttention: 'auto',
     wire: defaultWire,
+    exact: false,
     backend: 'cpu',
     gpuLayers: -1,
     logLevel: 'warn',

@@ -104,7 +104,8 @@ export class Card {
     const { buffer } = frame
     const dispatch = readDispatch(buffer, { bytes: frame.bytes, header, bounds: kernel.record })
     const rowBytes = encodedRowBytes(dispatch.replyEncoding, kernel.record.nOut)
-    const bytes = combineBytes(header.tokens, rowBytes)
+    const rows = dispatch.isSummed ? dispatch.tokens : dispatch.pairs
+    const bytes = combineBytes(rows, rowBytes)
     const reply = this.#link.frame(bytes)
     kernel.compute(dispatch, reply.address + BigInt(HEADER_BYTES))
     writeHeader(reply.view, {

@@ -21,9 +21,11 @@ export type GraphShape = {
   readonly tokens: number
   /** Experts per token when all have the same number, else 0. */
   readonly perToken: number
-  /** Tokens in each round (`orderPairs`). */
+  /** Tokens in each round (`orderRounds`); none for a rectangle and for pairs that are not added. */
   readonly rounds: readonly number[]
   readonly pairs: number
+  /** Whether the experts of a token are added up. */
+  readonly isSummed: boolean
 }
 
 export type ExpertGraph = {
@@ -37,7 +39,7 @@ export type ExpertGraph = {
   readonly slots: Pointer
   /** f32 [pairs]; undefined when the weights are not part of the region. */
   readonly weights: Pointer | undefined
-  /** f32 [nOut, tokens] */
+  /** f32 [nOut, tokens], or [nOut, pairs] when they are not added */
   readonly output: Pointer
 }
 
@@ -65,7 +67,7 @@ class GraphBuilder {
     this.#shape = shape
     this.#per = shape.perToken > 0 ? shape.perToken : 1
     this.#columns = shape.pairs / this.#per
-    const nodes = 64 + 6 * shape.rounds.length + record.activation.length
+    const nodes = 64 + 6 * Math.max(shape.rounds.length, shape.perToken) + record.activation.length
     const bytes = 2 * nodes * this.#api.tensorOverhead() + this.#api.graphOverhead(nodes, false)
     this.#context = this.#api.init({ mem_size: bytes, mem_buffer: null, no_alloc: true })
     this.#graph = this.#api.newGraph(this.#context, nodes, false)
@@ -84,7 +86,8 @@ class GraphBuilder {
     const weighted = weights !== undefined && place === 'before' ? this.#spread(x, weights) : x
     const hidden = this.#activate(weighted, slots)
     const out = this.#project('down', { x: hidden, slots })
-    const output = this.#weightedSum(out, place === 'after' ? weights : undefined)
+    const after = place === 'after' ? weights : undefined
+    const output = this.#shape.isSummed ? this.#weightedSum(out, after) : this.#weighted(out, after)
     this.#api.setOutput(output)
     this.#api.expandGraph(this.#graph, output)
     return { context: c, graph: this.#graph, input, rows, slots, weights, output }
@@ -220,7 +223,11 @@ class GraphBuilder {
     if (this.#shape.perToken > 1 && this.#shape.tokens >= MANY_TOKENS) {
       return this.#sumOfProducts(out, weights)
     }
-    return this.#sum(this.#api.mul(this.#context, out, weights))
+    return this.#sum(this.#weighted(out, weights))
+  }
+
+  #weighted(out: Pointer, weights: Pointer | undefined): Pointer {
+    return weights === undefined ? out : this.#api.mul(this.#context, out, weights)
   }
 
   #sumOfProducts(out: Pointer, weights: Pointer): Pointer {

@@ -1,6 +1,6 @@
 /**
  * Computes dispatches of one region on one ggml device: writes tokens, slots and weights, runs the
- * graph, reads one summed row per token.
+ * graph, reads one summed row per token or one row per pair.
  */
 import { SputnikError } from '../base/errors.js'
 import type { ExpertRecord } from '../base/expert.js'
@@ -38,7 +38,7 @@ export class Kernel {
   }
 
   /**
-   * Computes a dispatch and writes the encoded sums to `target`.
+   * Computes a dispatch and writes the encoded rows to `target`.
    * @throws SputnikError FRAME_INVALID, NATIVE_FAILED, OUT_OF_MEMORY
    */
   compute(dispatch: Dispatch, target: Pointer): void {
@@ -73,20 +73,26 @@ export class Kernel {
         weights: dispatch.weights + pair,
         rows: dispatch.rows + token * inBytes,
       }
-      this.#computePiece(piece, target + BigInt(token * outBytes))
+      const row = dispatch.isSummed ? token : pair
+      this.#computePiece(piece, target + BigInt(row * outBytes))
       pair += pairs
     }
   }
 
   #computePiece(dispatch: Dispatch, target: Pointer): void {
-    const { frame, counts, tokens } = dispatch
+    const { frame, counts, tokens, pairs, isSummed } = dispatch
     const perToken = commonCount(frame.u16, { from: counts, tokens })
     const rounds =
-      perToken > 0 ? undefined : orderRounds(frame.u16.subarray(counts, counts + tokens))
-    const placed =
-      rounds === undefined
-        ? this.#graphs.rectangle(tokens, perToken)
-        : this.#graphs.rounds(tokens, rounds.sizes, dispatch.pairs)
+      perToken > 0 || !isSummed
+        ? undefined
+        : orderRounds(frame.u16.subarray(counts, counts + tokens))
+    const placed = this.#graphs.take({
+      tokens,
+      pairs,
+      perToken,
+      rounds: rounds?.sizes,
+      isSummed,
+    })
     try {
       this.#writePairs(placed, dispatch, rounds)
       this.#writeInput(placed, dispatch)
@@ -112,6 +118,7 @@ export class Kernel {
       if (placed.weights) placed.weights[at] = frame.f32[weights + pair] ?? 0
     }
     if (placed.rows && rounds) fillRows(placed.rows, rounds)
+    else if (placed.rows) fillInOrder(placed.rows, dispatch)
   }
 
   #writeInput(placed: PlacedGraph, dispatch: Dispatch): void {
@@ -142,10 +149,11 @@ export class Kernel {
     },
   ): void {
     const width = this.record.nOut
-    const address = this.#download(placed, FLOAT_BYTES * dispatch.tokens * width)
+    const count = dispatch.isSummed ? dispatch.tokens : dispatch.pairs
+    const address = this.#download(placed, FLOAT_BYTES * count * width)
     const encoding = dispatch.replyEncoding
     if (rounds === undefined) {
-      encodeRows(encoding, { address, count: dispatch.tokens, width }, target)
+      encodeRows(encoding, { address, count, width }, target)
       return
     }
     const rowBytes = encodedRowBytes(encoding, width)
@@ -168,6 +176,16 @@ function fillRows(rows: Int32Array, rounds: Rounds): void {
   let at = 0
   for (const size of rounds.sizes) {
     for (let token = 0; token < size; token++) rows[at++] = rounds.tokens[token] ?? 0
+  }
+}
+
+/** The token of each pair of a dispatch, whose pairs lie token by token. */
+function fillInOrder(rows: Int32Array, { frame, counts, tokens }: Dispatch): void {
+  let at = 0
+  for (let token = 0; token < tokens; token++) {
+    const end = at + (frame.u16[counts + token] ?? 0)
+    rows.fill(token, at, end)
+    at = end
   }
 }
 

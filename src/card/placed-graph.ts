@@ -49,12 +49,24 @@ export type PlacedGraph = {
 const NUMBER_BYTES = 4
 const KEPT_TOKENS_MAX = 4
 
+type Kept = Array<Array<PlacedGraph | undefined>>
+
+export type WantedGraph = {
+  readonly tokens: number
+  readonly pairs: number
+  /** Experts per token when all have the same number, else 0. */
+  readonly perToken: number
+  /** Sizes of the rounds when the pairs were put into rounds. */
+  readonly rounds: readonly number[] | undefined
+  readonly isSummed: boolean
+}
+
 export class GraphCache {
   readonly #record: ExpertRecord
   readonly #pages: RegionPages
   readonly #device: KernelDevice
-  /** By tokens, then experts per token. */
-  #kept: Array<Array<PlacedGraph | undefined>> = []
+  /** By tokens, then experts per token; sums and rows per pair apart. */
+  #kept = { summed: [] as Kept, unsummed: [] as Kept }
   #generation = -1
 
   constructor(
@@ -66,18 +78,15 @@ export class GraphCache {
     this.#device = device
   }
 
-  /** A graph for a rectangle of pairs. */
-  rectangle(tokens: number, perToken: number): PlacedGraph {
+  /** A graph for these pairs, to be given back after its computation. */
+  take(wanted: WantedGraph): PlacedGraph {
+    const { tokens, perToken, pairs, isSummed, rounds = [] } = wanted
     if (this.#generation !== this.#device.generation) this.#drop()
-    const known = this.#kept[tokens]?.[perToken]
+    const known = this.#keptOf(wanted)[tokens]?.[perToken]
     if (known !== undefined) return known
-    const rounds = new Array<number>(perToken).fill(tokens)
-    const shape = { tokens, perToken, rounds, pairs: tokens * perToken }
-    return tokens > KEPT_TOKENS_MAX ? this.#place(shape, false) : this.#keep(shape)
-  }
-
-  rounds(tokens: number, sizes: readonly number[], pairs: number): PlacedGraph {
-    return this.#place({ tokens, perToken: 0, rounds: sizes, pairs }, false)
+    const shape = { tokens, perToken, rounds, pairs, isSummed }
+    const isKept = perToken > 0 && tokens <= KEPT_TOKENS_MAX
+    return isKept ? this.#keep(shape) : this.#place(shape, false)
   }
 
   /** Gives a graph back after its computation. */
@@ -88,17 +97,22 @@ export class GraphCache {
   #keep(shape: GraphShape): PlacedGraph {
     const placed = this.#place(shape, true)
     if (this.#generation !== this.#device.generation) this.#drop()
-    const row = this.#kept[shape.tokens] ?? []
-    this.#kept[shape.tokens] = row
+    const kept = this.#keptOf(shape)
+    const row = kept[shape.tokens] ?? []
+    kept[shape.tokens] = row
     row[shape.perToken] = placed
     return placed
   }
 
+  #keptOf({ isSummed }: { isSummed: boolean }): Kept {
+    return isSummed ? this.#kept.summed : this.#kept.unsummed
+  }
+
   #drop(): void {
-    for (const row of this.#kept) {
+    for (const row of [...this.#kept.summed, ...this.#kept.unsummed]) {
       for (const placed of row ?? []) if (placed) ggml().free(placed.graph.context)
     }
-    this.#kept = []
+    this.#kept = { summed: [], unsummed: [] }
     this.#generation = this.#device.generation
   }
 

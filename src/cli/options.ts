@@ -51,6 +51,7 @@ export type EngineOptions = {
   readonly kvType: string
   readonly flashAttn: EngineConfig['flashAttention']
   readonly wire: EngineConfig['wire']
+  readonly exact: boolean
   readonly backend: EngineConfig['backend']
   readonly gpuLayers: number
   readonly modelId?: string
@@ -114,6 +115,12 @@ export function addEngineOptions(command: Command, defaults: EngineOptionDefault
         .default(defaultWire),
     )
     .addOption(
+      option(
+        '--exact',
+        'cards send each expert by itself: the same bits with any number of cards',
+      ).default(false),
+    )
+    .addOption(
       option('--backend <name>', 'native library to load')
         .choices(['auto', 'cpu', 'cuda', 'vulkan', 'metal'])
         .default('auto'),
@@ -150,6 +157,7 @@ export function toEngineConfig(modelPath: string, options: EngineOptions): Engin
     kvType: options.kvType,
     flashAttention: options.flashAttn,
     wire: options.wire,
+    exact: options.exact,
     backend: options.backend,
     gpuLayers: options.gpuLayers,
     logLevel: options.logLevel,

@@ -45,8 +45,9 @@ function finite(_: string, value: unknown): unknown {
 }
 
 function format(verification: Verification): string {
-  const { model, architecture, cards, wire, tokens } = verification
-  const head = `${model} (${architecture}), ${tokens} tokens, ${cards} cards, ${wire} on the wire`
+  const { model, architecture, cards, wire, exact, tokens } = verification
+  const how = exact ? `${wire} on the wire, exact` : `${wire} on the wire`
+  const head = `${model} (${architecture}), ${tokens} tokens, ${cards} cards, ${how}`
   const columns = ['path', 'phase', 'seqs', 'rows', 'max error', 'nmse', 'greedy', 'result']
   const rows = verification.results.map((result) => [
     result.path,

@@ -8,6 +8,7 @@ import { SputnikError } from '../base/errors.js'
 import { type ExpertRecord, regionKey } from '../base/expert.js'
 import { createLogger, type Logger } from '../base/log.js'
 import type { Load } from '../fabric/control.js'
+import type { WireFormat } from '../fabric/dispatch.js'
 import { type Encoding, encodingFor } from '../fabric/encoding.js'
 import { sharedBytes } from '../fabric/shared-link.js'
 import { Dispatcher } from '../fleet/dispatcher.js'
@@ -161,7 +162,7 @@ export class CardExperts implements Experts {
     const used = Math.max(1, ...expertsUsed(gguf))
     return Math.min(
       SHARED_FRAME_BYTES_MAX,
-      FRAME_HEAD_BYTES + config.batch * (4 * width + 8 * used),
+      FRAME_HEAD_BYTES + config.batch * (4 * width * (config.exact ? used : 1) + 8 * used),
     )
   }
 
@@ -214,7 +215,7 @@ export class CardExperts implements Experts {
   #openDispatcher(records: readonly ExpertRecord[]): Dispatcher {
     return new Dispatcher({
       domains: this.#domains,
-      encodings: chooseEncodings(this.#options.config.wire, records),
+      format: chooseFormat(this.#options.config, records),
       timeoutMs: COMBINE_MS,
       onLost: (domain, attempt, reason) =>
         this.#log.warn(`card ${domain.id} is lost, loading its pages again`, { attempt, reason }),
@@ -248,10 +249,7 @@ export function combineEncoding(wire: Encoding): Encoding {
 }
 
 /** Rows that are not whole blocks cannot travel as q8_0. */
-function chooseEncodings(
-  wire: Encoding,
-  records: readonly ExpertRecord[],
-): { dispatch: Encoding; combine: Encoding } {
+function chooseFormat({ wire, exact }: EngineConfig, records: readonly ExpertRecord[]): WireFormat {
   const dispatch = records.reduce<Encoding>((best, record) => encodingFor(best, record.nEmbd), wire)
-  return { dispatch, combine: combineEncoding(wire) }
+  return { dispatch, combine: combineEncoding(wire), isSummed: !exact }
 }

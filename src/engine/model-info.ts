@@ -42,7 +42,7 @@ function fingerprint(gguf: GgufModel, config: EngineConfig): string {
     hash.update(readStart(file.path, file.dataOffset))
     hash.update(`${file.sizeBytes}\n`)
   }
-  hash.update(`${RELEASE.packageVersion} ${config.kvType} ${config.wire}`)
+  hash.update(`${RELEASE.packageVersion} ${config.kvType} ${config.wire} ${config.exact}`)
   return `fp_${hash.digest('hex').slice(0, 16)}`
 }
 

@@ -66,6 +66,8 @@ export type EngineConfig = {
   readonly flashAttention: 'auto' | 'on' | 'off'
   /** Encoding of activations between head and cards. */
   readonly wire: 'f32' | 'bf16' | 'q8_0'
+  /** Cards send the rows of all experts, so that no placement changes a bit of a result. */
+  readonly exact: boolean
   /** Which native library to load: the CPU one or a GPU variant. */
   readonly backend: 'auto' | 'cpu' | 'cuda' | 'vulkan' | 'metal'
   /** Trunk layers to put on the GPU when the backend has one; -1 is all. */

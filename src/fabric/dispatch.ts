@@ -1,6 +1,7 @@
 /**
  * Payloads of dispatch and combine. A dispatch carries each token once, with the experts it wants
- * here and their router weights; a combine carries one summed row per token, in the same order.
+ * here and their router weights; a combine carries one summed row per token, in the same order, or
+ * on demand one weighted row per (token, expert) pair.
  *
  * Dispatch: u16 experts per token [tokens], u16 expert [pairs], f32 weight [pairs], rows [tokens].
  * Each part starts at a multiple of 4, the rows at a multiple of 16 bytes from the frame's start.
@@ -45,6 +46,8 @@ export type Dispatch = {
   readonly encoding: Encoding
   /** Encoding wanted for the combine. */
   readonly replyEncoding: Encoding
+  /** Whether the combine has a row per token, summed, or a row per pair. */
+  readonly isSummed: boolean
   /** Index into `frame.u16` of the first token's number of experts. */
   readonly counts: number
   /** Index into `frame.u16` of the first pair's expert. */
@@ -72,7 +75,7 @@ export function readDispatch(
 ): Dispatch {
   const { tokens } = header
   const encoding = encodingFitting(header.encoding & 0xf, bounds.nEmbd)
-  const replyEncoding = encodingFitting(header.encoding >> 4, bounds.nOut)
+  const replyEncoding = encodingFitting((header.encoding & ~UNSUMMED) >> 4, bounds.nOut)
   const rowBytes = encodedRowBytes(encoding, bounds.nEmbd)
   const counts = HEADER_BYTES >> 1
   check(tokens > 0 && bytes >= HEADER_BYTES + tokens * (2 + rowBytes), 'too short')
@@ -90,6 +93,7 @@ export function readDispatch(
     pairs,
     encoding,
     replyEncoding,
+    isSummed: (header.encoding & UNSUMMED) === 0,
     counts,
     experts: layout.experts >> 1,
     weights: layout.weights >> 2,
@@ -107,14 +111,24 @@ function check(condition: boolean, what: string): void {
   if (!condition) throw new SputnikError('FRAME_INVALID', `a dispatch is ${what}`)
 }
 
-/** The encodings of a dispatch and of its combine in one byte of the header. */
-export function encodingByte(dispatch: Encoding, combine: Encoding): number {
-  return encodingId(dispatch) | (encodingId(combine) << 4)
+/** Bit of a dispatch's encoding byte that asks for a row per pair. */
+const UNSUMMED = 0x80
+
+export type WireFormat = {
+  readonly dispatch: Encoding
+  readonly combine: Encoding
+  /** Whether cards add the experts of a token, or send each one's row. */
+  readonly isSummed: boolean
 }
 
-/** Bytes of a whole combine frame. */
-export function combineBytes(tokens: number, rowBytes: number): number {
-  const bytes = HEADER_BYTES + tokens * rowBytes
+/** What a dispatch is and what it asks for, in one byte of the header. */
+export function encodingByte({ dispatch, combine, isSummed }: WireFormat): number {
+  return encodingId(dispatch) | (encodingId(combine) << 4) | (isSummed ? 0 : UNSUMMED)
+}
+
+/** Bytes of a whole combine frame. @throws SputnikError FRAME_INVALID */
+export function combineBytes(rows: number, rowBytes: number): number {
+  const bytes = HEADER_BYTES + rows * rowBytes
   if (bytes > FRAME_BYTES_MAX)
     throw new SputnikError('FRAME_INVALID', `a combine of ${bytes} bytes`)
   return bytes

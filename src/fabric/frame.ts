@@ -3,7 +3,7 @@
  * dispatch and combine frames hold numbers. Knows nothing of who sends or computes.
  *
  * Header, little endian: u32 payload bytes, u8 kind, u8 encoding (of the rows in this frame; the
- * high half names the one wanted back), u16 region, u32 step, u16 attempt, u16 tokens, u32
+ * high half names what is wanted back, see `encodingByte`), u16 region, u32 step, u16 attempt, u16 tokens, u32
  * microseconds the sender computed for it.
  */
 import { SputnikError } from '../base/errors.js'
@@ -17,7 +17,7 @@ export const FRAME_BYTES_MAX = 1 << 30
 export const FRAME_TOKENS_MAX = 0xffff
 
 /** Changes whenever a frame changes its meaning; both ends must agree. */
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 
 export const FRAME = {
   hello: 1,

@@ -1,6 +1,7 @@
 /**
  * Computes one region of one step on the fleet: splits the tokens by domain, sends each domain one
- * copy of the tokens it needs, adds the sums in the order of domain ids. A lost domain is recovered
+ * copy of the tokens it needs, adds the sums in the order of domain ids, or on demand the experts'
+ * own rows in the order of the router, which no placement changes. A lost domain is recovered
  * and asked again; experts keep no state, so asking twice changes nothing.
  */
 import { assert } from '../base/assert.js'
@@ -12,10 +13,10 @@ import {
   type DispatchLayout,
   dispatchLayout,
   encodingByte,
+  type WireFormat,
 } from '../fabric/dispatch.js'
 import {
   decodeRows,
-  type Encoding,
   encodedRowBytes,
   encodeRows,
   encodingId,
@@ -51,8 +52,7 @@ export type RegionCall = {
 
 export type DispatcherOptions = {
   readonly domains: readonly Domain[]
-  /** Encodings of what goes out and of what comes back. */
-  readonly encodings: { readonly dispatch: Encoding; readonly combine: Encoding }
+  readonly format: WireFormat
   /** Longest wait for one combine. */
   readonly timeoutMs: number
   readonly onLost: (domain: Domain, attempt: number, reason: string) => void
@@ -61,7 +61,7 @@ export type DispatcherOptions = {
 const ATTEMPTS_MAX = 3
 const FLOAT_BYTES = 4
 
-type Asked = { readonly domain: Domain; readonly share: Share }
+type Asked = { readonly domain: Domain; readonly index: number; readonly share: Share }
 
 export class Dispatcher {
   readonly #options: DispatcherOptions
@@ -90,9 +90,10 @@ export class Dispatcher {
       if (share === undefined || share.tokenCount === 0) return
       this.#settle(domain)
       // A failure shows when the answer is waited for.
-      this.#ask(call, { domain, share }, 0)
+      const one = { domain, index, share }
+      this.#ask(call, one, 0)
       domain.expertCalls += share.pairCount
-      asked.push({ domain, share })
+      asked.push(one)
     })
     this.#combine(call, asked)
   }
@@ -112,15 +113,15 @@ export class Dispatcher {
     const { link } = domain
     if (link === undefined) return false
     this.#owing.add(domain)
-    const { dispatch, combine } = this.#options.encodings
-    const rowBytes = encodedRowBytes(dispatch, call.record.nEmbd)
+    const { format } = this.#options
+    const rowBytes = encodedRowBytes(format.dispatch, call.record.nEmbd)
     const size = { tokens: share.tokenCount, pairs: share.pairCount, rowBytes }
     const layout = dispatchLayout(size)
     const frame = link.frame(layout.bytes)
     writeHeader(frame.view, {
       payloadBytes: layout.bytes - HEADER_BYTES,
       kind: FRAME.dispatch,
-      encoding: encodingByte(dispatch, combine),
+      encoding: encodingByte(format),
       region: call.region,
       step: this.#step,
       attempt,
@@ -138,7 +139,7 @@ export class Dispatcher {
     { share, target, rowBytes }: { share: Share; target: Pointer; rowBytes: number },
   ): void {
     const width = call.record.nEmbd
-    const encoding = this.#options.encodings.dispatch
+    const encoding = this.#options.format.dispatch
     for (let start = 0; start < share.tokenCount; ) {
       const first = share.tokens[start] ?? 0
       let end = start + 1
@@ -150,8 +151,31 @@ export class Dispatcher {
     }
   }
 
-  /** One whole answer is the result; several are added up in the order of domain ids. */
   #combine(call: RegionCall, asked: readonly Asked[]): void {
+    if (this.#options.format.isSummed) this.#combineSums(call, asked)
+    else this.#combineRows(call, asked)
+  }
+
+  /** Gathers the rows of all pairs and adds those of a token as plain libllama does. */
+  #combineRows(call: RegionCall, asked: readonly Asked[]): void {
+    const { tokens, nUsed } = call.choice
+    const width = call.record.nOut
+    this.#rows = grown(this.#rows, tokens * nUsed * width * FLOAT_BYTES)
+    this.#sums = grown(this.#sums, tokens * width * FLOAT_BYTES)
+    const next = new Uint32Array(this.#options.domains.length)
+    let row = 0
+    for (const one of asked) {
+      const address = this.#rows.address + BigInt(row * width * FLOAT_BYTES)
+      this.#decode(this.#answer(one, call), { address, count: one.share.pairCount, width })
+      next[one.index] = row
+      row += one.share.pairCount
+    }
+    addInRouterOrder(call, { rows: this.#rows.f32, sums: this.#sums.f32, next })
+    copyNative(call.output, this.#sums.address, tokens * width * FLOAT_BYTES)
+  }
+
+  /** One whole answer is the result; several are added up in the order of domain ids. */
+  #combineSums(call: RegionCall, asked: readonly Asked[]): void {
     const { tokens } = call.choice
     const width = call.record.nOut
     const [first] = asked
@@ -212,20 +236,21 @@ export class Dispatcher {
       this.#owing.delete(asked.domain)
       throw readFailure(received.buffer.bytes.subarray(0, received.bytes), asked.domain.id)
     }
-    const encoding = this.#options.encodings.combine
+    const { combine: encoding, isSummed } = this.#options.format
     const rowBytes = encodedRowBytes(encoding, call.record.nOut)
+    const rows = isSummed ? asked.share.tokenCount : asked.share.pairCount
     const isExpected =
       header.kind === FRAME.combine &&
       header.step === this.#step &&
       header.region === call.region &&
       header.encoding === encodingId(encoding) &&
-      received.bytes === combineBytes(asked.share.tokenCount, rowBytes)
+      received.bytes === combineBytes(rows, rowBytes)
     this.computeUs += header.computeUs
     return isExpected ? undefined : 'it answered something else'
   }
 
   #decode(frame: ReceivedFrame, rows: Rows): void {
-    decodeRows(this.#options.encodings.combine, frame.buffer.address + BigInt(HEADER_BYTES), rows)
+    decodeRows(this.#options.format.combine, frame.buffer.address + BigInt(HEADER_BYTES), rows)
   }
 
   #add(share: Share, { frame, width }: { frame: ReceivedFrame; width: number }): void {
@@ -236,10 +261,7 @@ export class Dispatcher {
     const rows = this.#rows.f32
     for (let at = 0; at < count; at++) {
       const target = (share.tokens[at] ?? 0) * width
-      const source = at * width
-      for (let i = 0; i < width; i++) {
-        sums[target + i] = (sums[target + i] ?? 0) + (rows[source + i] ?? 0)
-      }
+      addRow(sums, { target, rows, source: at * width, width })
     }
   }
 }
@@ -261,5 +283,37 @@ function writePairs(
   for (let pair = 0; pair < share.pairCount; pair++) {
     u16[experts + pair] = share.experts[pair] ?? 0
     f32[weights + pair] = share.weights[pair] ?? 0
+  }
+}
+
+/**
+ * Adds the rows of each token's experts. The rows of a domain lie in the order of the router, so
+ * `next` counts through them: the first row of each domain at the beginning.
+ */
+function addInRouterOrder(
+  { choice, holders, record }: RegionCall,
+  { rows, sums, next }: { rows: Float32Array; sums: Float32Array; next: Uint32Array },
+): void {
+  const width = record.nOut
+  for (let token = 0; token < choice.tokens; token++) {
+    const target = token * width
+    for (let slot = 0; slot < choice.nUsed; slot++) {
+      const domain = holders[choice.experts[token * choice.nUsed + slot] ?? 0] ?? 0
+      const row = next[domain] ?? 0
+      next[domain] = row + 1
+      const source = row * width
+      if (slot === 0) sums.set(rows.subarray(source, source + width), target)
+      else addRow(sums, { target, rows, source, width })
+    }
+  }
+}
+
+function addRow(
+  sums: Float32Array,
+  from: { target: number; rows: Float32Array; source: number; width: number },
+): void {
+  const { target, rows, source, width } = from
+  for (let i = 0; i < width; i++) {
+    sums[target + i] = (sums[target + i] ?? 0) + (rows[source + i] ?? 0)
   }
 }

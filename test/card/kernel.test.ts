@@ -4,11 +4,11 @@ import fc from 'fast-check'
 import type { ActivationStep, ExpertRecord } from '../../src/base/expert.js'
 import { Prng } from '../../src/base/prng.js'
 import type { Kernel } from '../../src/card/kernel.js'
+import type { WireFormat } from '../../src/fabric/dispatch.js'
 import type { WeightType } from '../../src/gguf/quantize.js'
 import { testModel } from '../support/models.js'
 import {
   computeOnCard,
-  type Encodings,
   loadOf,
   NaiveExperts,
   normalizedError,
@@ -128,14 +128,20 @@ function drawTokens(counts: readonly number[], seed = 1): Token[] {
 function compare(
   { kernel, naive }: { kernel: Kernel; naive: NaiveExperts },
   tokens: readonly Token[],
-  { bound, encodings }: { bound: number; encodings?: Encodings },
+  { bound, format }: { bound: number; format?: WireFormat },
 ): void {
-  const found = computeOnCard(kernel, tokens, encodings)
+  const found = computeOnCard(kernel, tokens, format)
   const error = normalizedError(
     found,
-    tokens.map((token) => naive.compute(token)),
+    rowsWanted(tokens, format?.isSummed ?? true).map((token) => naive.compute(token)),
   )
   assert.ok(error <= bound, `error ${error} for ${tokens.map(({ pairs }) => pairs.length)}`)
+}
+
+/** A row per token, or per pair: the pair alone is then the whole token. */
+function rowsWanted(tokens: readonly Token[], isSummed: boolean): readonly Token[] {
+  if (isSummed) return tokens
+  return tokens.flatMap(({ x, pairs }) => pairs.map((pair) => ({ x, pairs: [pair] })))
 }
 
 const SHAPES: Readonly<Record<string, readonly number[]>> = {
@@ -186,12 +192,33 @@ for (const dispatch of ['f32', 'bf16', 'q8_0'] as const) {
     const variant = VARIANTS['gate and up']
     assert.ok(variant)
     const both = open(variant, {})
-    const encodings: Encodings = { dispatch, combine: dispatch }
+    const format: WireFormat = { dispatch, combine: dispatch, isSummed: true }
     for (const counts of [[2], [2, 1, 3]]) {
-      compare(both, drawTokens(counts), { bound: dispatch === 'f32' ? 1e-10 : 1e-3, encodings })
+      compare(both, drawTokens(counts), { bound: dispatch === 'f32' ? 1e-10 : 1e-3, format })
     }
   })
 }
+
+const UNSUMMED: WireFormat = { dispatch: 'f32', combine: 'f32', isSummed: false }
+
+for (const [name, variant] of Object.entries(VARIANTS)) {
+  test(`Kernel gives every pair its row when asked to: ${name}`, () => {
+    const both = open(variant, {})
+    for (const counts of Object.values(SHAPES)) {
+      compare(both, drawTokens(counts), { bound: 1e-10, format: UNSUMMED })
+      compare(both, drawTokens(counts), { bound: 1e-10 })
+    }
+  })
+}
+
+test('Kernel cuts large dispatches of pairs without a seam', () => {
+  const variant = VARIANTS['biases and scales']
+  assert.ok(variant)
+  const both = open(variant, { nUsed: 1024 })
+  const ragged = Array.from({ length: 3 * both.kernel.pieceTokens + 1 }, (_, i) => 1 + (i % 3))
+  compare(both, drawTokens(ragged), { bound: 1e-10, format: UNSUMMED })
+  compare(both, drawTokens(ragged), { bound: 1e-4, format: { ...UNSUMMED, combine: 'bf16' } })
+})
 
 for (const type of ['f32', 'q4_0', 'q4_K', 'mxfp4'] as const) {
   test(`Kernel gives a token the same sum in a rectangle and in rounds: ${type}`, () => {
@@ -216,7 +243,7 @@ test('Kernel cuts large dispatches into pieces without a seam', () => {
   compare(both, drawTokens(ragged), { bound: 1e-10 })
   compare(both, drawTokens(ragged), {
     bound: 1e-4,
-    encodings: { dispatch: 'bf16', combine: 'q8_0' },
+    format: { dispatch: 'bf16', combine: 'q8_0', isSummed: true },
   })
   compare(both, drawTokens(new Array<number>(2 * pieceTokens).fill(2)), { bound: 1e-10 })
 })

@@ -14,7 +14,12 @@ import { Kernel } from '../../src/card/kernel.js'
 import { PageStore } from '../../src/card/page-store.js'
 import { KernelDevice } from '../../src/card/placed-graph.js'
 import type { Load, LoadTensor } from '../../src/fabric/control.js'
-import { dispatchLayout, encodingByte, readDispatch } from '../../src/fabric/dispatch.js'
+import {
+  dispatchLayout,
+  encodingByte,
+  readDispatch,
+  type WireFormat,
+} from '../../src/fabric/dispatch.js'
 import {
   decodeRows,
   type Encoding,
@@ -109,22 +114,20 @@ export type Token = {
   readonly pairs: ReadonlyArray<{ readonly expert: number; readonly weight: number }>
 }
 
-export type Encodings = { readonly dispatch: Encoding; readonly combine: Encoding }
+const PLAIN: WireFormat = { dispatch: 'f32', combine: 'f32', isSummed: true }
 
-const PLAIN: Encodings = { dispatch: 'f32', combine: 'f32' }
-
-/** Sends tokens through the kernel as a frame; one sum per token comes back. */
+/** Sends tokens through the kernel as a frame; a sum per token or a row per pair comes back. */
 export function computeOnCard(
   kernel: Kernel,
   tokens: readonly Token[],
-  encodings: Encodings = PLAIN,
+  format: WireFormat = PLAIN,
 ): Float32Array[] {
   const { nEmbd, nOut } = kernel.record
-  const frame = dispatchFrame(kernel.record, { tokens, encoding: encodings.dispatch })
+  const frame = dispatchFrame(kernel.record, { tokens, encoding: format.dispatch })
   const header = {
     payloadBytes: frame.bytes.length - HEADER_BYTES,
     kind: FRAME.dispatch,
-    encoding: encodingByte(encodings.dispatch, encodings.combine),
+    encoding: encodingByte(format),
     region: 0,
     step: 0,
     attempt: 0,
@@ -133,12 +136,12 @@ export function computeOnCard(
   }
   const bounds = { nEmbd, nOut, nUsed: kernel.record.nUsed }
   const dispatch = readDispatch(frame, { bytes: frame.bytes.length, header, bounds })
-  const answer = allocateNative(tokens.length * encodedRowBytes(encodings.combine, nOut))
+  const count = format.isSummed ? tokens.length : dispatch.pairs
+  const answer = allocateNative(count * encodedRowBytes(format.combine, nOut))
   kernel.compute(dispatch, answer.address)
-  const sums = allocateNative(4 * tokens.length * nOut)
-  const rows = { address: sums.address, count: tokens.length, width: nOut }
-  decodeRows(encodings.combine, answer.address, rows)
-  return tokens.map((_, i) => sums.f32.slice(i * nOut, (i + 1) * nOut))
+  const sums = allocateNative(4 * count * nOut)
+  decodeRows(format.combine, answer.address, { address: sums.address, count, width: nOut })
+  return Array.from({ length: count }, (_, i) => sums.f32.slice(i * nOut, (i + 1) * nOut))
 }
 
 function dispatchFrame(

@@ -57,6 +57,7 @@ export function engineConfig(
     kvType: 'f16',
     flashAttention: 'auto',
     wire: 'f32',
+    exact: false,
     backend: 'cpu',
     gpuLayers: 0,
     logLevel: 'error',

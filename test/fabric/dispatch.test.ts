@@ -58,19 +58,23 @@ const messages: fc.Arbitrary<Message> = fc
   .record({
     counts: fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 20 }),
     blocks: fc.integer({ min: 1, max: 4 }),
-    encodings: fc.tuple(fc.constantFrom(...ENCODINGS), fc.constantFrom(...ENCODINGS)),
+    format: fc.record({
+      dispatch: fc.constantFrom(...ENCODINGS),
+      combine: fc.constantFrom(...ENCODINGS),
+      isSummed: fc.boolean(),
+    }),
     experts: fc.infiniteStream(u16),
     weights: fc.infiniteStream(fc.float({ noNaN: true })),
   })
-  .map(({ counts, blocks, encodings, experts, weights }) => {
+  .map(({ counts, blocks, format, experts, weights }) => {
     const total = counts.reduce((sum, count) => sum + count, 0)
     const bounds = { nEmbd: 32 * blocks, nOut: 32, nUsed: 6 }
-    const rowBytes = encodedRowBytes(encodings[0], bounds.nEmbd)
+    const rowBytes = encodedRowBytes(format.dispatch, bounds.nEmbd)
     const { bytes } = dispatchLayout({ tokens: counts.length, pairs: total, rowBytes })
     const header = {
       payloadBytes: bytes - HEADER_BYTES,
       kind: FRAME.dispatch,
-      encoding: encodingByte(...encodings),
+      encoding: encodingByte(format),
       region: 3,
       step: 4,
       attempt: 0,
@@ -116,7 +120,8 @@ test('readDispatch finds the parts where dispatchLayout put them', () => {
       assert.equal(dispatch.rows % 16, 0)
       const rowsEnd = dispatch.rows + tokens * encodedRowBytes(dispatch.encoding, bounds.nEmbd)
       assert.equal(rowsEnd, frame.bytes.length)
-      assert.equal(encodingByte(dispatch.encoding, dispatch.replyEncoding), header.encoding)
+      const { encoding, replyEncoding: combine, isSummed } = dispatch
+      assert.equal(encodingByte({ dispatch: encoding, combine, isSummed }), header.encoding)
       assert.equal(dispatch.pairs, total)
     }),
   )

@@ -47,6 +47,17 @@ for (const cards of [1, 3]) {
   }
 }
 
+test('Dispatcher gives the same bits with any number of cards when experts come unsummed', () => {
+  const path = testModel('qwen3moe', { type: 'q4_K' })
+  const [one, ...others] = [1, 2, 5].map((cards) => open({ cards, path, isSummed: false }))
+  for (const count of [1, 2, 7, 40]) {
+    const tokens = drawTokens(count, count)
+    const wanted = one?.compute(tokens)
+    for (const fleet of others) assert.deepEqual(fleet.compute(tokens), wanted)
+  }
+  for (const fleet of [one, ...others]) fleet?.close()
+})
+
 const tokens = drawTokens(20)
 
 /** What a fleet of two computes when nothing happens. */

@@ -24,6 +24,7 @@ export type FleetOptions = {
   readonly path?: string
   readonly isShared?: boolean
   readonly timeoutMs?: number
+  readonly isSummed?: boolean
 }
 
 export type Fleet = {
@@ -79,7 +80,7 @@ export function openFleet(options: FleetOptions): Fleet {
   const losses: string[] = []
   const dispatcher = new Dispatcher({
     domains,
-    encodings: { dispatch: 'f32', combine: 'f32' },
+    format: { dispatch: 'f32', combine: 'f32', isSummed: options.isSummed ?? true },
     timeoutMs: options.timeoutMs ?? LONG_MS,
     onLost: (domain, attempt, reason) => losses.push(`${domain.id} ${attempt}: ${reason}`),
   })

@@ -24,6 +24,7 @@ export const CONFIG: EngineConfig = {
   kvType: 'f16',
   flashAttention: 'auto',
   wire: 'f32',
+  exact: false,
   backend: 'auto',
   gpuLayers: -1,
   logLevel: 'error',

@@ -1,4 +1,4 @@
 /** All architectures with iq4_nl weights. */
 import { verifyArchitectures } from './architectures.js'
 
-verifyArchitectures('iq4_nl', [1, 3])
+verifyArchitectures('iq4_nl')

@@ -1,4 +1,4 @@
 /** All architectures with mxfp4 weights. */
 import { verifyArchitectures } from './architectures.js'
 
-verifyArchitectures('mxfp4', [1, 3])
+verifyArchitectures('mxfp4')

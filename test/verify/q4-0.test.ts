@@ -1,4 +1,4 @@
 /** All architectures with q4_0 weights. */
 import { verifyArchitectures } from './architectures.js'
 
-verifyArchitectures('q4_0', [1, 3])
+verifyArchitectures('q4_0')

@@ -1,4 +1,4 @@
 /** All architectures with q4_K weights. */
 import { verifyArchitectures } from './architectures.js'
 
-verifyArchitectures('q4_K', [1, 3])
+verifyArchitectures('q4_K')

@@ -1,4 +1,4 @@
 /** All architectures with q6_K weights. */
 import { verifyArchitectures } from './architectures.js'
 
-verifyArchitectures('q6_K', [1, 3])
+verifyArchitectures('q6_K')

@@ -1,4 +1,4 @@
 /** All architectures with q8_0 weights. */
 import { verifyArchitectures } from './architectures.js'
 
-verifyArchitectures('q8_0', [1, 3])
+verifyArchitectures('q8_0')
