@@ -3,17 +3,18 @@
  * activation, second product, router weights, sum per token. The counterpart of llama.cpp's
  * `build_moe_ffn` behind the router.
  */
-import { defined } from '../base/assert.js'
-import type { ActivationStep, ExpertRecord, Projection } from '../base/expert.js'
+import type { ExpertRecord } from '../base/expert.js'
 import { ggml } from '../native/ggml.js'
 import type { Pointer } from '../native/memory.js'
-import { opNames } from '../native/op-names.js'
 import { readTensor } from '../native/tensor.js'
+import { ExpertFfn } from './expert-ffn.js'
+import type { Group } from './order.js'
 import type { RegionPages } from './page-store.js'
 
 const TYPE_F32 = 0
 const TYPE_I32 = 26
 const FLOAT_BYTES = 4
+const INT_BYTES = 4
 const MANY_TOKENS = 16
 
 /** Of what kind a dispatch is; graphs of equal shape are interchangeable. */
@@ -26,6 +27,8 @@ export type GraphShape = {
   readonly pairs: number
   /** Whether the experts of a token are added up. */
   readonly isSummed: boolean
+  /** When there are many pairs of a slot: those of each slot are computed by themselves. */
+  readonly groups?: readonly Group[] | undefined
 }
 
 export type ExpertGraph = {
@@ -33,11 +36,16 @@ export type ExpertGraph = {
   readonly graph: Pointer
   /** f32 [nEmbd, tokens] */
   readonly input: Pointer
-  /** i32 [pairs]: the token of each pair; undefined for a rectangle. */
+  /** i32 [pairs]: the token of each pair (group by group); undefined for a rectangle. */
   readonly rows: Pointer | undefined
-  /** i32 [pairs]: slot of each pair. */
-  readonly slots: Pointer
-  /** f32 [pairs]; undefined when the weights are not part of the region. */
+  /** i32 [pairs]: slot of each pair; undefined for groups. */
+  readonly slots: Pointer | undefined
+  /** i32 [pairs]: where each pair of the groups belongs; undefined without groups. */
+  readonly targets: Pointer | undefined
+  /**
+   * f32 [pairs], group by group when they come before the experts; undefined when the weights are
+   * not part of the region.
+   */
   readonly weights: Pointer | undefined
   /** f32 [nOut, tokens], or [nOut, pairs] when they are not added */
   readonly output: Pointer
@@ -50,10 +58,18 @@ export function buildExpertGraph(
   return new GraphBuilder(record, pages, shape).build()
 }
 
+type Parts = Pick<ExpertGraph, 'rows' | 'slots' | 'targets'> & { readonly out: Pointer }
+
+/** Enough for every step a graph of this shape takes. */
+function nodesOf({ rounds, perToken, groups = [] }: GraphShape, record: ExpertRecord): number {
+  const sums = 6 * Math.max(rounds.length, perToken)
+  return 64 + sums + (1 + groups.length) * (32 + record.activation.length)
+}
+
 class GraphBuilder {
   readonly #api = ggml()
   readonly #record: ExpertRecord
-  readonly #pages: RegionPages
+  readonly #ffn: ExpertFfn
   readonly #shape: GraphShape
   readonly #context: Pointer
   readonly #graph: Pointer
@@ -63,34 +79,70 @@ class GraphBuilder {
 
   constructor(record: ExpertRecord, pages: RegionPages, shape: GraphShape) {
     this.#record = record
-    this.#pages = pages
     this.#shape = shape
     this.#per = shape.perToken > 0 ? shape.perToken : 1
     this.#columns = shape.pairs / this.#per
-    const nodes = 64 + 6 * Math.max(shape.rounds.length, shape.perToken) + record.activation.length
+    const nodes = nodesOf(shape, record)
     const bytes = 2 * nodes * this.#api.tensorOverhead() + this.#api.graphOverhead(nodes, false)
     this.#context = this.#api.init({ mem_size: bytes, mem_buffer: null, no_alloc: true })
     this.#graph = this.#api.newGraph(this.#context, nodes, false)
+    this.#ffn = new ExpertFfn(this.#context, { record, pages })
   }
 
   build(): ExpertGraph {
-    const { nEmbd, weights: place } = this.#record
     const c = this.#context
+    const { nEmbd, weights: place } = this.#record
     const input = this.#input(this.#api.newTensor2d(c, TYPE_F32, nEmbd, this.#shape.tokens))
-    const slots = this.#input(this.#api.newTensor2d(c, TYPE_I32, this.#per, this.#columns))
     const weights =
       place === 'none'
         ? undefined
         : this.#input(this.#api.newTensor3d(c, TYPE_F32, 1, this.#per, this.#columns))
-    const { x, rows } = this.#gather(input)
-    const weighted = weights !== undefined && place === 'before' ? this.#spread(x, weights) : x
-    const hidden = this.#activate(weighted, slots)
-    const out = this.#project('down', { x: hidden, slots })
+    const before = place === 'before' ? weights : undefined
     const after = place === 'after' ? weights : undefined
+    const { groups } = this.#shape
+    const parts =
+      groups === undefined ? this.#together(input, before) : this.#apart(input, { before, groups })
+    const { out, ...indices } = parts
     const output = this.#shape.isSummed ? this.#weightedSum(out, after) : this.#weighted(out, after)
     this.#api.setOutput(output)
     this.#api.expandGraph(this.#graph, output)
-    return { context: c, graph: this.#graph, input, rows, slots, weights, output }
+    return { context: c, graph: this.#graph, input, weights, output, ...indices }
+  }
+
+  /** All pairs in one product, [nOut, experts per column, columns]. */
+  #together(input: Pointer, before: Pointer | undefined): Parts {
+    const c = this.#context
+    const slots = this.#input(this.#api.newTensor2d(c, TYPE_I32, this.#per, this.#columns))
+    const { x, rows } = this.#gather(input)
+    const weighted = before === undefined ? x : this.#spread(x, before)
+    const out = this.#ffn.build(weighted, { per: this.#per, count: this.#columns, slots })
+    return { out, rows, slots, targets: undefined }
+  }
+
+  /** The pairs of each slot by themselves, their results put where they belong. */
+  #apart(
+    input: Pointer,
+    { before, groups }: { before: Pointer | undefined; groups: readonly Group[] },
+  ): Parts {
+    const c = this.#context
+    const { pairs } = this.#shape
+    const rows = this.#input(this.#api.newTensor1d(c, TYPE_I32, pairs))
+    const targets = this.#input(this.#api.newTensor1d(c, TYPE_I32, pairs))
+    const index = (of: Pointer, at: number, count: number): Pointer =>
+      this.#api.view1d(c, of, count, INT_BYTES * at)
+    let out = this.#input(this.#api.newTensor2d(c, TYPE_F32, this.#record.nOut, pairs))
+    let at = 0
+    for (const { slot, count } of groups) {
+      const x = this.#api.getRows(c, input, index(rows, at, count))
+      const factors = before && this.#api.view2d(c, before, 1, count, FLOAT_BYTES, FLOAT_BYTES * at)
+      const weighted = factors ? this.#api.mul(c, x, factors) : x
+      const part = this.#ffn.build(weighted, { per: 1, count, slots: slot })
+      out = this.#api.setRows(c, out, part, index(targets, at, count))
+      this.#api.expandGraph(this.#graph, out)
+      at += count
+    }
+    const shaped = this.#api.reshape3d(c, out, this.#record.nOut, this.#per, this.#columns)
+    return { out: shaped, rows, slots: undefined, targets }
   }
 
   #input(tensor: Pointer): Pointer {
@@ -114,104 +166,6 @@ class GraphBuilder {
     const { nEmbd } = this.#record
     const repeated = this.#api.repeat4d(this.#context, x, nEmbd, this.#per, this.#columns, 1)
     return this.#api.mul(this.#context, repeated, weights)
-  }
-
-  /** One product with scale and bias, [out, experts per column, columns]. */
-  #project(role: Projection, { x, slots }: { x: Pointer; slots: Pointer }): Pointer {
-    const c = this.#context
-    const tensors = defined(this.#pages.projections.get(role), `${role} tensors`)
-    const record = this.#record.projections.find((projection) => projection.role === role)
-    let value = this.#api.mulMatId(c, defined(tensors.weight, `${role} weight`), x, slots)
-    this.#setPrecision(value, role)
-    if (record?.hasScale === true) {
-      value = this.#api.mul(c, value, this.#scales(defined(tensors.scale, `${role} scale`), slots))
-    }
-    if (record?.hasBias === true) {
-      value = this.#api.addId(c, value, defined(tensors.bias, `${role} bias`), slots)
-    }
-    return value
-  }
-
-  #setPrecision(product: Pointer, role: Projection): void {
-    const record = this.#record.projections.find((projection) => projection.role === role)
-    const [accumulator, source] = record?.precision ?? [0, 0]
-    if (accumulator !== 0) this.#api.setAccumulatorPrecision(product, accumulator)
-    if (source !== 0) this.#api.setSourcePrecision(product, source, 1)
-  }
-
-  /** The scale of each pair's expert, [1, experts per column, columns]. */
-  #scales(scale: Pointer, slots: Pointer): Pointer {
-    const c = this.#context
-    const flat = this.#api.reshape1d(c, slots, this.#shape.pairs)
-    const rows = this.#api.getRows(c, scale, flat)
-    return this.#api.reshape3d(c, rows, 1, this.#per, this.#columns)
-  }
-
-  #activate(x: Pointer, slots: Pointer): Pointer {
-    const values = this.#firstProducts(x, slots)
-    for (const step of this.#record.activation) values.push(this.#step(step, values))
-    return defined(values.at(this.#record.activation.length === 0 ? 0 : -1), 'activation')
-  }
-
-  /** Values 0 and 1 of the record: gate (or up alone) and up. */
-  #firstProducts(x: Pointer, slots: Pointer): Pointer[] {
-    const isMerged = this.#pages.projections.has('gate_up')
-    if (isMerged) return this.#halves(this.#project('gate_up', { x, slots }))
-    const up = this.#project('up', { x, slots })
-    return [this.#pages.projections.has('gate') ? this.#project('gate', { x, slots }) : up, up]
-  }
-
-  #halves(both: Pointer): Pointer[] {
-    const { nFf } = this.#record
-    const row = 2 * nFf * FLOAT_BYTES
-    const half = (offset: number): Pointer => {
-      const view = this.#api.view3d(
-        this.#context,
-        both,
-        nFf,
-        this.#per,
-        this.#columns,
-        row,
-        row * this.#per,
-        offset,
-      )
-      return this.#isGluOnly ? view : this.#api.cont(this.#context, view)
-    }
-    return [half(0), half(nFf * FLOAT_BYTES)]
-  }
-
-  /** Only the gated functions of ggml take halves of a row as they are. */
-  get #isGluOnly(): boolean {
-    const [step] = this.#record.activation
-    return this.#record.activation.length === 1 && step?.op === 'glu'
-  }
-
-  #step(step: ActivationStep, values: readonly Pointer[]): Pointer {
-    const c = this.#context
-    const value = (number: number) => defined(values[number], `value ${number}`)
-    switch (step.op) {
-      case 'unary':
-        return this.#api.unary(c, value(step.x), opNames().unaryId(step.fn))
-      case 'sqr':
-        return this.#api.sqr(c, value(step.x))
-      case 'scale':
-        return this.#api.scaleBias(c, value(step.x), step.scale, step.bias)
-      case 'clamp':
-        return this.#api.clamp(c, value(step.x), step.min, step.max)
-      case 'mul':
-        return this.#api.mul(c, value(step.a), value(step.b))
-      case 'add':
-        return this.#api.add(c, value(step.a), value(step.b))
-      case 'glu':
-        return this.#glu(step, value(step.gate), value(step.up))
-    }
-  }
-
-  #glu(step: ActivationStep & { op: 'glu' }, gate: Pointer, up: Pointer): Pointer {
-    const c = this.#context
-    if (step.fn === 'SWIGLU_OAI') return this.#api.swigluOai(c, gate, up, step.alpha, step.limit)
-    if (step.fn === 'SWIGLU_CLAMP') return this.#api.swigluClamp(c, gate, up, step.limit)
-    return this.#api.gluSplit(c, gate, up, opNames().gluId(step.fn))
   }
 
   /**

@@ -8,8 +8,9 @@ import type { Dispatch } from '../fabric/dispatch.js'
 import { decodeRows, encodedRowBytes, encodeRows } from '../fabric/encoding.js'
 import { ggml, STATUS } from '../native/ggml.js'
 import { allocateNative, type NativeBuffer, type Pointer } from '../native/memory.js'
+import { arrange, checkExperts, writePairs } from './arrangement.js'
 import { checkRecord } from './check-region.js'
-import { commonCount, orderRounds, type Rounds } from './order.js'
+import type { Rounds } from './order.js'
 import type { RegionPages } from './page-store.js'
 import { GraphCache, type KernelDevice, type PlacedGraph } from './placed-graph.js'
 
@@ -21,6 +22,9 @@ export class Kernel {
   readonly record: ExpertRecord
   /** Tokens of one piece, so that intermediate results stay small for any model. */
   readonly pieceTokens: number
+  /** Whether many pairs of a slot are computed by themselves, and whether no bit tells. */
+  readonly canGroup: boolean
+  readonly isGroupExact: boolean
   readonly #pages: RegionPages
   readonly #device: KernelDevice
   readonly #graphs: GraphCache
@@ -35,6 +39,9 @@ export class Kernel {
     this.#pages = parts.pages
     this.#device = parts.device
     this.#graphs = new GraphCache(record, parts)
+    const projections = [...parts.pages.projections.values()]
+    this.canGroup = projections.every(({ slots }) => slots !== undefined)
+    this.isGroupExact = projections.every(({ slots }) => slots?.isExact === true)
   }
 
   /**
@@ -42,18 +49,9 @@ export class Kernel {
    * @throws SputnikError FRAME_INVALID, NATIVE_FAILED, OUT_OF_MEMORY
    */
   compute(dispatch: Dispatch, target: Pointer): void {
-    this.#checkExperts(dispatch)
+    checkExperts(dispatch, { table: this.#pages.table, layer: this.record.layer })
     if (dispatch.tokens <= this.pieceTokens) this.#computePiece(dispatch, target)
     else this.#computePieces(dispatch, target)
-  }
-
-  /** Before a graph is built: a card without pages of this region could not build one. */
-  #checkExperts({ frame, experts, pairs }: Dispatch): void {
-    const { table } = this.#pages
-    for (let pair = 0; pair < pairs; pair++) {
-      const expert = frame.u16[experts + pair] ?? 0
-      if (table.slotOf(expert) < 0) throw notHere(expert, this.record.layer)
-    }
   }
 
   #computePieces(dispatch: Dispatch, target: Pointer): void {
@@ -80,24 +78,24 @@ export class Kernel {
   }
 
   #computePiece(dispatch: Dispatch, target: Pointer): void {
-    const { frame, counts, tokens, pairs, isSummed } = dispatch
-    const perToken = commonCount(frame.u16, { from: counts, tokens })
-    const rounds =
-      perToken > 0 || !isSummed
-        ? undefined
-        : orderRounds(frame.u16.subarray(counts, counts + tokens))
+    const { table } = this.#pages
+    const { record } = this
+    // Whoever wants the experts apart wants the bits of plain libllama.
+    const canGroup = dispatch.isSummed ? this.canGroup : this.isGroupExact
+    const arrangement = arrange(dispatch, { table, canGroup })
     const placed = this.#graphs.take({
-      tokens,
-      pairs,
-      perToken,
-      rounds: rounds?.sizes,
-      isSummed,
+      tokens: dispatch.tokens,
+      pairs: dispatch.pairs,
+      isSummed: dispatch.isSummed,
+      perToken: arrangement.perToken,
+      rounds: arrangement.rounds?.sizes,
+      groups: arrangement.groups?.groups,
     })
     try {
-      this.#writePairs(placed, dispatch, rounds)
+      writePairs(placed, dispatch, { record, table, arrangement })
       this.#writeInput(placed, dispatch)
       this.#run(placed)
-      this.#read(placed, { dispatch, rounds, target })
+      this.#read(placed, { dispatch, rounds: arrangement.rounds, target })
     } finally {
       this.#graphs.release(placed)
     }
@@ -107,18 +105,6 @@ export class Kernel {
     const status = ggml().compute(this.#device.backend, placed.graph.graph)
     if (status === STATUS.success) return
     throw new SputnikError('NATIVE_FAILED', `the experts could not be computed (${status})`)
-  }
-
-  #writePairs(placed: PlacedGraph, dispatch: Dispatch, rounds: Rounds | undefined): void {
-    const { frame, experts, weights, pairs } = dispatch
-    const { table } = this.#pages
-    for (let at = 0; at < pairs; at++) {
-      const pair = rounds === undefined ? at : (rounds.pairs[at] ?? 0)
-      placed.slots[at] = table.slotOf(frame.u16[experts + pair] ?? 0)
-      if (placed.weights) placed.weights[at] = frame.f32[weights + pair] ?? 0
-    }
-    if (placed.rows && rounds) fillRows(placed.rows, rounds)
-    else if (placed.rows) fillInOrder(placed.rows, dispatch)
   }
 
   #writeInput(placed: PlacedGraph, dispatch: Dispatch): void {
@@ -171,37 +157,17 @@ export class Kernel {
   }
 }
 
-/** The token of each pair, round by round. */
-function fillRows(rows: Int32Array, rounds: Rounds): void {
-  let at = 0
-  for (const size of rounds.sizes) {
-    for (let token = 0; token < size; token++) rows[at++] = rounds.tokens[token] ?? 0
-  }
-}
-
-/** The token of each pair of a dispatch, whose pairs lie token by token. */
-function fillInOrder(rows: Int32Array, { frame, counts, tokens }: Dispatch): void {
-  let at = 0
-  for (let token = 0; token < tokens; token++) {
-    const end = at + (frame.u16[counts + token] ?? 0)
-    rows.fill(token, at, end)
-    at = end
-  }
-}
-
 function upload(placed: PlacedGraph, input: Pointer, inputBytes: number): void {
-  const { graph, slots, rows, weights } = placed
+  const { graph, slots, targets, rows, weights } = placed
   ggml().tensorSet(graph.input, input, 0, inputBytes)
   set(graph.slots, slots)
-  if (graph.rows && rows) set(graph.rows, rows)
-  if (graph.weights && weights) set(graph.weights, weights)
+  set(graph.targets, targets)
+  set(graph.rows, rows)
+  set(graph.weights, weights)
 }
 
-function set(tensor: Pointer, numbers: Int32Array | Float32Array): void {
+function set(tensor: Pointer | undefined, numbers: Int32Array | Float32Array | undefined): void {
+  if (tensor === undefined || numbers === undefined) return
   const bytes = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength)
   ggml().tensorSet(tensor, bytes, 0, bytes.length)
-}
-
-function notHere(expert: number, layer: number): SputnikError {
-  return new SputnikError('FRAME_INVALID', `expert ${expert} of layer ${layer} is not on this card`)
 }

@@ -52,3 +52,38 @@ function startsOf(counts: ArrayLike<number>): Uint32Array {
   }
   return starts
 }
+
+/** Pairs of one slot, side by side in the order of `Groups.pairs`. */
+export type Group = { readonly slot: number; readonly count: number }
+
+export type Groups = {
+  readonly groups: readonly Group[]
+  /** Source pair of each pair, slot by slot; pairs of a slot keep their order. */
+  readonly pairs: Uint32Array
+}
+
+/** Sorts pairs by slot; undefined when there are less than `rowsMin` per slot on average. */
+export function groupBySlot(
+  slots: Int32Array,
+  { slotCount, rowsMin }: { slotCount: number; rowsMin: number },
+): Groups | undefined {
+  const counts = new Uint32Array(slotCount)
+  for (const slot of slots) counts[slot] = (counts[slot] ?? 0) + 1
+  const groups: Group[] = []
+  const next = new Uint32Array(slotCount)
+  let at = 0
+  counts.forEach((count, slot) => {
+    if (count === 0) return
+    groups.push({ slot, count })
+    next[slot] = at
+    at += count
+  })
+  if (slots.length < rowsMin * groups.length) return undefined
+  const pairs = new Uint32Array(slots.length)
+  slots.forEach((slot, pair) => {
+    const position = next[slot] ?? 0
+    pairs[position] = pair
+    next[slot] = position + 1
+  })
+  return { groups, pairs }
+}

@@ -8,13 +8,23 @@ import { SputnikError } from '../base/errors.js'
 import type { Projection } from '../base/expert.js'
 import type { Load, LoadRegion, LoadTensor } from '../fabric/control.js'
 import { BUFFER_USAGE, ggml } from '../native/ggml.js'
+import { preferHugePages } from '../native/huge-pages.js'
 import { allocateNative, type NativeBuffer, type Pointer, viewNative } from '../native/memory.js'
 import { chooseBufferType, weightBufferTypes } from '../native/weight-buffers.js'
 import { PageTable } from '../pages/page-table.js'
 import { checkRegion } from './check-region.js'
+import { SlotTensors } from './slot-tensors.js'
 
-/** Of one projection; `weight` is [in, out, slots], `bias` [out, slots], `scale` [slots]. */
-export type ProjectionTensors = { weight?: Pointer; bias?: Pointer; scale?: Pointer }
+/**
+ * Of one projection; `weight` is [in, out, slots], `bias` [out, slots], `scale` [slots]. `slots` are
+ * there for layouts in which many rows of one slot are faster as a matrix product of their own.
+ */
+export type ProjectionTensors = {
+  weight?: Pointer
+  bias?: Pointer
+  scale?: Pointer
+  slots?: SlotTensors
+}
 
 export type RegionPages = {
   /** What was to be loaded. */
@@ -83,6 +93,8 @@ export class PageStore {
       if (region.pages.length === 0) continue
       const made = this.#allocate(tensor, slotCount(region))
       entry[tensor.kind] = made
+      const isRepacked = this.#targets.get(made)?.isRepacked === true
+      if (tensor.kind === 'weight' && isRepacked) entry.slots = new SlotTensors(made)
       this.#fill(made, { tensor, region })
     }
     this.pages += region.pages.length
@@ -105,6 +117,7 @@ export class PageStore {
     if (buffer === null) {
       throw new SputnikError('OUT_OF_MEMORY', `no memory for ${bytes} bytes of ${tensor.name}`)
     }
+    if (isProcessMemory(type)) preferHugePages(api.bufferBase(buffer), bytes)
     api.bufferSetUsage(buffer, BUFFER_USAGE.weights)
     api.tensorPlace(buffer, made, api.bufferBase(buffer))
     this.#targets.set(made, this.#targetOf(made, { type, buffer, slots }))
@@ -133,7 +146,7 @@ export class PageStore {
       address: ggml().bufferBase(buffer),
       slotBytes: Number(ggml().nbytes(tensor)) / slots,
       isHost,
-      isRepacked: !isHost && ggml().bufferTypeName(type).startsWith('CPU'),
+      isRepacked: !isHost && isProcessMemory(type),
     }
   }
 
@@ -196,6 +209,11 @@ export class PageStore {
     this.#reportedBytes = this.bytes
     this.#onProgress(this.pages, this.bytes)
   }
+}
+
+/** Plain memory of this process, or such in a layout of the CPU backend's own. */
+function isProcessMemory(type: Pointer): boolean {
+  return ggml().bufferTypeIsHost(type) || ggml().bufferTypeName(type).startsWith('CPU')
 }
 
 function slotCount(region: LoadRegion): number {

@@ -7,6 +7,7 @@ import type { ExpertRecord } from '../base/expert.js'
 import { ggml } from '../native/ggml.js'
 import { type Pointer, viewNative } from '../native/memory.js'
 import { buildExpertGraph, dataOf, type ExpertGraph, type GraphShape } from './expert-graph.js'
+import type { Group } from './order.js'
 import type { RegionPages } from './page-store.js'
 
 /** What all regions of a card share: the device's memory for intermediate results. */
@@ -39,7 +40,8 @@ export class KernelDevice {
 export type PlacedGraph = {
   readonly graph: ExpertGraph
   readonly input: Pointer
-  readonly slots: Int32Array
+  readonly slots: Int32Array | undefined
+  readonly targets: Int32Array | undefined
   readonly weights: Float32Array | undefined
   readonly rows: Int32Array | undefined
   readonly output: Pointer
@@ -58,6 +60,7 @@ export type WantedGraph = {
   readonly perToken: number
   /** Sizes of the rounds when the pairs were put into rounds. */
   readonly rounds: readonly number[] | undefined
+  readonly groups: readonly Group[] | undefined
   readonly isSummed: boolean
 }
 
@@ -80,12 +83,12 @@ export class GraphCache {
 
   /** A graph for these pairs, to be given back after its computation. */
   take(wanted: WantedGraph): PlacedGraph {
-    const { tokens, perToken, pairs, isSummed, rounds = [] } = wanted
+    const { tokens, perToken, pairs, isSummed, groups, rounds = [] } = wanted
     if (this.#generation !== this.#device.generation) this.#drop()
-    const known = this.#keptOf(wanted)[tokens]?.[perToken]
+    const shape = { tokens, perToken, rounds, pairs, isSummed, groups }
+    const isKept = groups === undefined && perToken > 0 && tokens <= KEPT_TOKENS_MAX
+    const known = isKept ? this.#keptOf(wanted)[tokens]?.[perToken] : undefined
     if (known !== undefined) return known
-    const shape = { tokens, perToken, rounds, pairs, isSummed }
-    const isKept = perToken > 0 && tokens <= KEPT_TOKENS_MAX
     return isKept ? this.#keep(shape) : this.#place(shape, false)
   }
 
@@ -124,24 +127,26 @@ export class GraphCache {
       graph,
       input: dataOf(graph.input),
       slots: ints(this.#bytes(graph.slots, pairs)),
-      rows: graph.rows === undefined ? undefined : ints(this.#bytes(graph.rows, pairs)),
-      weights: graph.weights === undefined ? undefined : floats(this.#bytes(graph.weights, pairs)),
+      targets: ints(this.#bytes(graph.targets, pairs)),
+      rows: ints(this.#bytes(graph.rows, pairs)),
+      weights: floats(this.#bytes(graph.weights, pairs)),
       output: dataOf(graph.output),
       isKept,
     }
   }
 
   /** The tensor's own memory when this process can write it, else memory to upload from. */
-  #bytes(tensor: Pointer, numbers: number): Uint8Array {
+  #bytes(tensor: Pointer | undefined, numbers: number): Uint8Array | undefined {
+    if (tensor === undefined) return undefined
     const bytes = NUMBER_BYTES * numbers
     return this.#device.isHost ? viewNative(dataOf(tensor), bytes) : new Uint8Array(bytes)
   }
 }
 
-function ints(bytes: Uint8Array): Int32Array {
-  return new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / NUMBER_BYTES)
+function ints(bytes: Uint8Array | undefined): Int32Array | undefined {
+  return bytes && new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / NUMBER_BYTES)
 }
 
-function floats(bytes: Uint8Array): Float32Array {
-  return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / NUMBER_BYTES)
+function floats(bytes: Uint8Array | undefined): Float32Array | undefined {
+  return bytes && new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / NUMBER_BYTES)
 }

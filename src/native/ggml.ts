@@ -72,6 +72,9 @@ function bindGgml() {
     mulMatId: fn<(c: Context, a: Tensor, b: Tensor, ids: Tensor) => Tensor>(
       'void *ggml_mul_mat_id(void *c, void *a, void *b, void *ids)',
     ),
+    mulMat: fn<(c: Context, a: Tensor, b: Tensor) => Tensor>(
+      'void *ggml_mul_mat(void *c, void *a, void *b)',
+    ),
     addId: fn<(c: Context, a: Tensor, b: Tensor, ids: Tensor) => Tensor>(
       'void *ggml_add_id(void *c, void *a, void *b, void *ids)',
     ),
@@ -106,6 +109,9 @@ function bindGgml() {
     getRows: fn<(c: Context, a: Tensor, rows: Tensor) => Tensor>(
       'void *ggml_get_rows(void *c, void *a, void *rows)',
     ),
+    setRows: fn<(c: Context, a: Tensor, b: Tensor, rows: Tensor) => Tensor>(
+      'void *ggml_set_rows(void *c, void *a, void *b, void *rows)',
+    ),
     cont: fn<(c: Context, a: Tensor) => Tensor>('void *ggml_cont(void *c, void *a)'),
     repeat4d: fn<
       (c: Context, a: Tensor, ne0: number, ne1: number, ne2: number, ne3: number) => Tensor
@@ -113,8 +119,14 @@ function bindGgml() {
     reshape1d: fn<(c: Context, a: Tensor, ne0: number) => Tensor>(
       'void *ggml_reshape_1d(void *c, void *a, int64_t ne0)',
     ),
+    reshape2d: fn<(c: Context, a: Tensor, ne0: number, ne1: number) => Tensor>(
+      'void *ggml_reshape_2d(void *c, void *a, int64_t ne0, int64_t ne1)',
+    ),
     reshape3d: fn<(c: Context, a: Tensor, ne0: number, ne1: number, ne2: number) => Tensor>(
       'void *ggml_reshape_3d(void *c, void *a, int64_t ne0, int64_t ne1, int64_t ne2)',
+    ),
+    view1d: fn<(c: Context, a: Tensor, ne0: number, offset: NumberLike) => Tensor>(
+      'void *ggml_view_1d(void *c, void *a, int64_t ne0, size_t offset)',
     ),
     view2d: fn<
       (

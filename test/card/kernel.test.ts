@@ -6,7 +6,7 @@ import { Prng } from '../../src/base/prng.js'
 import type { Kernel } from '../../src/card/kernel.js'
 import type { WireFormat } from '../../src/fabric/dispatch.js'
 import type { WeightType } from '../../src/gguf/quantize.js'
-import { testModel } from '../support/models.js'
+import { testModel, wideModel } from '../support/models.js'
 import {
   computeOnCard,
   loadOf,
@@ -215,9 +215,9 @@ test('Kernel cuts large dispatches of pairs without a seam', () => {
   const variant = VARIANTS['biases and scales']
   assert.ok(variant)
   const both = open(variant, { nUsed: 1024 })
-  const ragged = Array.from({ length: 3 * both.kernel.pieceTokens + 1 }, (_, i) => 1 + (i % 3))
-  compare(both, drawTokens(ragged), { bound: 1e-10, format: UNSUMMED })
-  compare(both, drawTokens(ragged), { bound: 1e-4, format: { ...UNSUMMED, combine: 'bf16' } })
+  const counts = ragged(3 * both.kernel.pieceTokens + 1)
+  compare(both, drawTokens(counts), { bound: 1e-10, format: UNSUMMED })
+  compare(both, drawTokens(counts), { bound: 1e-4, format: { ...UNSUMMED, combine: 'bf16' } })
 })
 
 for (const type of ['f32', 'q4_0', 'q4_K', 'mxfp4'] as const) {
@@ -232,6 +232,45 @@ for (const type of ['f32', 'q4_0', 'q4_K', 'mxfp4'] as const) {
   })
 }
 
+const MANY = 60
+
+for (const type of ['q4_0', 'iq4_nl', 'mxfp4'] as const) {
+  for (const name of ['biases and scales', 'gate and up in one tensor', 'swapped gate and up']) {
+    test(`Kernel computes slot by slot to the bit what it computes together: ${type}, ${name}`, () => {
+      const variant = VARIANTS[name]
+      assert.ok(variant)
+      const { kernel } = open(variant, { type })
+      if (process.arch === 'x64') assert.ok(kernel.isGroupExact)
+      for (const counts of [new Array<number>(MANY).fill(3), ragged(MANY)]) {
+        for (const isSummed of [true, false]) {
+          const tokens = drawTokens(counts)
+          const format: WireFormat = { dispatch: 'f32', combine: 'f32', isSummed }
+          const alone = tokens.flatMap((token) => computeOnCard(kernel, [token], format))
+          assert.deepEqual(computeOnCard(kernel, tokens, format), alone)
+        }
+      }
+    })
+  }
+}
+
+test('Kernel computes K quants slot by slot, but not when bits count', () => {
+  const load = loadOf(wideModel({ type: 'q4_K' }), { tensors: WEIGHTS, pages: PAGES })
+  const kernel = openKernel(load, recordOf(load, { activation: [SWIGLU], weights: 'after' }))
+  const tokens = drawTokens(new Array<number>(MANY).fill(3))
+  for (const format of [UNSUMMED, { ...UNSUMMED, isSummed: true }]) {
+    const alone = tokens.flatMap((token) => computeOnCard(kernel, [token], format))
+    const together = computeOnCard(kernel, tokens, format)
+    const error = normalizedError(together, alone)
+    if (format.isSummed) assert.ok(error <= 1e-5, String(error))
+    else assert.deepEqual(together, alone)
+  }
+  if (process.arch === 'x64') assert.ok(kernel.canGroup && !kernel.isGroupExact)
+})
+
+function ragged(length: number): number[] {
+  return Array.from({ length }, (_, i) => 1 + (i % 3))
+}
+
 test('Kernel cuts large dispatches into pieces without a seam', () => {
   const variant = VARIANTS['biases and scales']
   assert.ok(variant)
@@ -239,9 +278,9 @@ test('Kernel cuts large dispatches into pieces without a seam', () => {
   const both = open(variant, { nUsed: 1024 })
   const { pieceTokens } = both.kernel
   assert.ok(pieceTokens > 1 && pieceTokens < 20, String(pieceTokens))
-  const ragged = Array.from({ length: 3 * pieceTokens + 1 }, (_, i) => 1 + (i % 3))
-  compare(both, drawTokens(ragged), { bound: 1e-10 })
-  compare(both, drawTokens(ragged), {
+  const counts = ragged(3 * pieceTokens + 1)
+  compare(both, drawTokens(counts), { bound: 1e-10 })
+  compare(both, drawTokens(counts), {
     bound: 1e-4,
     format: { dispatch: 'bf16', combine: 'q8_0', isSummed: true },
   })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { commonCount, orderRounds } from '../../src/card/order.js'
+import { commonCount, groupBySlot, orderRounds } from '../../src/card/order.js'
 
 const counts = fc.array(fc.integer({ min: 1, max: 8 }), { minLength: 1, maxLength: 60 })
 
@@ -54,4 +54,26 @@ test('commonCount sees a rectangle, also inside a larger array', () => {
   assert.equal(commonCount([]), 0)
   assert.equal(commonCount([9, 2, 2, 9], { from: 1, tokens: 2 }), 2)
   assert.equal(commonCount([9, 2, 2, 9], { from: 1, tokens: 3 }), 0)
+})
+
+test('groupBySlot puts pairs of a slot side by side in their order, when there are enough', () => {
+  const slots = fc.array(fc.integer({ min: 0, max: 5 }), { minLength: 1, maxLength: 80 })
+  fc.assert(
+    fc.property(slots, fc.integer({ min: 1, max: 12 }), (list, rowsMin) => {
+      const found = groupBySlot(Int32Array.from(list), { slotCount: 6, rowsMin })
+      const used = new Set(list).size
+      assert.equal(found === undefined, list.length < rowsMin * used)
+      if (found === undefined) return
+      const sorted = list.map((slot, pair) => ({ slot, pair }))
+      sorted.sort((a, b) => a.slot - b.slot || a.pair - b.pair)
+      assert.deepEqual(
+        [...found.pairs],
+        sorted.map(({ pair }) => pair),
+      )
+      assert.deepEqual(
+        found.groups.flatMap(({ slot, count }) => new Array<number>(count).fill(slot)),
+        sorted.map(({ slot }) => slot),
+      )
+    }),
+  )
 })

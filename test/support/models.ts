@@ -35,7 +35,30 @@ export const ARCHITECTURES: readonly string[] = readdirSync(MODELS_DIR)
 
 /** Path of a generated model: 2 to 4 layers, 8 experts, top 3, vocabulary 128, no real tokenizer. */
 export function testModel(architecture: string, options: RandomModelOptions = {}): string {
-  const description = describeModel(architecture)
+  return generated(describeModel(architecture), options)
+}
+
+/** A qwen3moe whose experts have rows of whole K-quant blocks in both directions. */
+export function wideModel(options: RandomModelOptions = {}): string {
+  const { metadata, tensors } = describeModel('qwen3moe')
+  const widened = Object.entries(metadata).map(([key, entry]) =>
+    key.endsWith('feed_forward_length') ? [key, { type: 'u32', value: WIDE }] : [key, entry],
+  )
+  const description = {
+    metadata: Object.fromEntries(widened),
+    tensors: tensors.map((tensor) => ({
+      ...tensor,
+      shape: tensor.shape.map((size) => (size === NARROW ? WIDE : size)),
+    })),
+  }
+  return generated(description, options)
+}
+
+/** Width of the experts of the qwen3moe test model, and of the wide one. */
+const NARROW = 384
+const WIDE = 512
+
+function generated(description: ModelDescription, options: RandomModelOptions): string {
   const key = JSON.stringify([RANDOM_MODEL_VERSION, description, options])
   const hash = createHash('sha256').update(key).digest('hex').slice(0, 16)
   const directory = join(tmpdir(), `sputnik-test-models-${hash}`)
