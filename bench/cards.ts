@@ -9,6 +9,7 @@ const PROMPT = 128
 const GENERATE = 32
 const ONE = '1 card'
 const TWO = '2 cards'
+const TWO_EXACT = '2 cards, exact'
 const DECODE_TARGETS = { [ONE]: { atLeast: 0.9 }, [TWO]: { atLeast: 0.8 } }
 const PREFILL_TARGETS = { [ONE]: { atLeast: 1 }, [TWO]: { atLeast: 0.8 } }
 
@@ -24,6 +25,7 @@ function compare({ rounds }: BenchmarkOptions): Promise<Section[]> {
     { name: 'plain', config, isPlain: true },
     { name: ONE, config: { ...config, cards: 1 } },
     { name: TWO, config: { ...config, cards: 2 } },
+    { name: TWO_EXACT, config: { ...config, cards: 2, exact: true } },
   ]
   return withSubjects(specs, (subjects) => {
     const speeds = compareSpeeds(subjects, { prompt: PROMPT, generate: GENERATE, rounds, now })
