@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import type { Summary } from '../base/statistics.js'
 import { formatTable } from '../base/table.js'
 import type { BenchReport, BenchRequest } from '../engine/bench.js'
+import { bundledModel, MODEL_HELP } from './bundled-model.js'
 import { runTask } from './child-task.js'
 import { addEngineOptions, type EngineOptions, integer, option, toEngineConfig } from './options.js'
 
@@ -18,14 +19,15 @@ const TOKENS_MAX = 32_768
 export function benchCommand(): Command {
   const command = new Command('bench')
     .description('Measure plain libllama, the local domain and cards on a model, in turns')
-    .argument('<model>', 'path of a .gguf file')
+    .argument('[model]', MODEL_HELP)
   addEngineOptions(command, { parallel: 1, logLevel: 'error', cards: 1 })
   return command
     .addOption(count('--prompt <n>', 'tokens of the prompt', { default: 128, max: TOKENS_MAX }))
     .addOption(count('--generate <n>', 'tokens after it', { default: 32, max: TOKENS_MAX }))
     .addOption(count('--rounds <n>', 'times each is measured', { default: 5, max: 1000 }))
     .option('--json', 'print one JSON object')
-    .action(async (model: string, flags: BenchFlags) => {
+    .action(async (given: string | undefined, flags: BenchFlags) => {
+      const model = given ?? bundledModel()
       const { prompt, generate, rounds } = flags
       const config = toEngineConfig(model, flags)
       const report = await runBench({ config, prompt, generate, rounds })

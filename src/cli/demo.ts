@@ -1,6 +1,6 @@
 /**
- * `sputnik demo`: makes a small model, serves it with a head and cards on this machine, asks it
- * something through the HTTP API, and says how fast it was and where the experts ran.
+ * `sputnik demo`: serves the model in the box with a head and cards on this machine, lets it tell a
+ * story through the HTTP API, and says how fast it was and where the experts ran.
  */
 import { Command } from 'commander'
 import { SputnikError } from '../base/errors.js'
@@ -9,14 +9,13 @@ import { residentBytes } from '../base/process-memory.js'
 import { formatTable } from '../base/table.js'
 import { formatBytes } from '../base/units.js'
 import type { CardStats, EngineStats } from '../engine/protocol.js'
-import { cachedDemoModel } from '../gguf/demo-model.js'
 import { mapPages } from '../gguf/pages.js'
 import { openGguf } from '../gguf/reader.js'
 import { EngineClient } from '../server/engine-client.js'
 import { HttpServer } from '../server/http-server.js'
-import { askDemo, type DemoAnswer, QUESTION } from './demo-request.js'
+import { bundledModel } from './bundled-model.js'
+import { askDemo, BEGINNING, type DemoAnswer } from './demo-request.js'
 import { addEngineOptions, type EngineOptions, modelIdOf, toEngineConfig } from './options.js'
-import { dim } from './report.js'
 
 type DemoOptions = EngineOptions & { readonly json: boolean }
 
@@ -48,7 +47,7 @@ type DemoCard = DemoProcess & {
 export type DemoReport = {
   readonly model: DemoModel
   readonly startSeconds: number
-  readonly question: string
+  readonly beginning: string
   readonly answer: DemoAnswer
   readonly head: readonly DemoProcess[]
   readonly cards: readonly DemoCard[]
@@ -59,7 +58,7 @@ const DEFAULTS = { parallel: 1, logLevel: 'warn', cards: 3, threads: 1 } as cons
 
 export function demoCommand(): Command {
   const command = new Command('demo')
-    .description('make a small model, serve it with a head and cards, ask it something')
+    .description('let the model in the box tell a story, its experts on three cards')
     .option('--json', 'print one JSON object', false)
   return addEngineOptions(command, DEFAULTS).action(demo)
 }
@@ -70,16 +69,16 @@ async function demo(options: DemoOptions): Promise<void> {
   const say: Say = (text) => {
     if (!options.json) process.stdout.write(text)
   }
-  say(`One chat request to a head and ${options.cards} cards, all on this machine.\n\n`)
+  say(`One story from a head and ${options.cards} cards, all on this machine.\n\n`)
   const model = demoModel()
-  say(`model    ${model.path} (${formatBytes(model.bytes)}, random weights)\n`)
+  say(`model    ${model.path} (${formatBytes(model.bytes)})\n`)
   const report = await serveAndAsk(model, options, say)
   if (options.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
   say(`${formatReport(report)}\n${HINT}`)
 }
 
 function demoModel(): DemoModel {
-  const path = cachedDemoModel()
+  const path = bundledModel()
   const gguf = openGguf(path)
   const { trunkBytes, expertBytes } = mapPages(gguf)
   const bytes = gguf.files.reduce((sum, file) => sum + file.sizeBytes, 0)
@@ -105,11 +104,11 @@ async function serveAndAsk(model: DemoModel, options: DemoOptions, say: Say): Pr
     const startedMs = performance.now()
     await server.useModel(await engine.start())
     const startSeconds = (performance.now() - startedMs) / 1000
-    say(`ready    in ${startSeconds.toFixed(1)} s at ${url}\n\n> ${QUESTION}\n`)
+    say(`ready    in ${startSeconds.toFixed(1)} s at ${url}\n\n${BEGINNING}`)
     const answer = await askDemo(url, say)
-    say(`\n\n${dim(NOISE)}\n\n`)
+    say('\n\n')
     const stats = await engine.stats()
-    return { model, startSeconds, question: QUESTION, answer, ...place(model, engine.pid, stats) }
+    return { model, startSeconds, beginning: BEGINNING, answer, ...place(model, engine.pid, stats) }
   } finally {
     await server.close(0)
     await engine.stop()
@@ -152,10 +151,7 @@ function measure(name: string, pid: number): Omit<DemoProcess, 'weightBytes'> {
   return { name, pid, residentBytes: residentBytes(pid) ?? null }
 }
 
-const NOISE = `(The weights are random, so the answer is noise. It went through the same tokenizer,
-attention, router, experts and sampler as the answer of a trained model.)`
-
-const HINT = `All of these processes have ended. To serve a real model, any Mixture-of-Experts GGUF file:
+const HINT = `All of these processes have ended. To serve any Mixture-of-Experts GGUF file:
   npx sputnik serve model.gguf --cards 2
 `
 

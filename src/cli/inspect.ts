@@ -8,6 +8,7 @@ import { mapPages } from '../gguf/pages.js'
 import type { GgufModel } from '../gguf/reader.js'
 import { openGguf } from '../gguf/reader.js'
 import type { TensorType } from '../gguf/types.js'
+import { bundledModel, MODEL_HELP } from './bundled-model.js'
 
 type TypeShare = {
   readonly type: TensorType
@@ -40,10 +41,10 @@ export function inspectCommand(): Command {
     .description(
       'Show what a model holds: layers, experts, bytes of trunk and of experts, page size',
     )
-    .argument('<model>', 'path of a .gguf file (of a split model: any of its files)')
+    .argument('[model]', MODEL_HELP)
     .option('--json', 'print one JSON object')
-    .action((path: string, options: { json?: boolean }) => {
-      process.stdout.write(inspect(path, { json: options.json === true }))
+    .action((path: string | undefined, options: { json?: boolean }) => {
+      process.stdout.write(inspect(path ?? bundledModel(), { json: options.json === true }))
     })
 }
 

@@ -18,7 +18,7 @@ type CommandEntry = {
 const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'demo',
-    description: 'make a small model, serve it with cards, ask it something',
+    description: 'let the model in the box tell a story, its experts on three cards',
     load: async () => (await import('./demo.js')).demoCommand(),
   },
   {

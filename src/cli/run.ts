@@ -12,6 +12,7 @@ import { BODY_BYTES_MAX } from '../server/limits.js'
 import { ReasoningSplitter, type Split, thinkTagsOf } from '../server/reasoning.js'
 import { TemplateRenderer } from '../server/template.js'
 import { perSecond } from '../server/usage.js'
+import { MODEL_HELP, modelAndPrompt } from './bundled-model.js'
 import {
   addEngineOptions,
   collectText,
@@ -42,7 +43,8 @@ const TOKENS_MAX = 2 ** 31 - 1
 export function runCommand(): Command {
   const command = new Command('run')
     .description('answer one prompt on stdout')
-    .argument('<model>', 'GGUF file (the first one of a split)')
+    .usage('[options] [model] [prompt]')
+    .argument('[model]', MODEL_HELP)
     .argument('[prompt]', 'the prompt (default: read from stdin)')
     .option('--raw', 'continue the prompt as it is, without the chat template', false)
     .option('--system <text>', 'system message')
@@ -68,10 +70,11 @@ export function runCommand(): Command {
 }
 
 async function run(
-  modelPath: string,
-  given: string | undefined,
+  first: string | undefined,
+  second: string | undefined,
   options: RunOptions,
 ): Promise<void> {
+  const { model: modelPath, prompt: given } = modelAndPrompt(first, second)
   const prompt = given ?? (await readStdin())
   const progress = createProgress()
   const engine = new EngineClient({

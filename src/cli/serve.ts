@@ -10,6 +10,7 @@ import { EngineClient } from '../server/engine-client.js'
 import { HttpServer } from '../server/http-server.js'
 import { DRAIN_MS } from '../server/limits.js'
 import { isLoopback } from '../server/origin.js'
+import { bundledModel, MODEL_HELP } from './bundled-model.js'
 import {
   addEngineOptions,
   collectText,
@@ -34,7 +35,7 @@ type ServeOptions = EngineOptions & {
 export function serveCommand(): Command {
   const command = new Command('serve')
     .description('serve a model over an OpenAI-compatible HTTP API')
-    .argument('<model>', 'GGUF file (the first one of a split)')
+    .argument('[model]', MODEL_HELP)
     .addOption(option('--host <address>', 'address to listen on').default('127.0.0.1'))
     .addOption(
       option('--port <n>', 'port to listen on; 0 lets the system choose')
@@ -61,7 +62,8 @@ export function serveCommand(): Command {
   return addEngineOptions(command, { parallel: 4, logLevel: 'info' }).action(serve)
 }
 
-async function serve(modelPath: string, options: ServeOptions): Promise<void> {
+async function serve(given: string | undefined, options: ServeOptions): Promise<void> {
+  const modelPath = given ?? bundledModel()
   const log = createLogger({ level: options.logLevel, part: 'server' })
   const progress = createProgress()
   const apiKeys = readKeys(options)

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { SputnikError } from '../base/errors.js'
 import { formatTable } from '../base/table.js'
 import type { Verification, VerifyRequest } from '../engine/verify.js'
+import { bundledModel, MODEL_HELP } from './bundled-model.js'
 import { runTask } from './child-task.js'
 import { addEngineOptions, type EngineOptions, integer, option, toEngineConfig } from './options.js'
 
@@ -14,7 +15,7 @@ const TOKENS_MAX = 512
 export function verifyCommand(): Command {
   const command = new Command('verify')
     .description('Compare the logits of the local domain and of cards with plain libllama')
-    .argument('<model>', 'path of a .gguf file')
+    .argument('[model]', MODEL_HELP)
   addEngineOptions(command, { parallel: 3, logLevel: 'error', cards: 1 })
   return command
     .addOption(
@@ -23,7 +24,8 @@ export function verifyCommand(): Command {
         .default(TOKENS_DEFAULT),
     )
     .option('--json', 'print one JSON object')
-    .action(async (model: string, flags: VerifyFlags) => {
+    .action(async (given: string | undefined, flags: VerifyFlags) => {
+      const model = given ?? bundledModel()
       const config = toEngineConfig(model, flags)
       const verification = await runVerify({ config, tokens: flags.tokens })
       const text = flags.json ? JSON.stringify(verification, finite, 2) : format(verification)

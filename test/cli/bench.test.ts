@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { BenchReport } from '../../src/engine/bench.js'
-import { writeDemoModel } from '../../src/gguf/demo-model.js'
+import { writeDemoModel } from '../support/demo-model.js'
 import { scratchDirectory } from '../support/scratch.js'
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))

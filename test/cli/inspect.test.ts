@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Inspection } from '../../src/cli/inspect.js'
 import { inspect, inspectCommand } from '../../src/cli/inspect.js'
-import { writeDemoModel } from '../../src/gguf/demo-model.js'
+import { writeDemoModel } from '../support/demo-model.js'
 import { testModel } from '../support/models.js'
 import { scratchDirectory } from '../support/scratch.js'
 

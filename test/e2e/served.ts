@@ -25,8 +25,8 @@ export type Served = AsyncDisposable & {
 }
 
 /** Ends with everything it started; fails when one of its processes stays. */
-export async function serve(modelPath: string, ...args: string[]): Promise<Served> {
-  const all = [MAIN, 'serve', modelPath, '--port', '0', ...SMALL, ...args]
+export async function serve(...args: string[]): Promise<Served> {
+  const all = [MAIN, 'serve', '--port', '0', ...SMALL, ...args]
   const child = spawn(process.execPath, all, { stdio: ['ignore', 'ignore', 'pipe'] })
   const exited = once(child, 'exit').then(([status]) => status as number | null)
   const pid = defined(child.pid, 'pid of the server')

@@ -14,13 +14,13 @@ import type {
   Usage,
 } from '../../src/engine/protocol.js'
 import { Runtime } from '../../src/engine/runtime.js'
-import { writeDemoModel } from '../../src/gguf/demo-model.js'
 import { openGguf } from '../../src/gguf/reader.js'
 import { loadLibraries } from '../../src/native/library.js'
 import { NativeBatch } from '../../src/native/llama-batch.js'
 import { Context } from '../../src/native/llama-context.js'
 import { Model } from '../../src/native/llama-model.js'
 import { recordNativeLog } from '../../src/native/native-log.js'
+import { writeDemoModel } from '../support/demo-model.js'
 
 recordNativeLog()
 

@@ -5,11 +5,11 @@ import { after, test } from 'node:test'
 import { Template } from '@huggingface/jinja'
 import fc from 'fast-check'
 import { defined } from '../../src/base/assert.js'
-import { writeDemoModel } from '../../src/gguf/demo-model.js'
 import { demoTokenizer } from '../../src/gguf/demo-tokenizer.js'
 import { openGguf } from '../../src/gguf/reader.js'
 import { loadLibraries } from '../../src/native/library.js'
 import { Model } from '../../src/native/llama-model.js'
+import { writeDemoModel } from '../support/demo-model.js'
 import { scratchDirectory } from '../support/scratch.js'
 
 const path = writeDemoModel(join(scratchDirectory(), 'demo.gguf'))

@@ -1,11 +1,9 @@
 /** A model of a few megabytes with a real tokenizer and random weights, to try everything with. */
 
-import { join } from 'node:path'
-import { buildOnce, cacheDirectory } from '../base/cache.js'
-import { demoTokenizer, demoVocabularySize } from './demo-tokenizer.js'
-import { describeQwen3Moe } from './qwen3moe.js'
-import type { RandomModelOptions } from './random-model.js'
-import { RANDOM_MODEL_VERSION, writeRandomModel } from './random-model.js'
+import { demoTokenizer, demoVocabularySize } from '../../src/gguf/demo-tokenizer.js'
+import { describeQwen3Moe } from '../../src/gguf/qwen3moe.js'
+import type { RandomModelOptions } from '../../src/gguf/random-model.js'
+import { writeRandomModel } from '../../src/gguf/random-model.js'
 
 /** Writes the model at `path`; returns the path to open. It answers with babble. */
 export function writeDemoModel(path: string, options: RandomModelOptions = {}): string {
@@ -24,12 +22,4 @@ export function writeDemoModel(path: string, options: RandomModelOptions = {}): 
   })
   const all = { ...metadata, ...demoTokenizer() }
   return writeRandomModel(path, { metadata: all, tensors, type: 'q8_0', ...options })
-}
-
-/** Path of the demo model among the user's caches; makes it on first use. */
-export function cachedDemoModel(): string {
-  const directory = join(cacheDirectory(), `demo-model-${RANDOM_MODEL_VERSION}`)
-  const name = 'sputnik-demo.gguf'
-  buildOnce(directory, (draft) => writeDemoModel(join(draft, name)))
-  return join(directory, name)
 }
