@@ -44,6 +44,19 @@ export function wrapNative(address: Pointer, bytes: number): NativeBuffer {
   }
 }
 
+/** Memory of JavaScript as native code sees it; it must stay reachable as long as that is used. */
+export function nativeViews(bytes: Uint8Array): NativeBuffer {
+  const { buffer, byteOffset, length } = bytes
+  return {
+    address: koffi.address(bytes),
+    bytes,
+    view: new DataView(buffer, byteOffset, length),
+    u16: new Uint16Array(buffer, byteOffset, length >> 1),
+    i32: new Int32Array(buffer, byteOffset, length >> 2),
+    f32: new Float32Array(buffer, byteOffset, length >> 2),
+  }
+}
+
 /** A view of native memory somebody else owns; valid only as long as they keep it. */
 export function viewNative(address: Pointer, bytes: number): Uint8Array {
   return new Uint8Array(koffi.view(address, bytes))
