@@ -53,6 +53,13 @@ export const ERRORS = {
   CARD_LOST: server(1, 'The pages of the lost card could not be loaded again; see the log.'),
   FRAME_INVALID: server(1, 'Both ends must run the same sputnik version.'),
 
+  // Pages
+  MANIFEST_INVALID: server(1, 'Both ends must run the same sputnik version; start them again.'),
+  PAGE_UNAVAILABLE: busy(503, 'Give a source that has it: the model file, a peer or a URL.'),
+  PAGE_CORRUPT: server(1, 'Replace the damaged copy; its bytes are not those of the manifest.'),
+  PAGE_STORE_FULL: server(6, 'Give the page store more room or the domain fewer pages.'),
+  SOURCE_FAILED: server(1, 'Check the address and the server behind it, then try again.'),
+
   // Commands
   USAGE: { status: 400, type: 'invalid_request_error', exit: 2, fix: 'See --help.' },
   PORT_IN_USE: server(1, 'Stop the other program or choose another port with --port.'),
