@@ -60,6 +60,25 @@ export const ERRORS = {
   PAGE_STORE_FULL: server(6, 'Give the page store more room or the domain fewer pages.'),
   SOURCE_FAILED: server(1, 'Check the address and the server behind it, then try again.'),
 
+  // Joining a fleet
+  PLAIN_REFUSED: server(2, 'Use an encrypted link; plain text is for 127.0.0.1 and ::1 only.'),
+  PEER_UNREACHABLE: server(1, 'Check host and port, the firewall, and whether the head runs.'),
+  PEER_REFUSED: server(1, 'Both ends must run the same sputnik version.'),
+  LINK_TIMEOUT: server(1, 'Check the network between the two machines and try again.'),
+  HEAD_MISMATCH: server(1, 'Check the address, or make a new join key on the head that is there.'),
+  JOIN_KEY_INVALID: server(2, 'Copy the whole line that `sputnik token create` printed.'),
+  JOIN_KEY_UNKNOWN: server(4, 'Make a join key with `sputnik token create` on the head.'),
+  JOIN_KEY_EXPIRED: server(4, 'Make another with `sputnik token create --ttl 24h` on the head.'),
+  JOIN_KEY_USED: server(4, 'Make a join key for each node, or one with --uses, on the head.'),
+  JOIN_KEY_REQUIRED: server(4, 'Make a join key with `sputnik token create` on the head.'),
+  JOIN_KEYS_FULL: server(1, 'Remove some with `sputnik token revoke <id>`.'),
+  JOIN_REFUSED: server(1, 'Run the same sputnik version on both machines.'),
+  NODE_EVICTED: server(4, 'Join with a join key made on the head after the eviction.'),
+  MODEL_MISMATCH: server(1, 'Use the model file that the head serves, or name none.'),
+  PROTOCOL_MISMATCH: server(1, 'Run the same sputnik version on both machines.'),
+  STATE_UNWRITABLE: server(1, 'Set XDG_STATE_HOME to a folder you may write to.'),
+  STATE_INVALID: server(1, 'Move the file {path} away; it is made anew.'),
+
   // Commands
   USAGE: { status: 400, type: 'invalid_request_error', exit: 2, fix: 'See --help.' },
   PORT_IN_USE: server(1, 'Stop the other program or choose another port with --port.'),
