@@ -51,12 +51,17 @@ export const ERRORS = {
   PLATFORM_UNSUPPORTED: server(1, 'Use `--cards 0` on this system.'),
   CARD_FAILED: server(1, 'Look at the log above for the reason the card gave.'),
   CARD_LOST: server(1, 'The pages of the lost card could not be loaded again; see the log.'),
+  PLACEMENT_FULL: server(6, 'Add a domain, lend more memory, or lower --replicas.'),
   FRAME_INVALID: server(1, 'Both ends must run the same sputnik version.'),
 
   // Pages
   MANIFEST_INVALID: server(1, 'Both ends must run the same sputnik version; start them again.'),
   PAGE_UNAVAILABLE: busy(503, 'Give a source that has it: the model file, a peer or a URL.'),
   PAGE_CORRUPT: server(1, 'Replace the damaged copy; its bytes are not those of the manifest.'),
+  CARD_FULL: server(6, 'Unmap pages of that region first, or give the card more slots.'),
+  CARD_BUSY: busy(503, 'Wait until the card has answered the maps it was sent before.'),
+  PAGE_MAPPED: server(1, 'Nothing to do: the card has the page already.'),
+  PAGE_NOT_MAPPED: server(1, 'Nothing to do: the card does not have the page.'),
   PAGE_STORE_FULL: server(6, 'Give the page store more room or the domain fewer pages.'),
   SOURCE_FAILED: server(1, 'Check the address and the server behind it, then try again.'),
 
