@@ -47,6 +47,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./bench.js')).benchCommand(),
   },
   {
+    name: 'token',
+    description: 'make, list and revoke the keys with which machines join',
+    load: async () => (await import('./token.js')).tokenCommand(),
+  },
+  {
     name: 'doctor',
     description: 'check whether this machine can run sputnik, and what would help',
     load: async () => (await import('./doctor.js')).doctorCommand(),
@@ -79,7 +84,7 @@ async function buildProgram(args: readonly string[]): Promise<Command> {
     const command = entry.name === wanted ? await entry.load() : stub(entry)
     program.addCommand(command)
   }
-  for (const command of [program, ...program.commands]) adaptErrors(command)
+  adaptErrors(program)
   return program
 }
 
@@ -97,6 +102,7 @@ function adaptErrors(command: Command): void {
       writeError('USAGE', message, ERRORS.USAGE.fix)
     },
   })
+  for (const child of command.commands) adaptErrors(child)
 }
 
 function packageVersion(): string {

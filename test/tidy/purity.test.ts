@@ -9,6 +9,7 @@ import { codeOf, sourceFiles } from './repository.js'
 const ADAPTERS: readonly RegExp[] = [
   /^src\/base\/log\.ts$/,
   /^src\/cli\//,
+  /^src\/fabric\/(handshake-io|secure-socket)\.ts$/,
   /^src\/(card|domain|engine|fleet)\/main\.ts$/,
   /^src\/engine\/(bench-main|card-experts)\.ts$/,
   /^src\/server\/(app|engine-client|engine-process|generate|http-server|json-body)\.ts$/,
