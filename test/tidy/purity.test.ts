@@ -12,6 +12,7 @@ const ADAPTERS: readonly RegExp[] = [
   /^src\/fabric\/(handshake-io|secure-socket)\.ts$/,
   /^src\/(card|domain|engine|fleet)\/main\.ts$/,
   /^src\/engine\/(bench-main|card-experts)\.ts$/,
+  /^src\/pages\/sources\/remote-file\.ts$/,
   /^src\/server\/(app|engine-client|engine-process|generate|http-server|json-body)\.ts$/,
   /^src\/server\/(sequence-group|small-endpoints|sse-stream|template)\.ts$/,
 ]

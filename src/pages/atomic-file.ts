@@ -1,0 +1,76 @@
+/**
+ * Writes files that appear whole or not at all, even when the process is killed or the power goes.
+ * Knows nothing of contents.
+ */
+import { readdirSync, rmSync } from 'node:fs'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { SputnikError } from '../base/errors.js'
+
+/** `<name>.<pid>.<number>.draft` */
+const DRAFT = /\.(?<pid>\d+)\.\d+\.draft$/
+
+let drafts = 0
+const ours = new Set<string>()
+
+/** Makes the folder too. @throws SputnikError CACHE_UNWRITABLE */
+export async function writeAtomic(path: string, chunks: readonly Uint8Array[]): Promise<void> {
+  const draft = `${path}.${process.pid}.${drafts++}.draft`
+  ours.add(draft)
+  try {
+    await mkdir(dirname(path), { recursive: true })
+    await writeDraft(draft, chunks)
+    await rename(draft, path)
+    await syncFolder(dirname(path))
+  } catch (cause) {
+    await rm(draft, { force: true })
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new SputnikError('CACHE_UNWRITABLE', `cannot write ${path}: ${reason}`, { path }, cause)
+  } finally {
+    ours.delete(draft)
+  }
+}
+
+/** Removes what killed processes left half written in a folder; returns all other names. */
+export function removeOldDrafts(folder: string): string[] {
+  return readdirSync(folder).filter((name) => {
+    const pid = DRAFT.exec(name)?.groups?.pid
+    if (pid === undefined) return true
+    const draft = join(folder, name)
+    if (!isBeingWritten(draft, Number(pid))) rmSync(draft, { force: true })
+    return false
+  })
+}
+
+async function writeDraft(draft: string, chunks: readonly Uint8Array[]): Promise<void> {
+  const file = await open(draft, 'wx')
+  try {
+    for (const chunk of chunks) await file.writeFile(chunk)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+/** Without this, a rename may be forgotten when the power goes. Windows has no such call. */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** An earlier process may have had our id: in a container it always has. */
+function isBeingWritten(draft: string, pid: number): boolean {
+  if (pid === process.pid) return ours.has(draft)
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    // Not ours to signal, so it lives.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}

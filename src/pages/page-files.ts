@@ -1,0 +1,185 @@
+/**
+ * Pages on disk, named by their hash: whole or absent whatever happens to the process, least
+ * recently used ones dropped when room is needed. Knows nothing of models and of where pages come
+ * from.
+ */
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { readFile, utimes } from 'node:fs/promises'
+import { join } from 'node:path'
+import { assert } from '../base/assert.js'
+import { SputnikError } from '../base/errors.js'
+import { formatBytes } from '../base/units.js'
+import { removeOldDrafts, writeAtomic } from './atomic-file.js'
+import { type PageRef, pageName } from './manifest.js'
+import { hashPage } from './page-hash.js'
+import type { PageSource } from './page-source.js'
+import { reasonOf, sourceFailed } from './page-source.js'
+
+export type PageFilesOptions = {
+  /** Of all pages together; pinned pages count too. */
+  readonly bytesMax: number
+  /** Wall clock: the order of use outlives the process as times of files. */
+  readonly nowMs: () => number
+}
+
+type Entry = { readonly bytes: number; pins: number; isWritten: boolean }
+
+/** Two levels: `<first two digits>/<the other 62>`. */
+const FOLDER = /^[0-9a-f]{2}$/
+const FILE = /^[0-9a-f]{62}$/
+
+export class PageFiles implements PageSource {
+  readonly name: string
+  readonly #folder: string
+  readonly #bytesMax: number
+  readonly #nowMs: () => number
+  /** From the least to the most recently used. */
+  readonly #entries = new Map<string, Entry>()
+  #bytes = 0
+
+  /** Takes over what an earlier process left. @throws SputnikError CACHE_UNWRITABLE */
+  constructor(folder: string, { bytesMax, nowMs }: PageFilesOptions) {
+    this.name = `page store ${folder}`
+    this.#folder = folder
+    this.#bytesMax = bytesMax
+    this.#nowMs = nowMs
+    try {
+      mkdirSync(folder, { recursive: true })
+      this.#takeOver()
+    } catch (cause) {
+      const text = `cannot keep pages in ${folder}: ${reasonOf(cause)}`
+      throw new SputnikError('CACHE_UNWRITABLE', text, { path: folder }, cause)
+    }
+    this.#evictDownTo(bytesMax)
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  get count(): number {
+    return this.#entries.size
+  }
+
+  has({ hash }: PageRef): boolean {
+    return this.#entries.get(hash)?.isWritten === true
+  }
+
+  /** Where a page that is there lies; pin it first, or it may go. */
+  path({ hash }: PageRef): string {
+    return join(this.#folder, hash.slice(0, 2), hash.slice(2))
+  }
+
+  /** @throws SputnikError SOURCE_FAILED when it is not there (any more) */
+  async read(page: PageRef, signal: AbortSignal): Promise<Uint8Array> {
+    if (!this.has(page)) throw sourceFailed(this.name, 'the page is not there')
+    try {
+      const bytes = await readFile(this.path(page), { signal })
+      await this.#touch(page)
+      return bytes
+    } catch (error) {
+      signal.throwIfAborted()
+      this.reject(page)
+      throw sourceFailed(this.name, reasonOf(error), error)
+    }
+  }
+
+  /** Drops a page whose file is damaged or gone. */
+  reject({ hash }: PageRef): void {
+    const entry = this.#entries.get(hash)
+    if (entry?.isWritten === true) this.#drop(hash, entry)
+  }
+
+  /**
+   * Keeps a page; nothing happens when it is there.
+   * @throws SputnikError PAGE_CORRUPT, PAGE_STORE_FULL, CACHE_UNWRITABLE
+   */
+  async put(page: PageRef, bytes: Uint8Array): Promise<void> {
+    if (this.#entries.has(page.hash)) return this.#touch(page)
+    if (bytes.length !== page.bytes || (await hashPage(bytes)) !== page.hash) {
+      const text = `${pageName(page)} is not what its hash says, it was not stored`
+      throw new SputnikError('PAGE_CORRUPT', text)
+    }
+    // Another call may have begun to write it while the hash was made.
+    if (this.#entries.has(page.hash)) return
+    const entry = this.#reserve(page)
+    try {
+      await writeAtomic(this.path(page), [bytes])
+      entry.isWritten = true
+    } catch (error) {
+      this.#entries.delete(page.hash)
+      this.#bytes -= entry.bytes
+      throw error
+    }
+    await this.#touch(page)
+  }
+
+  /** Keeps a page from being dropped until as many `unpin`; false when it is not there. */
+  pin({ hash }: PageRef): boolean {
+    const entry = this.#entries.get(hash)
+    if (entry?.isWritten !== true) return false
+    entry.pins++
+    return true
+  }
+
+  unpin({ hash }: PageRef): void {
+    const entry = this.#entries.get(hash)
+    if (entry === undefined) return
+    assert(entry.pins > 0, 'a page is unpinned more often than pinned')
+    entry.pins--
+  }
+
+  #takeOver(): void {
+    const found: { hash: string; bytes: number; usedMs: number }[] = []
+    for (const first of readdirSync(this.#folder)) {
+      if (!FOLDER.test(first)) continue
+      const folder = join(this.#folder, first)
+      for (const rest of removeOldDrafts(folder)) {
+        if (!FILE.test(rest)) continue
+        const { size, mtimeMs } = statSync(join(folder, rest))
+        found.push({ hash: first + rest, bytes: size, usedMs: mtimeMs })
+      }
+    }
+    for (const { hash, bytes } of found.sort((a, b) => a.usedMs - b.usedMs)) {
+      this.#entries.set(hash, { bytes, pins: 0, isWritten: true })
+      this.#bytes += bytes
+    }
+  }
+
+  #reserve(page: PageRef): Entry {
+    this.#evictDownTo(this.#bytesMax - page.bytes)
+    if (this.#bytes + page.bytes > this.#bytesMax) {
+      const room = `${formatBytes(page.bytes)} needed, ${formatBytes(this.#bytes)} of `
+      const text = `no room for ${pageName(page)}: ${room}${formatBytes(this.#bytesMax)} in use`
+      throw new SputnikError('PAGE_STORE_FULL', text)
+    }
+    const entry: Entry = { bytes: page.bytes, pins: 0, isWritten: false }
+    this.#entries.set(page.hash, entry)
+    this.#bytes += page.bytes
+    return entry
+  }
+
+  #evictDownTo(bytes: number): void {
+    for (const [hash, entry] of this.#entries) {
+      if (this.#bytes <= bytes) return
+      if (entry.isWritten && entry.pins === 0) this.#drop(hash, entry)
+    }
+  }
+
+  /** At once, not later: the same page may be written again meanwhile. */
+  #drop(hash: string, entry: Entry): void {
+    rmSync(join(this.#folder, hash.slice(0, 2), hash.slice(2)), { force: true })
+    this.#entries.delete(hash)
+    this.#bytes -= entry.bytes
+  }
+
+  async #touch(page: PageRef): Promise<void> {
+    const entry = this.#entries.get(page.hash)
+    if (entry?.isWritten !== true) return
+    this.#entries.delete(page.hash)
+    this.#entries.set(page.hash, entry)
+    const now = this.#nowMs() / 1000
+    // Gone meanwhile is no error: the order of use is only a help.
+    await utimes(this.path(page), now, now).catch(() => {})
+  }
+}
