@@ -3,6 +3,7 @@
  * domain is asked once for a token, however many of the token's experts it holds. Pure.
  */
 import { defined } from '../base/assert.js'
+import { NO_DOMAIN } from '../pages/holder-table.js'
 
 export type RouterChoice = {
   readonly tokens: number
@@ -34,6 +35,22 @@ export class Partition {
   split(choice: RouterChoice, holders: Uint16Array): readonly Share[] {
     for (const share of this.#shares) prepare(share, choice)
     for (let token = 0; token < choice.tokens; token++) this.#splitToken(token, choice, holders)
+    return this.#shares
+  }
+
+  /** As `split`, by the domain of each pair; pairs of NO_DOMAIN are in no share. */
+  splitOwned(choice: RouterChoice, owners: Uint16Array): readonly Share[] {
+    for (const share of this.#shares) prepare(share, choice)
+    let pair = 0
+    for (let token = 0; token < choice.tokens; token++) {
+      for (let slot = 0; slot < choice.nUsed; slot++, pair++) {
+        const owner = owners[pair] ?? NO_DOMAIN
+        if (owner === NO_DOMAIN) continue
+        const share = defined(this.#shares[owner], 'domain of a pair')
+        const expert = choice.experts[pair] ?? 0
+        addPair(share, { token, expert, weight: choice.weights[pair] ?? 0 })
+      }
+    }
     return this.#shares
   }
 
