@@ -1,0 +1,105 @@
+/**
+ * What a host measures of its own link: the least round trip to each peer and the rate at which
+ * bytes are delivered while there is more to come. Integers in bytes and microseconds; knows nothing
+ * of credits.
+ *
+ * After BBR (Cardwell et al., ACM Queue 14(5), 2016; draft-ietf-ccwg-bbr): round-trip propagation is
+ * the minimum over 10 s, bandwidth is the windowed maximum of delivered bytes over elapsed time,
+ * and a sample taken while the senders had too little to send may raise the maximum only.
+ */
+
+/** BBR's window of the least round trip; kept as two halves, so it spans 5 to 10 s. */
+const ROUND_TRIP_HALF_US = 5_000_000
+/** The maximum spans 5 to 10 s of time in which the link was kept busy; idle time does not count. */
+const RATE_HALF_US = 5_000_000
+/**
+ * Least time of one sample: arrivals are seen in batches, and a shorter one would take the speed
+ * of a batch for that of the link.
+ */
+const SAMPLE_US = 250
+
+/** Before anything is measured: 100 Mbit/s, the slowest wired link still in use. */
+export const INITIAL_BYTES_PER_SECOND = 12_500_000
+
+export class RoundTrip {
+  #current: number | undefined
+  #previous: number | undefined
+  #startUs = 0
+
+  /** A measured round trip of a small message that its receiver answered at once. */
+  sample(roundTripUs: number, nowUs: number): void {
+    const sample = Math.max(1, Math.floor(roundTripUs))
+    if (this.#current === undefined || nowUs - this.#startUs >= ROUND_TRIP_HALF_US) {
+      this.#previous = this.#current
+      this.#current = sample
+      this.#startUs = nowUs
+    } else {
+      this.#current = Math.min(this.#current, sample)
+    }
+  }
+
+  /** The least of the window; the last one known after an idle time; undefined before any. */
+  get leastUs(): number | undefined {
+    if (this.#current === undefined || this.#previous === undefined) return this.#current
+    return Math.min(this.#current, this.#previous)
+  }
+}
+
+export class DeliveryRate {
+  #current = 0
+  #previous = 0
+  /** Busy time spent in the current half of the window. */
+  #halfUs = 0
+  /** Last arrival of the busy period, undefined while nothing is under way. */
+  #lastUs: number | undefined
+  #sampleUs = 0
+  #sampleBytes = 0
+  #isDecisive = true
+
+  /**
+   * Bytes came in. `isBacklogged`: the senders have more than they were allowed to send, so that the
+   * link and not they set the pace.
+   */
+  arrived(bytes: number, { nowUs, isBacklogged }: { nowUs: number; isBacklogged: boolean }): void {
+    const lastUs = this.#lastUs
+    this.#lastUs = nowUs
+    // The time that the first bytes of a busy period took is not known.
+    if (lastUs === undefined) return
+    this.#sampleUs += Math.max(0, nowUs - lastUs)
+    this.#sampleBytes += bytes
+    this.#isDecisive &&= isBacklogged
+    if (this.#sampleUs >= SAMPLE_US) this.#takeSample()
+  }
+
+  /** Nothing is under way: the time until the next arrival tells nothing of the link. */
+  idle(): void {
+    this.#lastUs = undefined
+  }
+
+  get isMeasured(): boolean {
+    return this.#current > 0 || this.#previous > 0
+  }
+
+  get bytesPerSecond(): number {
+    if (!this.isMeasured) return INITIAL_BYTES_PER_SECOND
+    return Math.max(this.#current, this.#previous)
+  }
+
+  #takeSample(): void {
+    const rate = Math.floor((this.#sampleBytes * 1_000_000) / this.#sampleUs)
+    if (this.#isDecisive) this.#spend(this.#sampleUs)
+    if (this.#isDecisive || rate > this.bytesPerSecond)
+      this.#current = Math.max(this.#current, rate)
+    this.#sampleUs = 0
+    this.#sampleBytes = 0
+    this.#isDecisive = true
+  }
+
+  #spend(elapsedUs: number): void {
+    this.#halfUs += elapsedUs
+    if (this.#halfUs < RATE_HALF_US) return
+    this.#previous = this.#current
+    this.#current = 0
+    this.#halfUs = 0
+  }
+}
