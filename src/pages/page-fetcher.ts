@@ -3,6 +3,7 @@
  * each checked by its hash before anybody sees it. Knows nothing of what sources are.
  */
 import { SputnikError } from '../base/errors.js'
+import { abortable } from './abortable.js'
 import { ByteBudget } from './byte-budget.js'
 import { type PageRef, pageName } from './manifest.js'
 import { hashPage } from './page-hash.js'
@@ -173,7 +174,7 @@ export class PageFetcher {
     const { source } = counted
     let bytes: Uint8Array
     try {
-      bytes = await source.read(page, run.stop.signal)
+      bytes = await abortable(source.read(page, run.stop.signal), run.stop.signal)
     } catch (error) {
       run.stop.signal.throwIfAborted()
       counted.failures++

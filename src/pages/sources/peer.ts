@@ -2,6 +2,7 @@
  * Pages from another node that holds them, in pieces small enough to share a link with dispatches.
  * Knows nothing of links: it is given a function that asks.
  */
+import { abortable } from '../abortable.js'
 import type { PageRef } from '../manifest.js'
 import type { PageSource } from '../page-source.js'
 import { reasonOf, sourceFailed } from '../page-source.js'
@@ -74,15 +75,8 @@ export class PeerSource implements PageSource {
     const deadline = AbortSignal.timeout(deadlineMs)
     const asked = ask(page, { offset, length, signal: AbortSignal.any([signal, deadline]) })
     // The other side may not look at the signal.
-    const bytes = await Promise.race([asked, rejectOn(signal), rejectOn(deadline)])
+    const bytes = await abortable(abortable(asked, signal), deadline)
     if (bytes.length === length) return bytes
     throw new Error(`it answered ${bytes.length} bytes where ${length} were asked for`)
   }
-}
-
-function rejectOn(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason)
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-  })
 }
