@@ -46,7 +46,7 @@ function groupPairs(
     const pair = rounds?.pairs[at] ?? at
     return table.slotOf(frame.u16[experts + pair] ?? 0)
   })
-  return groupBySlot(slots, { slotCount: table.size, rowsMin: GROUP_ROWS_MIN })
+  return groupBySlot(slots, { slotCount: table.capacity, rowsMin: GROUP_ROWS_MIN })
 }
 
 /** Writes what the graph wants to know of the pairs. */

@@ -1,6 +1,6 @@
 /**
- * A card: one ggml device with its pages. Answers the frames of a link one after the other; knows
- * nothing of the head's reasons and of other cards.
+ * A card: one ggml device with its pages. Answers the frames of a link one after the other and takes
+ * pages in between them; knows nothing of the head's reasons and of other cards.
  */
 import { defined } from '../base/assert.js'
 import { SputnikError, toPlain } from '../base/errors.js'
@@ -9,8 +9,10 @@ import {
   controlFrame,
   type Load,
   loadSchema,
+  mapSchema,
   readControl,
   recordsSchema,
+  unmapSchema,
 } from '../fabric/control.js'
 import { combineBytes, readDispatch } from '../fabric/dispatch.js'
 import { encodedRowBytes, encodingId } from '../fabric/encoding.js'
@@ -21,6 +23,7 @@ import type { Pointer } from '../native/memory.js'
 import { createThreadpool, useThreadpool } from '../native/threadpool.js'
 import { Kernel } from './kernel.js'
 import { PageStore } from './page-store.js'
+import { type PageTask, PageWork } from './page-work.js'
 import { KernelDevice } from './placed-graph.js'
 
 /** A card waits for an idle head as long as it lives: the link ends when the head does. */
@@ -34,20 +37,26 @@ export class Card {
   #device: KernelDevice | undefined
   /** By region; none for experts that no graph of the model uses. */
   #kernels: Array<Kernel | undefined> = []
+  readonly #work: PageWork
+  /** Whether the head still takes what it is sent. */
+  #isHeard = true
 
   /** `now`: monotonic milliseconds. */
   constructor(link: Link, now: () => number) {
     this.#link = link
     this.#now = now
+    this.#work = new PageWork(now)
   }
 
   /** Serves the link until its other end is gone. */
   run(): void {
     this.#send(FRAME.hello, { protocol: PROTOCOL_VERSION, pid: process.pid, device: '' })
-    for (;;) {
-      const frame = this.#link.receive(IDLE_MS)
-      if (frame === undefined) return
-      if (!this.#answer(frame)) return
+    while (this.#isHeard) {
+      const { isEmpty, restMs } = this.#work
+      const frame = this.#link.receive(isEmpty ? IDLE_MS : restMs)
+      if (frame === undefined && isEmpty) return
+      const goesOn = frame === undefined ? this.#workOnPage() : this.#answer(frame)
+      if (!goesOn) return
     }
   }
 
@@ -68,7 +77,38 @@ export class Card {
     if (kind === FRAME.dispatch) this.#compute(frame)
     else if (kind === FRAME.load) this.#loadPages(readControl(bytes, loadSchema))
     else if (kind === FRAME.records) this.#learn(bytes)
-    else throw new SputnikError('FRAME_INVALID', `a card does not expect frames of kind ${kind}`)
+    else if (kind === FRAME.map) {
+      const map = readControl(bytes, mapSchema)
+      this.#enqueue(map.id, (store) => store.map(map))
+    } else if (kind === FRAME.unmap) {
+      const unmap = readControl(bytes, unmapSchema)
+      this.#enqueue(unmap.id, (store) => store.unmap(unmap))
+    } else throw new SputnikError('FRAME_INVALID', `a card does not expect frames of kind ${kind}`)
+  }
+
+  #enqueue(id: number, begin: (store: PageStore) => PageTask['steps']): void {
+    try {
+      if (this.#store === undefined) {
+        throw new SputnikError('FRAME_INVALID', 'a card takes no pages before it knows its regions')
+      }
+      this.#work.add({ id, steps: begin(this.#store) })
+    } catch (error) {
+      this.#send(FRAME.failed, { ...toPlain(error), id })
+    }
+  }
+
+  /** False when the card can no longer be used. */
+  #workOnPage(): boolean {
+    const finished = this.#work.step()
+    if (finished === undefined) return true
+    const { id, error } = finished
+    if (error === undefined) {
+      const { pages, bytes } = defined(this.#store, 'pages')
+      this.#send(FRAME.mapped, { id, pages, bytes })
+      return true
+    }
+    this.#send(FRAME.failed, { ...toPlain(error), id })
+    return error instanceof SputnikError
   }
 
   #loadPages(load: Load): void {
@@ -115,12 +155,13 @@ export class Card {
       encoding: encodingId(dispatch.replyEncoding),
       computeUs: Math.min(0xffff_ffff, Math.round(1000 * (this.#now() - started))),
     })
-    this.#link.send(reply, bytes)
+    this.#isHeard = this.#link.send(reply, bytes)
+    this.#work.noteDispatch()
   }
 
   #send(kind: (typeof FRAME)[keyof typeof FRAME], message: unknown): void {
     const frame = controlFrame(kind, message)
-    this.#link.send(frame, frame.bytes.length)
+    this.#isHeard = this.#link.send(frame, frame.bytes.length)
   }
 }
 

@@ -9,21 +9,47 @@ import { rowBytes, TENSOR_TYPES, tensorTypeOf } from '../gguf/types.js'
 
 const FLOAT_BYTES = 4
 
+/** The fused matrix kernels take three dimensions for granted, so there are never fewer slots. */
+const SLOTS_MIN = 2
+
+/** Beyond any machine's memory, and exact as a number. */
+const CARD_BYTES_MAX = 2 ** 46
+
 /** @throws SputnikError FRAME_INVALID */
 export function checkRegion(region: LoadRegion, files: number): void {
-  const { experts, pages, tensors } = region
+  const { experts, pages, tensors, slots = pages.length } = region
   check(new Set(pages).size === pages.length, 'names an expert twice', region)
   check(
     pages.every((expert) => expert < experts),
     'names an expert that does not exist',
     region,
   )
+  check(slots >= pages.length, 'has fewer slots than pages', region)
+  check(slots <= experts, 'has more slots than experts', region)
+  check(pages.length === 0 || files > 0, 'has pages and no file', region)
   const parts = tensors.map(({ role, kind }) => `${role} ${kind}`)
   check(new Set(parts).size === parts.length, 'has two tensors of one kind', region)
   for (const tensor of tensors) {
-    check(tensor.file < files, 'lies in a file that is not named', tensor)
+    check(files === 0 || tensor.file < files, 'lies in a file that is not named', tensor)
     check(tensor.sliceBytes === sliceBytes(tensor), 'has slices of another length', tensor)
   }
+}
+
+/** Slots to make for a region: none for one that never has pages. */
+export function slotCount({ pages, slots = pages.length }: LoadRegion): number {
+  return slots === 0 ? 0 : Math.max(SLOTS_MIN, slots)
+}
+
+/** Bytes of one page of a region. */
+export function pageBytes({ tensors }: LoadRegion): number {
+  return tensors.reduce((sum, { sliceBytes }) => sum + sliceBytes, 0)
+}
+
+/** @throws SputnikError OUT_OF_MEMORY when no machine could hold the slots of these regions */
+export function checkCapacity(regions: readonly LoadRegion[]): void {
+  const bytes = regions.reduce((sum, region) => sum + slotCount(region) * pageBytes(region), 0)
+  if (bytes <= CARD_BYTES_MAX) return
+  throw new SputnikError('OUT_OF_MEMORY', `a card cannot have slots of ${bytes} bytes together`)
 }
 
 /** Bytes of one expert as the card stores it; NaN for what it cannot store. */

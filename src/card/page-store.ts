@@ -1,18 +1,25 @@
 /**
- * The pages a card holds: one tensor per projection and region with a slot per expert, filled from
- * the model's files straight into native memory. Knows nothing of dispatches.
+ * The pages a card holds: one tensor per projection and region with a slot per page. Takes pages in
+ * and lets them go page by page, so that its card can serve in between. Knows nothing of dispatches.
  */
-import { closeSync, openSync, readSync } from 'node:fs'
-import { assert, defined } from '../base/assert.js'
+import { defined } from '../base/assert.js'
 import { SputnikError } from '../base/errors.js'
 import type { Projection } from '../base/expert.js'
-import type { Load, LoadRegion, LoadTensor } from '../fabric/control.js'
-import { BUFFER_USAGE, ggml } from '../native/ggml.js'
-import { preferHugePages } from '../native/huge-pages.js'
-import { allocateNative, type NativeBuffer, type Pointer, viewNative } from '../native/memory.js'
-import { chooseBufferType, weightBufferTypes } from '../native/weight-buffers.js'
+import type {
+  Load,
+  LoadRegion,
+  MapRequest,
+  PageAt,
+  PageSource,
+  UnmapRequest,
+} from '../fabric/control.js'
+import { ggml } from '../native/ggml.js'
+import { allocateNative, type NativeBuffer, type Pointer } from '../native/memory.js'
+import { weightBufferTypes } from '../native/weight-buffers.js'
 import { PageTable } from '../pages/page-table.js'
-import { checkRegion } from './check-region.js'
+import { checkCapacity, checkRegion, pageBytes, slotCount } from './check-region.js'
+import { PageFiles } from './page-files.js'
+import { SlotMemory } from './slot-memory.js'
 import { SlotTensors } from './slot-tensors.js'
 
 /**
@@ -33,31 +40,28 @@ export type RegionPages = {
   readonly projections: ReadonlyMap<Projection, ProjectionTensors>
 }
 
-/** The fused matrix kernels take three dimensions for granted, so there are never fewer slots. */
-const SLOTS_MIN = 2
-const TYPE_F32 = 0
-const PROGRESS_BYTES = 64 << 20
-
-type Target = {
-  readonly tensor: Pointer
-  readonly address: Pointer
-  readonly slotBytes: number
-  /** Memory this process can write itself. */
-  readonly isHost: boolean
-  /** Layouts of the CPU backend's own only take whole tensors, so a slot poses as one. */
-  readonly isRepacked: boolean
+type StoredRegion = RegionPages & {
+  /** Of each tensor of the region, in its order; none for a region without slots. */
+  readonly memories: readonly SlotMemory[]
 }
+
+type TakenSlot = { readonly stored: StoredRegion; readonly expert: number; readonly slot: number }
+
+const PROGRESS_BYTES = 64 << 20
 
 export class PageStore {
   readonly regions: readonly RegionPages[]
+  /** Held now; bytes run ahead of pages while pages come in. */
   pages = 0
   bytes = 0
+  readonly #regions: readonly StoredRegion[]
   readonly #device: Pointer
   readonly #bufferTypes: readonly Pointer[]
   readonly #context: Pointer
-  readonly #files: readonly number[]
+  readonly #files: PageFiles
   readonly #onProgress: (pages: number, bytes: number) => void
-  #staging: NativeBuffer = allocateNative(4096)
+  #staging: NativeBuffer | undefined
+  readonly #stagingBytes: number
   #reportedBytes = 0
 
   /**
@@ -68,169 +72,182 @@ export class PageStore {
     { device, onProgress }: { device: Pointer; onProgress: (p: number, b: number) => void },
   ) {
     for (const region of load.regions) checkRegion(region, load.files.length)
+    checkCapacity(load.regions)
     this.#device = device
     this.#onProgress = onProgress
     this.#bufferTypes = weightBufferTypes(device)
-    const tensors = load.regions.reduce((sum, region) => sum + region.tensors.length, 0)
+    const tensors = load.regions.flatMap((region) => region.tensors)
+    this.#stagingBytes = Math.max(1, ...tensors.map(({ sliceBytes }) => sliceBytes))
     this.#context = ggml().init({
-      mem_size: (tensors + 16) * ggml().tensorOverhead(),
+      mem_size: (tensors.length + 16) * ggml().tensorOverhead(),
       mem_buffer: null,
       no_alloc: true,
     })
-    this.#files = load.files.map(openFile)
-    this.regions = load.regions.map((region) => this.#loadRegion(region))
-    for (const file of this.#files) closeSync(file)
-    this.#staging = allocateNative(64)
+    this.#files = new PageFiles(load.files)
+    this.#regions = load.regions.map((region) => this.#makeRegion(region))
+    this.regions = this.#regions
+    for (const stored of this.#regions) this.#loadRegion(stored)
   }
 
-  #loadRegion(region: LoadRegion): RegionPages {
-    const table = new PageTable(region.experts)
-    for (const expert of region.pages) table.map(expert)
+  /**
+   * Takes pages in, one per step; dispatches find them when the last one is in place, and find none
+   * of them when one fails.
+   * @throws SputnikError FRAME_INVALID, PAGE_MAPPED, CARD_FULL, FILE_NOT_FOUND, FILE_UNREADABLE,
+   * GGUF_INVALID, PAGE_CORRUPT
+   */
+  *map({ pages, sources }: Omit<MapRequest, 'id'>): Generator<void, void> {
+    this.#checkMap(pages, sources?.length)
+    const taken: TakenSlot[] = []
+    try {
+      for (const [index, { region, expert }] of pages.entries()) {
+        if (index > 0) yield
+        const stored = this.#region(region)
+        const one = { stored, expert, slot: stored.table.take() }
+        taken.push(one)
+        this.#fillPage(one, sources?.[index])
+      }
+    } catch (error) {
+      for (const one of taken) this.#abandon(one)
+      throw error
+    }
+    for (const { stored, expert, slot } of taken) stored.table.map(expert, slot)
+    this.pages += taken.length
+  }
+
+  /** Lets pages go, one per step. @throws SputnikError FRAME_INVALID, PAGE_NOT_MAPPED */
+  *unmap({ pages }: Omit<UnmapRequest, 'id'>): Generator<void, void> {
+    this.#checkUnmap(pages)
+    for (const [index, { region, expert }] of pages.entries()) {
+      if (index > 0) yield
+      const stored = this.#region(region)
+      const slot = stored.table.unmap(expert)
+      for (const memory of stored.memories) memory.giveBack(slot)
+      this.pages--
+      this.bytes -= pageBytes(stored.region)
+    }
+  }
+
+  #makeRegion(region: LoadRegion): StoredRegion {
+    const slots = slotCount(region)
     const projections = new Map<Projection, ProjectionTensors>()
+    const memories: SlotMemory[] = []
     for (const tensor of region.tensors) {
       const entry = projections.get(tensor.role) ?? {}
       projections.set(tensor.role, entry)
-      if (region.pages.length === 0) continue
-      const made = this.#allocate(tensor, slotCount(region))
-      entry[tensor.kind] = made
-      const isRepacked = this.#targets.get(made)?.isRepacked === true
-      if (tensor.kind === 'weight' && isRepacked) entry.slots = new SlotTensors(made)
-      this.#fill(made, { tensor, region })
+      if (slots === 0) continue
+      const memory = new SlotMemory(this.#context, tensor, {
+        slots,
+        device: this.#device,
+        bufferTypes: this.#bufferTypes,
+        staging: () => this.#stage(),
+      })
+      memories.push(memory)
+      entry[tensor.kind] = memory.tensor
+      if (tensor.kind === 'weight' && memory.isRepacked) {
+        entry.slots = new SlotTensors(memory.tensor)
+      }
     }
+    // Slots beyond what was asked for only please the kernels.
+    const capacity = region.slots ?? region.pages.length
+    return { region, table: new PageTable(region.experts, capacity), projections, memories }
+  }
+
+  /** Tensor by tensor, as the files have them. */
+  #loadRegion({ region, table, memories }: StoredRegion): void {
+    const slots = region.pages.map((expert) => table.map(expert))
+    region.tensors.forEach((tensor, index) => {
+      region.pages.forEach((expert, at) => {
+        const page = this.#files.page(expert, undefined)
+        const memory = defined(memories[index], 'memory of a tensor')
+        memory.fill(defined(slots[at], 'slot of a page'), (into) => page.read(tensor, into))
+        this.#note(tensor.sliceBytes)
+      })
+    })
     this.pages += region.pages.length
-    return { region, table, projections }
   }
 
-  /** A tensor with room for all slots of this card. */
-  #allocate(tensor: LoadTensor, slots: number): Pointer {
-    const api = ggml()
-    const [ne0 = 1, ne1 = 1] = tensor.shape
-    const made =
-      tensor.kind === 'weight'
-        ? api.newTensor3d(this.#context, tensor.typeId, ne0, ne1, slots)
-        : tensor.kind === 'bias'
-          ? api.newTensor2d(this.#context, TYPE_F32, ne0, slots)
-          : api.newTensor2d(this.#context, TYPE_F32, 1, slots)
-    const type = this.#bufferTypeFor(tensor, [ne0, ne1, slots])
-    const bytes = Number(api.bufferTypeAllocSize(type, made))
-    const buffer = api.bufferTypeAllocate(type, bytes)
-    if (buffer === null) {
-      throw new SputnikError('OUT_OF_MEMORY', `no memory for ${bytes} bytes of ${tensor.name}`)
-    }
-    if (isProcessMemory(type)) preferHugePages(api.bufferBase(buffer), bytes)
-    api.bufferSetUsage(buffer, BUFFER_USAGE.weights)
-    api.tensorPlace(buffer, made, api.bufferBase(buffer))
-    this.#targets.set(made, this.#targetOf(made, { type, buffer, slots }))
-    return made
-  }
-
-  readonly #targets = new Map<Pointer, Target & { buffer: Pointer }>()
-
-  #bufferTypeFor(tensor: LoadTensor, shape: readonly [number, number, number]): Pointer {
-    if (tensor.kind !== 'weight') return ggml().deviceBufferType(this.#device)
-    const weight = { typeId: tensor.typeId, shape }
-    const type = chooseBufferType(this.#device, { types: this.#bufferTypes, weight })
-    if (type !== undefined) return type
-    const name = ggml().typeName(tensor.typeId)
-    throw new SputnikError('REGION_UNKNOWN', `the card cannot multiply ${tensor.name} (${name})`)
-  }
-
-  #targetOf(
-    tensor: Pointer,
-    { type, buffer, slots }: { type: Pointer; buffer: Pointer; slots: number },
-  ): Target & { buffer: Pointer } {
-    const isHost = ggml().bufferTypeIsHost(type)
-    return {
-      tensor,
-      buffer,
-      address: ggml().bufferBase(buffer),
-      slotBytes: Number(ggml().nbytes(tensor)) / slots,
-      isHost,
-      isRepacked: !isHost && isProcessMemory(type),
+  #fillPage({ stored, expert, slot }: TakenSlot, source: PageSource | null | undefined): void {
+    const { region, memories } = stored
+    // First of all, so that giving up a page needs no account of how much of it was there.
+    this.#note(pageBytes(region))
+    const page = this.#files.page(expert, source)
+    try {
+      region.tensors.forEach((tensor, index) => {
+        const memory = defined(memories[index], 'memory of a tensor')
+        memory.fill(slot, (into) => page.read(tensor, into))
+      })
+    } finally {
+      page.close()
     }
   }
 
-  #fill(made: Pointer, { tensor, region }: { tensor: LoadTensor; region: LoadRegion }): void {
-    const target = defined(this.#targets.get(made), 'memory of a tensor')
-    region.pages.forEach((expert, slot) => {
-      const source = tensor.offset + expert * tensor.sliceBytes
-      this.#place(target, { tensor, at: slot * target.slotBytes, source })
-      this.#note(tensor.sliceBytes)
+  #abandon({ stored, slot }: TakenSlot): void {
+    for (const memory of stored.memories) memory.giveBack(slot)
+    stored.table.giveBack(slot)
+    this.bytes -= pageBytes(stored.region)
+  }
+
+  #region(index: number): StoredRegion {
+    const stored = this.#regions[index]
+    if (stored !== undefined) return stored
+    throw new SputnikError('FRAME_INVALID', `the card has no region ${index}`)
+  }
+
+  #checkMap(pages: readonly PageAt[], sources = pages.length): void {
+    if (sources !== pages.length) {
+      throw new SputnikError('FRAME_INVALID', `${sources} sources for ${pages.length} pages`)
+    }
+    const wanted = new Map<StoredRegion, number>()
+    for (const { stored, expert, name } of this.#distinct(pages)) {
+      if (stored.table.slotOf(expert) >= 0) {
+        throw new SputnikError('PAGE_MAPPED', `${name} is on this card already`)
+      }
+      wanted.set(stored, (wanted.get(stored) ?? 0) + 1)
+    }
+    for (const [{ table, region }, count] of wanted) {
+      if (count <= table.free) continue
+      const state = `${table.free} of ${table.capacity} slots are free`
+      throw new SputnikError(
+        'CARD_FULL',
+        `${count} pages of layer ${region.layer} do not fit: ${state}`,
+      )
+    }
+  }
+
+  #checkUnmap(pages: readonly PageAt[]): void {
+    for (const { stored, expert, name } of this.#distinct(pages)) {
+      if (stored.table.slotOf(expert) >= 0) continue
+      throw new SputnikError('PAGE_NOT_MAPPED', `${name} is not on this card`)
+    }
+  }
+
+  /** The pages, when each exists and is named once. */
+  #distinct(
+    pages: readonly PageAt[],
+  ): Array<{ stored: StoredRegion; expert: number; name: string }> {
+    const seen = new Set<string>()
+    return pages.map(({ region, expert }) => {
+      const key = `${region} ${expert}`
+      const stored = this.#region(region)
+      const name = `expert ${expert} of layer ${stored.region.layer}${stored.region.group}`
+      if (expert >= stored.region.experts) {
+        throw new SputnikError('FRAME_INVALID', `${name} does not exist`)
+      }
+      if (seen.has(key)) throw new SputnikError('FRAME_INVALID', `${name} is named twice`)
+      seen.add(key)
+      return { stored, expert, name }
     })
-    // Slots without a page must hold numbers all the same: nothing reads them, but kernels may.
-    if (target.isHost) zeroBehind(target, region.pages.length)
   }
 
-  #place(
-    target: Target & { buffer: Pointer },
-    { tensor, at, source }: { tensor: LoadTensor; at: number; source: number },
-  ): void {
-    const bytes = tensor.sliceBytes
-    if (target.isHost) {
-      this.#read(viewNative(target.address + BigInt(at), bytes), { tensor, source })
-      return
-    }
-    if (this.#staging.bytes.length < bytes) this.#staging = allocateNative(bytes)
-    this.#read(this.#staging.bytes.subarray(0, bytes), { tensor, source })
-    if (target.isRepacked) this.#repack(target, { tensor, at })
-    else ggml().tensorSet(target.tensor, this.#staging.address, at, bytes)
-  }
-
-  #repack(
-    target: Target & { buffer: Pointer },
-    { tensor, at }: { tensor: LoadTensor; at: number },
-  ): void {
-    const api = ggml()
-    const context = api.init({
-      mem_size: 2 * api.tensorOverhead(),
-      mem_buffer: null,
-      no_alloc: true,
-    })
-    const [ne0 = 1, ne1 = 1] = tensor.shape
-    const slot = api.newTensor2d(context, tensor.typeId, ne0, ne1)
-    api.tensorPlace(target.buffer, slot, target.address + BigInt(at))
-    api.tensorSet(slot, this.#staging.address, 0, tensor.sliceBytes)
-    api.free(context)
-  }
-
-  #read(into: Uint8Array, { tensor, source }: { tensor: LoadTensor; source: number }): void {
-    const file = defined(this.#files[tensor.file], 'file of a tensor')
-    let done = 0
-    while (done < into.length) {
-      const got = readSync(file, into, done, into.length - done, source + done)
-      if (got === 0) throw new SputnikError('GGUF_INVALID', `the file ends inside ${tensor.name}`)
-      done += got
-    }
+  #stage(): NativeBuffer {
+    this.#staging ??= allocateNative(this.#stagingBytes)
+    return this.#staging
   }
 
   #note(bytes: number): void {
     this.bytes += bytes
-    if (this.bytes - this.#reportedBytes < PROGRESS_BYTES) return
+    if (Math.abs(this.bytes - this.#reportedBytes) < PROGRESS_BYTES) return
     this.#reportedBytes = this.bytes
     this.#onProgress(this.pages, this.bytes)
   }
-}
-
-/** Plain memory of this process, or such in a layout of the CPU backend's own. */
-function isProcessMemory(type: Pointer): boolean {
-  return ggml().bufferTypeIsHost(type) || ggml().bufferTypeName(type).startsWith('CPU')
-}
-
-function slotCount(region: LoadRegion): number {
-  return Math.max(SLOTS_MIN, region.pages.length)
-}
-
-function openFile(path: string): number {
-  try {
-    return openSync(path, 'r')
-  } catch (cause) {
-    throw new SputnikError('FILE_NOT_FOUND', `the card cannot read ${path}`, {}, cause)
-  }
-}
-
-function zeroBehind(target: Target, pages: number): void {
-  const all = Number(ggml().nbytes(target.tensor))
-  const used = pages * target.slotBytes
-  assert(used <= all, 'more pages than slots')
-  if (used < all) viewNative(target.address + BigInt(used), all - used).fill(0)
 }

@@ -16,6 +16,7 @@ import { type FrameKind, HEADER_BYTES, writeHeader } from './frame.js'
 const count = (max: number) => z.int().min(0).max(max)
 const size = z.int().min(0).max(Number.MAX_SAFE_INTEGER)
 const group = z.enum(['', 'ch'])
+const path = z.string().max(4096)
 const EXPERTS_MAX = 1024
 const LAYERS_MAX = 4096
 const WIDTH_MAX = 1 << 20
@@ -46,10 +47,14 @@ const tensorSchema = z.object({
 })
 
 export const loadSchema = z.object({
-  files: z.array(z.string().max(4096)).min(1).max(1024),
+  /** None when all pages come with `map` frames, each from a file of its own. */
+  files: z.array(path).max(1024),
   device: z.string().max(64),
   threads: z.int().min(1).max(512),
-  /** One entry per set of experts; `pages` are the experts this card holds. */
+  /**
+   * One entry per set of experts; `pages` are the experts this card begins with, `slots` is how many
+   * it has room for (as many as it begins with when left out).
+   */
   regions: z
     .array(
       z.object({
@@ -58,10 +63,37 @@ export const loadSchema = z.object({
         experts: z.int().min(1).max(EXPERTS_MAX),
         tensors: z.array(tensorSchema).min(1).max(16),
         pages: z.array(count(EXPERTS_MAX - 1)).max(EXPERTS_MAX),
+        slots: count(EXPERTS_MAX).optional(),
       }),
     )
     .max(2 * LAYERS_MAX),
 })
+
+/** Most pages of one `map` or `unmap` frame. */
+export const MAP_PAGES_MAX = 1024
+
+const pagesSchema = z
+  .array(z.object({ region: count(2 * LAYERS_MAX - 1), expert: count(EXPERTS_MAX - 1) }))
+  .min(1)
+  .max(MAP_PAGES_MAX)
+
+/**
+ * `sources`, when there, has an entry per page: the file in which the page's tensors lie one after
+ * the other from an offset on, in the order of the region's tensors; null: in the model's files.
+ */
+export const mapSchema = z.object({
+  id: size,
+  pages: pagesSchema,
+  sources: z
+    .array(z.object({ file: path, offset: size }).nullable())
+    .max(MAP_PAGES_MAX)
+    .optional(),
+})
+
+export const unmapSchema = z.object({ id: size, pages: pagesSchema })
+
+/** What the card holds now that the `map` or `unmap` of that id is done. */
+export const mappedSchema = z.object({ id: size, pages: size, bytes: size })
 
 /** Either end of a clamp may be open. */
 const bound = z.union([z.number(), z.literal(Infinity), z.literal(-Infinity)])
@@ -113,6 +145,8 @@ export const failedSchema = z.object({
   code: z.enum(Object.keys(ERRORS) as ErrorCode[]),
   message: z.string().max(65536),
   details: z.record(z.string().max(64), z.union([z.string().max(4096), z.number()])),
+  /** Of the `map` or `unmap` that failed; without one, what failed is whatever was asked last. */
+  id: size.optional(),
 })
 
 export type Hello = z.infer<typeof helloSchema>
@@ -120,6 +154,12 @@ export type Load = z.infer<typeof loadSchema>
 export type LoadRegion = Load['regions'][number]
 export type LoadTensor = z.infer<typeof tensorSchema>
 export type Progress = z.infer<typeof progressSchema>
+export type MapRequest = z.infer<typeof mapSchema>
+export type UnmapRequest = z.infer<typeof unmapSchema>
+type Failed = z.infer<typeof failedSchema>
+export type PageAt = MapRequest['pages'][number]
+/** Where a page lies when not in the model's files. */
+export type PageSource = NonNullable<NonNullable<MapRequest['sources']>[number]>
 
 /** JSON has no infinity, but a clamp may be open on one side. */
 const OPEN = { Infinity: 'inf', '-Infinity': '-inf' } as const
@@ -157,7 +197,19 @@ export function readControl<T>(frame: Uint8Array, schema: z.ZodType<T>): T {
 
 /** The error a card reported, under its own code. @throws SputnikError FRAME_INVALID */
 export function readFailure(frame: Uint8Array, card: number): SputnikError {
-  const { code, message, details } = readControl(frame, failedSchema)
+  return failureOf(readControl(frame, failedSchema), card)
+}
+
+/** The id and the error of a `map` or `unmap` that failed; undefined when something else did. */
+export function readMapFailure(
+  frame: Uint8Array,
+  card: number,
+): { id: number; error: SputnikError } | undefined {
+  const failed = readControl(frame, failedSchema)
+  return failed.id === undefined ? undefined : { id: failed.id, error: failureOf(failed, card) }
+}
+
+function failureOf({ code, message, details }: Failed, card: number): SputnikError {
   return new SputnikError(code, `card ${card}: ${message}`, details)
 }
 

@@ -17,7 +17,7 @@ export const FRAME_BYTES_MAX = 1 << 30
 export const FRAME_TOKENS_MAX = 0xffff
 
 /** Changes whenever a frame changes its meaning; both ends must agree. */
-export const PROTOCOL_VERSION = 2
+export const PROTOCOL_VERSION = 3
 
 export const FRAME = {
   hello: 1,
@@ -30,6 +30,13 @@ export const FRAME = {
   combine: 8,
   /** Wakes a peer that sleeps while its mailbox is full; carries nothing. */
   bell: 9,
+  /** Pages to take in while serving, and the answer to that and to `unmap`. */
+  map: 10,
+  mapped: 11,
+  unmap: 12,
+  /** Signs of life between fabric threads, and their answer. */
+  heartbeat: 13,
+  heard: 14,
 } as const
 
 export type FrameKind = (typeof FRAME)[keyof typeof FRAME]

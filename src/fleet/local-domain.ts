@@ -1,18 +1,25 @@
 /**
  * A domain on the head's own host with one card: a child process and the socket to it. Starts it,
- * gives it its pages, starts it again when it was lost. All waits block, with a deadline.
+ * gives it its pages and changes them while it serves, starts it again when it was lost. All waits
+ * block, with a deadline.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { assert } from '../base/assert.js'
 import { SputnikError } from '../base/errors.js'
 import type { ExpertRecord } from '../base/expert.js'
 import {
   controlFrame,
   helloSchema,
   type Load,
+  MAP_PAGES_MAX,
+  mappedSchema,
+  type PageAt,
+  type Progress,
   progressSchema,
   readControl,
   readFailure,
+  readMapFailure,
 } from '../fabric/control.js'
 import { FRAME, type FrameKind, PROTOCOL_VERSION, readHeader } from '../fabric/frame.js'
 import type { Link, ReceivedFrame } from '../fabric/link.js'
@@ -21,6 +28,8 @@ import { SocketLink } from '../fabric/socket-link.js'
 import type { NativeBuffer } from '../native/memory.js'
 import { createShared, unmapShared } from '../native/shared-memory.js'
 import type { Sockets } from '../native/sockets.js'
+import { MappedPages, type PageSources, type PagesToMap } from './mapped-pages.js'
+import { StepLink } from './step-link.js'
 
 export type LocalDomainOptions = {
   readonly id: number
@@ -35,6 +44,12 @@ export type LocalDomainOptions = {
   readonly onProgress: (id: number, bytes: number) => void
 }
 
+/** How a `map` or `unmap` ended; after an error the card has the pages it had before. */
+export type MapAnswer = { readonly id: number; readonly error?: SputnikError }
+
+/** Maps that were not answered, and answers that were not fetched. */
+const CHANGES_MAX = 256
+
 const HELLO_MS = 20_000
 const LOAD_STALL_MS = 120_000
 const LEARN_MS = 30_000
@@ -44,7 +59,12 @@ export class LocalDomain {
   readonly id: number
   readonly #options: LocalDomainOptions
   #child: ChildProcess | undefined
-  #link: Link | undefined
+  #link: StepLink | undefined
+  readonly #mapped: MappedPages
+  #answers: MapAnswer[] = []
+  #lastId = 0
+  /** Whether the first pages are there, so that frames about pages answer maps. */
+  #isServing = false
   #bytesBefore = { sent: 0, received: 0 }
   #records: readonly ExpertRecord[] = []
   pages = 0
@@ -55,6 +75,7 @@ export class LocalDomain {
   constructor(options: LocalDomainOptions) {
     this.id = options.id
     this.#options = options
+    this.#mapped = new MappedPages(options.load)
   }
 
   get pid(): number {
@@ -75,7 +96,7 @@ export class LocalDomain {
 
   /** Starts the process and tells it what to load, without waiting for that. */
   start(): void {
-    const { sockets, backend, spinUs, load, sharedBytes } = this.#options
+    const { sockets, backend, spinUs, sharedBytes, now } = this.#options
     const [ours, theirs] = sockets.pair()
     const memory = sharedBytes > 0 ? createShared(sharedBytes) : undefined
     const entry = fileURLToPath(new URL('../card/main.js', import.meta.url))
@@ -85,8 +106,11 @@ export class LocalDomain {
     })
     this.#child.on('error', () => {})
     for (const fd of inherited) sockets.close(fd)
-    this.#link = this.#openLink(ours, memory?.buffer)
-    this.#send(FRAME.load, load)
+    this.#link = new StepLink(this.#openLink(ours, memory?.buffer), {
+      take: (frame) => this.#isServing && this.#take(frame),
+      now,
+    })
+    this.#send(FRAME.load, this.#mapped.load())
   }
 
   #openLink(ours: number, memory: NativeBuffer | undefined): Link {
@@ -109,14 +133,89 @@ export class LocalDomain {
   awaitLoaded(): void {
     const hello = readControl(this.#expect(FRAME.hello, HELLO_MS), helloSchema)
     if (hello.protocol !== PROTOCOL_VERSION) throw this.#failed('speaks another protocol version')
+    this.#awaitPages(FRAME.ready)
+    for (const pages of this.#mapped.maps()) {
+      this.#send(FRAME.map, { id: ++this.#lastId, ...pages })
+      this.#awaitPages(FRAME.mapped)
+    }
+    this.#isServing = true
+  }
+
+  #awaitPages(end: FrameKind): void {
     for (;;) {
       const frame = this.#receive(LOAD_STALL_MS)
-      const progress = readControl(bytesOf(frame), progressSchema)
-      this.pages = progress.pages
-      this.pageBytes = progress.bytes
-      this.#options.onProgress(this.id, progress.bytes)
-      if (readHeader(frame.buffer.view).kind === FRAME.ready) return
+      this.#note(readControl(bytesOf(frame), progressSchema))
+      this.#options.onProgress(this.id, this.pageBytes)
+      if (readHeader(frame.buffer.view).kind === end) return
     }
+  }
+
+  #note({ pages, bytes }: Progress): void {
+    this.pages = pages
+    this.pageBytes = bytes
+  }
+
+  /**
+   * Asks the card to take pages in while it serves, without waiting; they are there when
+   * `takeAnswers` says so. Returns the id of the answer. `sources`: one per page, null for the
+   * model's files; without them all lie there.
+   * @throws SputnikError CARD_BUSY, CARD_FAILED
+   */
+  map(pages: readonly PageAt[], sources?: PageSources): number {
+    assert(sources === undefined || sources.length === pages.length, 'a source per page')
+    return this.#change('map', { pages, ...(sources && { sources }) })
+  }
+
+  /** Asks the card to let pages go, which no step may need any more; as `map`. */
+  unmap(pages: readonly PageAt[]): number {
+    return this.#change('unmap', { pages })
+  }
+
+  #change(kind: 'map' | 'unmap', change: PagesToMap): number {
+    const { length } = change.pages
+    assert(length > 0 && length <= MAP_PAGES_MAX, `${length} pages in one frame`)
+    assert(this.#isServing, 'pages are mapped after those of the beginning')
+    if (this.#mapped.pending + this.#answers.length >= CHANGES_MAX) {
+      throw new SputnikError('CARD_BUSY', `card ${this.id} has ${CHANGES_MAX} maps to answer`)
+    }
+    const id = ++this.#lastId
+    this.#send(FRAME[kind], { id, ...change })
+    this.#mapped.begin(id, { kind, ...change })
+    return id
+  }
+
+  /** Answers since the last call. Without steps in between, `poll` first. */
+  takeAnswers(): MapAnswer[] {
+    const answers = this.#answers
+    this.#answers = []
+    return answers
+  }
+
+  /** Looks for answers while no step waits for the card. */
+  poll(): void {
+    this.#link?.poll()
+  }
+
+  /** Deals with a frame about pages; false for all others. */
+  #take(frame: ReceivedFrame): boolean {
+    const { kind } = readHeader(frame.buffer.view)
+    if (kind === FRAME.progress) this.#note(readControl(bytesOf(frame), progressSchema))
+    else if (kind === FRAME.mapped) this.#takeMapped(bytesOf(frame))
+    else return kind === FRAME.failed && this.#takeFailure(bytesOf(frame))
+    return true
+  }
+
+  #takeMapped(bytes: Uint8Array): void {
+    const mapped = readControl(bytes, mappedSchema)
+    this.#note(mapped)
+    if (this.#mapped.finish(mapped.id)) this.#answers.push({ id: mapped.id })
+  }
+
+  #takeFailure(bytes: Uint8Array): boolean {
+    const failure = readMapFailure(bytes, this.id)
+    if (failure === undefined) return false
+    if (this.#mapped.fail(failure.id)) this.#answers.push(failure)
+    return true
   }
 
   /** Tells the card what its experts compute. */
@@ -140,7 +239,11 @@ export class LocalDomain {
     }
   }
 
+  /** Ends the card; maps it has not answered have failed. */
   stop(): void {
+    const error = this.#failed('ended before it had answered')
+    for (const id of this.#mapped.failAll()) this.#answers.push({ id, error })
+    this.#isServing = false
     this.#bytesBefore = { sent: this.bytesSent, received: this.bytesReceived }
     this.#link?.close()
     this.#link = undefined

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { defined } from '../../src/base/assert.js'
 import type { ExpertRecord } from '../../src/base/expert.js'
-import { checkRecord, checkRegion } from '../../src/card/check-region.js'
+import { checkCapacity, checkRecord, checkRegion } from '../../src/card/check-region.js'
 import type { LoadRegion, LoadTensor } from '../../src/fabric/control.js'
 import { ARCHITECTURES, testModel } from '../support/models.js'
 import { loadOf, recordOf } from './support.js'
@@ -85,4 +85,24 @@ test('checkRecord refuses scales and biases that are not there', () => {
     const tensors = region.tensors.filter((tensor) => tensor.kind !== kind)
     assert.throws(() => checkRecord(record, { ...region, tensors }), { code: 'FRAME_INVALID' })
   }
+})
+
+test('checkRegion takes room for more pages, up to all experts', () => {
+  for (const slots of [3, 5, 8]) checkRegion({ ...region, slots }, 1)
+  for (const slots of [0, 2, 9]) {
+    assert.throws(() => checkRegion({ ...region, slots }, 1), { code: 'FRAME_INVALID' })
+  }
+})
+
+test('checkRegion takes no pages without a file, and a region without pages', () => {
+  assert.throws(() => checkRegion(region, 0), { code: 'FRAME_INVALID' })
+  checkRegion({ ...region, pages: [], slots: 8 }, 0)
+})
+
+test('checkCapacity refuses more than any machine has', () => {
+  const wide = withTensor({ shape: [1 << 21, 1 << 20, 8], sliceBytes: 2 ** 43 })
+  checkRegion(wide, 1)
+  checkCapacity([{ ...wide, slots: 7 }])
+  assert.throws(() => checkCapacity([{ ...wide, slots: 8 }]), { code: 'OUT_OF_MEMORY' })
+  assert.throws(() => checkCapacity([wide, wide, wide]), { code: 'OUT_OF_MEMORY' })
 })

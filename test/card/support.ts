@@ -2,7 +2,7 @@
  * Regions of a small random model on a card in the test's own process, and the same experts computed
  * one number after the other, with nothing of ggml but its number formats.
  */
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, openSync, readSync, writeSync } from 'node:fs'
 import { defined } from '../../src/base/assert.js'
 import type {
   ActivationStep,
@@ -13,7 +13,7 @@ import type {
 import { Kernel } from '../../src/card/kernel.js'
 import { PageStore } from '../../src/card/page-store.js'
 import { KernelDevice } from '../../src/card/placed-graph.js'
-import type { Load, LoadTensor } from '../../src/fabric/control.js'
+import type { Load, LoadTensor, PageSource } from '../../src/fabric/control.js'
 import {
   dispatchLayout,
   encodingByte,
@@ -74,16 +74,45 @@ function threadpool(): Pointer {
 }
 
 export function openKernel(load: Load, record: ExpertRecord): Kernel {
+  return openStore(load, record).kernel
+}
+
+/** A kernel and the pages it computes with, which may change. */
+export function openStore(
+  load: Load,
+  record: ExpertRecord,
+): { readonly kernel: Kernel; readonly store: PageStore } {
   loadLibraries('cpu')
   const device = defined(ggml().deviceByType(DEVICE_TYPE.cpu), 'the CPU')
   const backend = defined(ggml().deviceInit(device, null), 'its backend')
   useThreadpool(backend, { pool: threadpool(), threads: 1 })
   const store = new PageStore(load, { device, onProgress: () => {} })
   const pages = defined(store.regions[0], 'pages of the region')
-  return new Kernel(record, {
+  const kernel = new Kernel(record, {
     pages,
     device: new KernelDevice(backend, ggml().deviceBufferType(device)),
   })
+  return { kernel, store }
+}
+
+/** Writes pages of the first region into one file, each as a store of pages would keep it. */
+export function writePages(
+  load: Load,
+  { experts, file }: { experts: readonly number[]; file: string },
+): PageSource[] {
+  const region = defined(load.regions[0], 'a region')
+  const target = openSync(file, 'w')
+  let offset = 0
+  const sources = experts.map((expert) => {
+    const source = { file, offset }
+    for (const tensor of region.tensors) {
+      writeSync(target, bytesOfSlice(load, tensor, expert))
+      offset += tensor.sliceBytes
+    }
+    return source
+  })
+  closeSync(target)
+  return sources
 }
 
 /** A record for tensors of a load; a model of `testModel` chooses 3 of 8 experts. */
@@ -144,7 +173,7 @@ export function computeOnCard(
   return Array.from({ length: count }, (_, i) => sums.f32.slice(i * nOut, (i + 1) * nOut))
 }
 
-function dispatchFrame(
+export function dispatchFrame(
   { nEmbd }: ExpertRecord,
   { tokens, encoding }: { tokens: readonly Token[]; encoding: Encoding },
 ) {
@@ -175,12 +204,17 @@ const DECODERS: Readonly<Record<string, string>> = {
   mxfp4: 'dequantize_row_mxfp4',
 }
 
-/** One expert's slice of a tensor as numbers. */
-function sliceOf(load: Load, tensor: LoadTensor, expert: number): Float32Array {
+function bytesOfSlice(load: Load, tensor: LoadTensor, expert: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(tensor.sliceBytes)
   const file = openSync(defined(load.files[tensor.file], 'file'), 'r')
   readSync(file, bytes, 0, bytes.length, tensor.offset + expert * bytes.length)
   closeSync(file)
+  return bytes
+}
+
+/** One expert's slice of a tensor as numbers. */
+function sliceOf(load: Load, tensor: LoadTensor, expert: number): Float32Array {
+  const bytes = bytesOfSlice(load, tensor, expert)
   const type = defined(tensorTypeOf(tensor.typeId), 'type')
   if (type === 'f32') return new Float32Array(bytes.buffer)
   const { blockSize, blockBytes } = TENSOR_TYPES[type]
