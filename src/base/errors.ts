@@ -84,6 +84,13 @@ export const ERRORS = {
   STATE_UNWRITABLE: server(1, 'Set XDG_STATE_HOME to a folder you may write to.'),
   STATE_INVALID: server(1, 'Move the file {path} away; it is made anew.'),
 
+  // Looking at a fleet
+  FLEET_OFF: request(404, 'Start the head with `sputnik serve --fleet-listen <host:port>`.'),
+  FLEET_WATCHERS_FULL: busy(429, 'Close another `sputnik fleet top`, or ask for GET /v1/fleet.'),
+  SERVER_UNREACHABLE: server(1, 'Check --url, and whether `sputnik serve` runs there.'),
+  SERVER_STRANGE: server(1, 'Check --url: it must be the address of `sputnik serve`.'),
+  SERVER_KEY_REFUSED: server(4, 'Give a key of the server with --api-key or SPUTNIK_API_KEY.'),
+
   // Commands
   USAGE: { status: 400, type: 'invalid_request_error', exit: 2, fix: 'See --help.' },
   PORT_IN_USE: server(1, 'Stop the other program or choose another port with --port.'),

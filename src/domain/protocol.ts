@@ -1,0 +1,50 @@
+/**
+ * What `sputnik join` and the domain process it starts say to each other, as plain data over node's
+ * IPC. The one message to the process is `start`; SIGTERM ends it, and so does a closed channel.
+ */
+import type { PlainError } from '../base/errors.js'
+import type { LogLevel } from '../base/log.js'
+
+/** Everything a domain process needs to start; sent to it as its first message. */
+export type DomainConfig = {
+  /** Of the head; an IPv6 address is without brackets. */
+  readonly host: string
+  readonly port: number
+  /** SHA-256 of the head's public key, hexadecimal. */
+  readonly pin: string
+  /** Null for a node that the head knows already. `secret` is hexadecimal. */
+  readonly key: { readonly id: string; readonly secret: string } | null
+  readonly identity: {
+    readonly nodeId: string
+    readonly keyPem: string
+    readonly certificatePem: string
+  }
+  /** What people call this machine. */
+  readonly name: string
+  /** Devices of the cards, separated by commas: `cpu`, `cuda0,cuda1,cpu`. */
+  readonly device: string
+  /** Of each card. */
+  readonly threads: number
+  /** A local copy of the model, to take pages from; null: they come over the link. */
+  readonly modelPath: string | null
+  /** Most bytes of pages to hold; null: the domain decides by what is free. */
+  readonly memoryBytes: number | null
+  /** Which native library to load. */
+  readonly backend: 'auto' | 'cpu' | 'cuda' | 'vulkan' | 'metal'
+  readonly logLevel: LogLevel
+  /** No encryption; for loopback alone. */
+  readonly plain: boolean
+}
+
+export type DomainCommand = { readonly kind: 'start'; readonly config: DomainConfig }
+
+/** `waiting`: the head is gone and is tried again by the same process. */
+export type DomainState = 'connecting' | 'loading' | 'ready' | 'waiting'
+
+export type DomainEvent =
+  /** `text` is for people, without a line break. */
+  | { readonly kind: 'state'; readonly state: DomainState; readonly text: string }
+  /** What the domain holds so far; at most a few times a second. */
+  | { readonly kind: 'progress'; readonly pages: number; readonly bytes: number }
+  /** The process ends after this; it is not started again when the failure is final. */
+  | { readonly kind: 'failed'; readonly error: PlainError; readonly isFinal: boolean }
