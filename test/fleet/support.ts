@@ -25,6 +25,8 @@ export type FleetOptions = {
   readonly isShared?: boolean
   readonly timeoutMs?: number
   readonly isSummed?: boolean
+  /** Room of each card; as much as it begins with when left out. */
+  readonly slots?: number
 }
 
 export type Fleet = {
@@ -45,6 +47,7 @@ export function makeDomains({
   cards,
   path = testModel('qwen3moe'),
   isShared = true,
+  slots,
 }: FleetOptions): {
   domains: LocalDomain[]
   holders: Uint16Array
@@ -57,7 +60,10 @@ export function makeDomains({
     return new LocalDomain({
       id,
       backend: 'cpu',
-      load: { ...load, regions: load.regions.map((region) => ({ ...region, pages })) },
+      load: {
+        ...load,
+        regions: load.regions.map((region) => ({ ...region, pages, ...(slots && { slots }) })),
+      },
       sockets: localSockets(),
       // Small enough that some frames go through the socket.
       sharedBytes: isShared && HAS_SHARED_MEMORY ? sharedBytes(20_000) : 0,
