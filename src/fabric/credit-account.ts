@@ -110,18 +110,19 @@ export class CreditAccount {
   }
 
   /**
-   * @param total of the whole connection; less than known is late news and changes nothing
+   * @param total of the whole connection; not more than known is late news: false, nothing changed
    * @throws SputnikError FRAME_INVALID when the peer gives back what it does not have
    */
-  forfeit(total: number, nowUs: number): void {
+  forfeit(total: number, nowUs: number): boolean {
     const bytes = total - this.#forfeited
-    if (bytes <= 0) return
+    if (bytes <= 0) return false
     if (bytes > this.outstanding + this.#writtenOff) {
       throw new SputnikError('FRAME_INVALID', `peer ${this.peer} forfeits more than it was granted`)
     }
     this.#writtenOff -= Math.min(this.#writtenOff, bytes)
     this.#forfeited = total
     this.#move(nowUs)
+    return true
   }
 
   /** The lease ended in silence. */

@@ -153,7 +153,8 @@ export class CreditGranter {
   forfeited(peer: number, { forfeit, nowUs }: { forfeit: Forfeit; nowUs: number }): void {
     const account = this.#find({ peer, generation: forfeit.generation })
     if (account === undefined) return
-    this.#change(account, () => account.forfeit(forfeit.forfeitedBytes, nowUs))
+    const isNews = this.#change(account, () => account.forfeit(forfeit.forfeitedBytes, nowUs))
+    if (!isNews) return
     // It did not use what it had: it is granted more when it asks.
     account.isFlowing = false
     this.#pump(nowUs)
@@ -253,10 +254,10 @@ export class CreditGranter {
     let pool = isWhole ? needed : Math.min(free, this.#window.aheadBytes - this.#aheadBytes)
     let left = waiting.length
     for (const account of [...waiting].sort((a, b) => a.needBytes - b.needBytes)) {
-      const part = firstPart(account.needBytes, Math.floor(Math.max(0, pool) / left--))
+      const share = Math.min(account.needBytes, Math.floor(Math.max(0, pool) / left--))
+      pool -= share
       if (account.writtenOffBytes > 0) continue
-      this.#grant(account, { bytes: part, nowUs })
-      pool -= part
+      this.#grant(account, { bytes: firstPart(account.needBytes, share), nowUs })
     }
     for (const account of asked) if (account.isFlowing) this.#flow(account)
   }
@@ -341,10 +342,11 @@ export class CreditGranter {
     this.#outbox.set(account.peer, account.message(this.#leaseUs))
   }
 
-  #change(account: CreditAccount, change: () => void): void {
+  #change<T>(account: CreditAccount, change: () => T): T {
     const before = account.outstanding
-    change()
+    const result = change()
     this.#outstanding += account.outstanding - before
+    return result
   }
 
   /** Says a grant again at half of its lease; gives up its bytes when two are over. */
@@ -375,7 +377,7 @@ export class CreditGranter {
 }
 
 /** Whole segments where a part is all there is: a small rest costs a packet of its own. */
-function firstPart(needBytes: number, mostBytes: number): number {
-  if (needBytes <= mostBytes || mostBytes < SEGMENT_BYTES) return Math.min(needBytes, mostBytes)
-  return mostBytes - (mostBytes % SEGMENT_BYTES)
+function firstPart(needBytes: number, shareBytes: number): number {
+  if (needBytes <= shareBytes || shareBytes < SEGMENT_BYTES) return shareBytes
+  return shareBytes - (shareBytes % SEGMENT_BYTES)
 }
