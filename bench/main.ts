@@ -4,6 +4,7 @@
  */
 import { parseArgs } from 'node:util'
 import { cards } from './cards.js'
+import { directory } from './directory.js'
 import { http } from './http.js'
 import { local } from './local.js'
 import { memory } from './memory.js'
@@ -18,7 +19,16 @@ import {
 import { start } from './start.js'
 import { wire } from './wire.js'
 
-const BENCHMARKS: readonly Benchmark[] = [local, cards, overhead, wire, http, memory, start]
+const BENCHMARKS: readonly Benchmark[] = [
+  local,
+  cards,
+  overhead,
+  wire,
+  http,
+  memory,
+  start,
+  directory,
+]
 const ROUNDS = 7
 const ROUNDS_MAX = 10_000
 

@@ -40,15 +40,18 @@ export class Partition {
 
   /** As `split`, by the domain of each pair; pairs of NO_DOMAIN are in no share. */
   splitOwned(choice: RouterChoice, owners: Uint16Array): readonly Share[] {
+    const { tokens, nUsed, experts, weights } = choice
     for (const share of this.#shares) prepare(share, choice)
     let pair = 0
-    for (let token = 0; token < choice.tokens; token++) {
-      for (let slot = 0; slot < choice.nUsed; slot++, pair++) {
+    for (let token = 0; token < tokens; token++) {
+      for (let slot = 0; slot < nUsed; slot++, pair++) {
         const owner = owners[pair] ?? NO_DOMAIN
         if (owner === NO_DOMAIN) continue
         const share = defined(this.#shares[owner], 'domain of a pair')
-        const expert = choice.experts[pair] ?? 0
-        addPair(share, { token, expert, weight: choice.weights[pair] ?? 0 })
+        countToken(share, token)
+        share.experts[share.pairCount] = experts[pair] ?? 0
+        share.weights[share.pairCount] = weights[pair] ?? 0
+        share.pairCount++
       }
     }
     return this.#shares
@@ -68,17 +71,22 @@ function addPair(
   share: Share,
   { token, expert, weight }: { token: number; expert: number; weight: number },
 ): void {
-  const last = share.tokenCount - 1
-  const isNew = last < 0 || share.tokens[last] !== token
-  const at = isNew ? share.tokenCount++ : last
-  if (isNew) {
-    share.tokens[at] = token
-    share.counts[at] = 0
-  }
-  share.counts[at] = (share.counts[at] ?? 0) + 1
+  countToken(share, token)
   share.experts[share.pairCount] = expert
   share.weights[share.pairCount] = weight
   share.pairCount++
+}
+
+/** Counts one more pair of a token, which is a new one unless it is the last. */
+function countToken(share: Share, token: number): void {
+  const last = share.tokenCount - 1
+  if (last >= 0 && share.tokens[last] === token) {
+    share.counts[last] = (share.counts[last] ?? 0) + 1
+    return
+  }
+  share.tokens[share.tokenCount] = token
+  share.counts[share.tokenCount] = 1
+  share.tokenCount++
 }
 
 function prepare(share: Share, choice: RouterChoice): void {

@@ -3,11 +3,12 @@
  * knows nothing of links and of what the domains do beside this step but what it is told.
  *
  * The rule: a pair goes where it would be finished first, by the estimate
- *   backlog + fixed cost of a domain asked at all + tokens copied there + pairs given there,
- * which includes this pair. As a copy counts only where the token does not go yet, a domain that
- * gets the token anyway is preferred as long as it is not busier by more than a copy costs. Pairs
- * without a choice are given away first, so that the others see their load and their copies. Ties go
- * to the lowest id. Work: pairs x replicas.
+ *   backlog + fixed cost of being asked at all + pairs given in this step, this one included,
+ * to which a domain that does not get the token yet adds the cost of a copy. So a domain that gets
+ * it anyway is preferred until it would be done later by more than the copy costs. A copy is not
+ * counted as work of its domain: it takes the head's link, which all share. Pairs without a choice
+ * are given away first, so that the others see their load and their copies. Ties go to the lowest
+ * id. Work: pairs x replicas.
  */
 import { NO_DOMAIN } from '../pages/holder-table.js'
 import type { RouterChoice } from './partition.js'
@@ -42,6 +43,8 @@ export function emptyWork(domains: number): DomainWork {
 /** Domains of each expert of the region, [replicas, experts]; NO_DOMAIN fills up. */
 export type RegionHolders = { readonly holders: Uint16Array; readonly replicas: number }
 
+type Table = RegionHolders & { readonly work: DomainWork }
+
 export class ReplicaChooser {
   readonly #domains: number
   #owners = new Uint16Array(0)
@@ -49,8 +52,8 @@ export class ReplicaChooser {
   #open = new Uint32Array(0)
   /** Number of the choice in which a domain got a token, [domains, tokens]. */
   #copied = new Uint32Array(0)
-  readonly #doneUs: Float64Array
-  readonly #isAsked: Uint8Array
+  /** When each domain would be done with one more pair. */
+  readonly #nextUs: Float64Array
   #round = 0
   /** Pairs of the last choice that no domain can take. */
   unplaced = 0
@@ -58,27 +61,15 @@ export class ReplicaChooser {
   /** `domains`: one more than the highest id. */
   constructor(domains: number) {
     this.#domains = domains
-    this.#doneUs = new Float64Array(domains)
-    this.#isAsked = new Uint8Array(domains)
+    this.#nextUs = new Float64Array(domains)
   }
 
   /** The domain of each pair, or NO_DOMAIN; valid until the next call. */
-  choose(choice: RouterChoice, table: RegionHolders & { readonly work: DomainWork }): Uint16Array {
-    const pairs = choice.tokens * choice.nUsed
+  choose(choice: RouterChoice, table: Table): Uint16Array {
     this.#prepare(choice, table.work)
-    let open = 0
-    for (let pair = 0; pair < pairs; pair++) {
-      const only = onlyHolder(choice.experts[pair] ?? 0, table)
-      if (only === SEVERAL) this.#open[open++] = pair
-      else this.#give(pair, { domain: only, choice, work: table.work })
-    }
-    for (let at = 0; at < open; at++) {
-      const pair = this.#open[at] ?? 0
-      const token = Math.floor(pair / choice.nUsed)
-      const domain = this.#soonest(choice.experts[pair] ?? 0, { token, table })
-      this.#give(pair, { domain, choice, work: table.work })
-    }
-    return this.#owners.subarray(0, pairs)
+    const open = this.#giveForced(choice, table)
+    this.#giveOpen(open, { choice, table })
+    return this.#owners.subarray(0, choice.tokens * choice.nUsed)
   }
 
   #prepare(choice: RouterChoice, work: DomainWork): void {
@@ -95,78 +86,95 @@ export class ReplicaChooser {
       this.#copied.fill(0)
       this.#round = 1
     }
-    this.#isAsked.fill(0)
-    this.#doneUs.set(work.backlogUs.subarray(0, this.#domains))
+    for (let domain = 0; domain < this.#domains; domain++) {
+      const backlogUs = work.backlogUs[domain] ?? 0
+      this.#nextUs[domain] = backlogUs + (work.fixedUs[domain] ?? 0) + (work.pairUs[domain] ?? 0)
+    }
     this.unplaced = 0
   }
 
-  #soonest(
-    expert: number,
-    at: { token: number; table: RegionHolders & { readonly work: DomainWork } },
-  ): number {
-    const { token, table } = at
+  /** Gives away the pairs without a choice; returns how many are left. */
+  #giveForced({ tokens, nUsed, experts }: RouterChoice, table: Table): number {
+    const owners = this.#owners
+    const copied = this.#copied
+    const nextUs = this.#nextUs
+    const { pairUs } = table.work
+    let open = 0
+    let pair = 0
+    for (let marks = 0; marks < tokens * this.#domains; marks += this.#domains) {
+      for (let slot = 0; slot < nUsed; slot++, pair++) {
+        const domain = onlyHolder(experts[pair] ?? 0, table)
+        if (domain === SEVERAL) {
+          this.#open[open++] = pair
+          continue
+        }
+        owners[pair] = domain
+        if (domain === NO_DOMAIN) {
+          this.unplaced++
+          continue
+        }
+        copied[marks + domain] = this.#round
+        nextUs[domain] = (nextUs[domain] ?? 0) + (pairUs[domain] ?? 0)
+      }
+    }
+    return open
+  }
+
+  #giveOpen(open: number, { choice, table }: { choice: RouterChoice; table: Table }): void {
+    const { experts, nUsed } = choice
+    const { pairUs } = table.work
+    for (let at = 0; at < open; at++) {
+      const pair = this.#open[at] ?? 0
+      const marks = Math.floor(pair / nUsed) * this.#domains
+      const domain = this.#soonest(experts[pair] ?? 0, { marks, table })
+      this.#owners[pair] = domain
+      this.#copied[marks + domain] = this.#round
+      this.#nextUs[domain] = (this.#nextUs[domain] ?? 0) + (pairUs[domain] ?? 0)
+    }
+  }
+
+  /** Of the holders of the best standing, the one that is done first. */
+  #soonest(expert: number, { marks, table }: { marks: number; table: Table }): number {
     const { holders, replicas, work } = table
-    const marks = token * this.#domains
+    const { standing, copyUs } = work
+    const copied = this.#copied
+    const nextUs = this.#nextUs
+    const end = (expert + 1) * replicas
     let best = NO_DOMAIN
     let bestStanding: number = STANDING.lastResort
     let bestUs = Number.POSITIVE_INFINITY
-    for (let slot = expert * replicas; slot < (expert + 1) * replicas; slot++) {
+    for (let slot = expert * replicas; slot < end; slot++) {
       const domain = holders[slot] ?? NO_DOMAIN
       if (domain === NO_DOMAIN) break
-      const standing = work.standing[domain] ?? STANDING.closed
-      if (standing < bestStanding) continue
-      const isCopied = this.#copied[marks + domain] === this.#round
-      const us = (this.#doneUs[domain] ?? 0) + this.#extraUs(domain, { work, isCopied })
-      if (standing === bestStanding && us >= bestUs) continue
+      const rank = standing[domain] ?? STANDING.closed
+      if (rank < bestStanding) continue
+      let us = nextUs[domain] ?? 0
+      if (copied[marks + domain] !== this.#round) us += copyUs[domain] ?? 0
+      if (rank === bestStanding && us >= bestUs) continue
       best = domain
-      bestStanding = standing
+      bestStanding = rank
       bestUs = us
     }
     return best
-  }
-
-  /** What one more pair costs a domain. */
-  #extraUs(domain: number, { work, isCopied }: { work: DomainWork; isCopied: boolean }): number {
-    let us = work.pairUs[domain] ?? 0
-    if (!isCopied) us += work.copyUs[domain] ?? 0
-    if (this.#isAsked[domain] === 0) us += work.fixedUs[domain] ?? 0
-    return us
-  }
-
-  #give(pair: number, to: { domain: number; choice: RouterChoice; work: DomainWork }): void {
-    const { domain, choice, work } = to
-    this.#owners[pair] = domain
-    if (domain === NO_DOMAIN) {
-      this.unplaced++
-      return
-    }
-    const mark = Math.floor(pair / choice.nUsed) * this.#domains + domain
-    const isCopied = this.#copied[mark] === this.#round
-    const us = this.#extraUs(domain, { work, isCopied })
-    this.#doneUs[domain] = (this.#doneUs[domain] ?? 0) + us
-    this.#isAsked[domain] = 1
-    this.#copied[mark] = this.#round
   }
 }
 
 const SEVERAL = -1
 
 /** The one holder that may take the pair, NO_DOMAIN when there is none, or SEVERAL. */
-function onlyHolder(
-  expert: number,
-  { holders, replicas, work }: RegionHolders & { readonly work: DomainWork },
-): number {
+function onlyHolder(expert: number, { holders, replicas, work }: Table): number {
+  const { standing } = work
+  const end = (expert + 1) * replicas
   let found = NO_DOMAIN
-  let count = 0
-  let best: number = STANDING.lastResort
-  for (let slot = expert * replicas; slot < (expert + 1) * replicas; slot++) {
+  let best: number = STANDING.closed
+  for (let slot = expert * replicas; slot < end; slot++) {
     const domain = holders[slot] ?? NO_DOMAIN
     if (domain === NO_DOMAIN) break
-    const standing = work.standing[domain] ?? STANDING.closed
-    if (standing < best) continue
-    count = standing === best ? count + 1 : 1
-    best = standing
-    found = domain
+    const rank = standing[domain] ?? STANDING.closed
+    if (rank < best || rank === STANDING.closed) continue
+    if (rank === STANDING.ready && best === rank) return SEVERAL
+    found = rank === best ? SEVERAL : domain
+    best = rank
   }
-  return count > 1 ? SEVERAL : found
+  return found
 }
