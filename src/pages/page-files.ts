@@ -35,6 +35,7 @@ export class PageFiles implements PageSource {
   readonly #nowMs: () => number
   /** From the least to the most recently used. */
   readonly #entries = new Map<string, Entry>()
+  readonly #writes = new Map<string, Promise<void>>()
   #bytes = 0
 
   /** Takes over what an earlier process left. @throws SputnikError CACHE_UNWRITABLE */
@@ -91,27 +92,16 @@ export class PageFiles implements PageSource {
   }
 
   /**
-   * Keeps a page; nothing happens when it is there.
+   * Keeps a page; resolves when it would outlive the process. One that is there is kept as it is.
    * @throws SputnikError PAGE_CORRUPT, PAGE_STORE_FULL, CACHE_UNWRITABLE
    */
-  async put(page: PageRef, bytes: Uint8Array): Promise<void> {
-    if (this.#entries.has(page.hash)) return this.#touch(page)
-    if (bytes.length !== page.bytes || (await hashPage(bytes)) !== page.hash) {
-      const text = `${pageName(page)} is not what its hash says, it was not stored`
-      throw new SputnikError('PAGE_CORRUPT', text)
-    }
-    // Another call may have begun to write it while the hash was made.
-    if (this.#entries.has(page.hash)) return
-    const entry = this.#reserve(page)
-    try {
-      await writeAtomic(this.path(page), [bytes])
-      entry.isWritten = true
-    } catch (error) {
-      this.#entries.delete(page.hash)
-      this.#bytes -= entry.bytes
-      throw error
-    }
-    await this.#touch(page)
+  put(page: PageRef, bytes: Uint8Array): Promise<void> {
+    if (this.has(page)) return this.#touch(page)
+    const underWay = this.#writes.get(page.hash)
+    if (underWay !== undefined) return underWay
+    const write = this.#write(page, bytes).finally(() => this.#writes.delete(page.hash))
+    this.#writes.set(page.hash, write)
+    return write
   }
 
   /** Keeps a page from being dropped until as many `unpin`; false when it is not there. */
@@ -127,6 +117,23 @@ export class PageFiles implements PageSource {
     if (entry === undefined) return
     assert(entry.pins > 0, 'a page is unpinned more often than pinned')
     entry.pins--
+  }
+
+  async #write(page: PageRef, bytes: Uint8Array): Promise<void> {
+    if (bytes.length !== page.bytes || (await hashPage(bytes)) !== page.hash) {
+      const text = `${pageName(page)} is not what its hash says, it was not stored`
+      throw new SputnikError('PAGE_CORRUPT', text)
+    }
+    const entry = this.#reserve(page)
+    try {
+      await writeAtomic(this.path(page), [bytes])
+      entry.isWritten = true
+    } catch (error) {
+      this.#entries.delete(page.hash)
+      this.#bytes -= entry.bytes
+      throw error
+    }
+    await this.#touch(page)
   }
 
   #takeOver(): void {

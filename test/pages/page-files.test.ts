@@ -38,6 +38,16 @@ test('PageFiles gives back what it was given, and after a restart', async () => 
   }
 })
 
+test('PageFiles has a page that is put twice at once when either put resolves', async () => {
+  const store = open(scratchDirectory())
+  const { page, bytes } = defined(loosePages(1)[0], 'a page')
+  const puts = [store.put(page, bytes), store.put(page, bytes)]
+  await puts[1]
+  assert.ok(store.has(page))
+  await Promise.all(puts)
+  assert.equal(store.bytes, BYTES)
+})
+
 test('PageFiles refuses bytes that are not the page', async () => {
   const store = open(scratchDirectory())
   const { page, bytes } = defined(loosePages(1)[0], 'a page')

@@ -19,6 +19,8 @@ import { readFully } from '../read-range.js'
 
 /** Files looked at in one folder. */
 const FILES_MAX = 4096
+/** To tell a copy from another model. */
+const REGIONS_TRIED = 4
 /** All files of a split model but the first. */
 const LATER_SPLIT = /-(?!00001-of-)\d{5}-of-\d{5}\.gguf$/
 
@@ -40,9 +42,9 @@ export class FileSource implements PageSource {
   }
 
   /**
-   * A copy that is the model by its own manifest, if that was ever made, or by one page of each
-   * region otherwise; undefined for any other file. Pages are still to be checked when read: a
-   * copy may differ in some.
+   * A copy that is the model by its own manifest, if that was ever made, or else by one page at
+   * least of a few that are tried; undefined for any other file. Pages are still to be checked when
+   * read: a copy may differ in some.
    * @throws SputnikError of the GGUF reader
    */
   static async open(
@@ -54,13 +56,20 @@ export class FileSource implements PageSource {
     if (locations.regions.length === 0) return undefined
     const source = new FileSource(path, { locations, files: model.files })
     const known = await knownManifest(path, options)
-    if (known?.model === manifest.model || (await source.#hasOnePageEach(manifest))) return source
+    if (known?.model === manifest.model || (await source.#hasSomePage(manifest))) return source
     await source.close()
     return undefined
   }
 
   has(page: PageRef): boolean {
     return this.#locations.has(page)
+  }
+
+  /** Where the slices of a page lie, in order, for a card that reads them itself. */
+  parts(page: PageRef): { path: string; offset: number; bytes: number }[] {
+    return this.#locations.parts(page).map(({ file, offset, bytes }) => {
+      return { path: defined(this.#files[file], 'file of a page').path, offset, bytes }
+    })
   }
 
   async read(page: PageRef, signal: AbortSignal): Promise<Uint8Array> {
@@ -88,13 +97,16 @@ export class FileSource implements PageSource {
   }
 
   /** Another training of the same architecture has the same shapes but not one of the pages. */
-  async #hasOnePageEach(manifest: Manifest): Promise<boolean> {
+  async #hasSomePage(manifest: Manifest): Promise<boolean> {
     const { signal } = new AbortController()
-    for (const region of this.#locations.regions) {
+    const { regions } = this.#locations
+    const step = Math.ceil(regions.length / REGIONS_TRIED)
+    for (let i = 0; i < regions.length; i += step) {
+      const region = defined(regions[i], 'a region')
       const page = defined(pageRef(manifest, { region, expert: 0 }), 'the first page of a region')
-      if ((await hashPage(await this.read(page, signal))) !== page.hash) return false
+      if ((await hashPage(await this.read(page, signal))) === page.hash) return true
     }
-    return true
+    return false
   }
 
   #handle(file: number): Promise<FileHandle> {

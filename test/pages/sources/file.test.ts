@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { copyFileSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { copyFileSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { defined } from '../../../src/base/assert.js'
@@ -29,10 +29,24 @@ for (const [kind, path] of [
     const source = await openSource(path)
     for (const page of allPages(manifest)) {
       assert.ok(source.has(page))
+      const bytes = source.parts(page).map(readPart)
+      assert.deepEqual(Buffer.concat(bytes), pageBytes(whole, page))
       assert.deepEqual(Buffer.from(await source.read(page, never)), pageBytes(whole, page))
     }
     await source.close()
   })
+}
+
+function readPart({
+  path,
+  offset,
+  bytes,
+}: {
+  path: string
+  offset: number
+  bytes: number
+}): Buffer {
+  return readFileSync(path).subarray(offset, offset + bytes)
 }
 
 test('FileSource opens no other model and no other training of it', async () => {
