@@ -75,10 +75,12 @@ function createCommand(): Command {
 function createKey({ ttl, uses, listen }: CreateOptions): CreatedKey {
   const folder = stateDirectory()
   const { pin } = loadIdentity(folder)
-  const made = openKeys().create({ pin, ttlMs: ttl, uses, random: randomBytes })
+  const keys = openKeys()
+  const made = keys.create({ pin, ttlMs: ttl, uses, random: randomBytes })
   const key = formatJoinKey(made)
   const line = `sputnik join ${listen ?? `${ownAddress()}:${FLEET_PORT}`} --key ${key}`
-  return { id: made.id, key, line, expiresAt: Date.now() + ttl, uses }
+  const { expiresAt } = keys.check(made, '')
+  return { id: made.id, key, line, expiresAt, uses }
 }
 
 function listCommand(): Command {
