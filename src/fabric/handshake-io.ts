@@ -1,6 +1,6 @@
 /**
- * Runs a handshake over a socket, within a deadline that no trickle of bytes puts off. Knows nothing
- * of what the two ends check.
+ * Runs a handshake over a socket, within a deadline that no trickle of bytes puts off. Knows
+ * nothing of what the two ends check.
  */
 import type { Socket } from 'node:net'
 import { SputnikError } from '../base/errors.js'

@@ -108,7 +108,7 @@ export class JoinKeys {
   }
 
   /**
-   * The key `shown`, if `nodeId` may join with it. Who does not know the secret learns nothing of it.
+   * The key `shown`, if `nodeId` may join with it. Who lacks the secret learns nothing of the key.
    * @throws SputnikError JOIN_KEY_UNKNOWN, JOIN_KEY_EXPIRED, JOIN_KEY_USED
    */
   check(shown: ShownKey, nodeId: string): JoinKeyEntry {

@@ -1,6 +1,6 @@
 /**
- * Waits for nodes: TLS 1.3 in which both ends prove their keys, or plain text on loopback when asked
- * for. Connections that have not proven themselves are bounded in number and time.
+ * Waits for nodes: TLS 1.3 in which both ends prove their keys, or plain text on loopback when
+ * asked for. Connections that have not proven themselves are bounded in number and time.
  */
 import {
   type AddressInfo,

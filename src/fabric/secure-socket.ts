@@ -1,7 +1,7 @@
 /**
  * Encrypted sockets between nodes, each end proving its key: TLS 1.3 with self-signed certificates.
- * The joiner compares the head's key with a pin, the listener learns the joiner's key. Knows nothing
- * of what is sent, and nothing of who may join.
+ * The joiner compares the head's key with a pin, the listener learns the joiner's key. Knows
+ * nothing of what is sent, and nothing of who may join.
  */
 import { BlockList, connect as connectTcp, isIP, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
