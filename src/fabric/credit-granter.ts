@@ -4,10 +4,10 @@
  * nothing of frames, steps or experts.
  *
  * Scheduling by the receiver, who alone sees all who send to it, is NDP's (Handley et al., SIGCOMM
- * 2017), Homa's (Montazeri et al., SIGCOMM 2018) and EQDS's (Olteanu et al., NSDI 2022); credit given
- * ahead of readiness is the "unscheduled" part of Homa, sized so that all of them fit at once.
- * Ready peers take turns by bytes (deficit round robin, Shreedhar and Varghese, SIGCOMM 1995; credit
- * divides into bytes, so no deficit is left over).
+ * 2017), Homa's (Montazeri et al., SIGCOMM 2018) and EQDS's (Olteanu et al., NSDI 2022); credit
+ * given ahead of readiness is the "unscheduled" part of Homa, sized so that all of them fit at
+ * once. Ready peers take turns by bytes (deficit round robin, Shreedhar and Varghese, SIGCOMM 1995;
+ * credit divides into bytes, so no deficit is left over).
  */
 import { assert } from '../base/assert.js'
 import { CreditAccount } from './credit-account.js'

@@ -3,11 +3,11 @@
  * Follows from the measured rate and round trip of its link; knows nothing of peers. Pure.
  *
  * window = bandwidth x round trip + a share of the switch's buffer. The first part keeps the link
- * busy (what Homa calls RTTbytes: Montazeri et al., SIGCOMM 2018, section 3), the second absorbs
- * late senders (the role of Homa's overcommitment, section 3.5). All of it may meet in one buffer if
- * senders that hold credit start together, so both parts together have to fit there. The scheduled
- * credits are paced at the link's rate, as NDP paces its pulls (Handley et al., SIGCOMM 2017,
- * section 3.2) and ExpressPass its credits (Cho et al., SIGCOMM 2017, section 3).
+ * busy (RTTbytes of Homa: Montazeri et al., SIGCOMM 2018), the second absorbs late senders (what
+ * Homa overcommits for). All of it may meet in one buffer if senders that hold credit start
+ * together, so both parts together have to fit there. The scheduled credits are paced at the link's
+ * rate, as NDP paces its pulls (Handley et al., SIGCOMM 2017) and ExpressPass its credits (Cho et
+ * al., SIGCOMM 2017). The numbers below are this project's own unless a source is named.
  */
 
 /** Payload of a full Ethernet packet of TCP with time stamps: 1500 - 40 - 12. */
@@ -15,7 +15,7 @@ export const SEGMENT_BYTES = 1448
 
 /**
  * The share of buffer, as the time to drain it: 48 kB at 1 Gbit/s. With the 12 to 38 kB of a round
- * trip of 100 to 300 us and 6 % of headers that fits 100 kB, the least a gigabit switch has per port.
+ * trip of 100 to 300 us and 6 % of headers that fits the 100 kB of a shallow gigabit switch.
  */
 const SHARE_US = 384
 /** Ten segments: what any path takes at once (initial window of RFC 6928). */
@@ -28,7 +28,7 @@ const TURN_SEGMENTS_MAX = 90
 /** Bandwidth-delay product beyond which a round trip is taken for a mistake. */
 const PIPE_MAX = 64 * 1024 * 1024
 
-/** Credits are paced this much faster than data comes, to find a faster link (BBR's probing gain). */
+/** Credits are paced faster than data comes, to find out whether the link is (BBR's probing gain). */
 const PACE_GAIN_PERCENT = 125
 
 export class CreditWindow {
@@ -55,16 +55,16 @@ export class CreditWindow {
   }
 
   /**
-   * Most bytes granted to senders that have not shown that they are ready. The rest, a quarter of the
-   * share and the whole pipe, stays for those that are: one of them alone can fill the link.
+   * Most bytes granted to senders that have not shown that they are ready. The rest, a quarter of
+   * the share and the whole pipe, stays for those that are: one of them alone can fill the link.
    */
   get aheadBytes(): number {
     return this.#shareBytes - (this.#shareBytes >> 2)
   }
 
   /**
-   * Bytes of one turn of one sender: whole segments, an eighth of the window. Smaller ones would cost
-   * a grant frame each, larger ones would leave too few senders at work.
+   * Bytes of one turn of one sender: whole segments, an eighth of the window. Smaller ones would
+   * cost a grant frame each, larger ones would leave too few senders at work.
    */
   get turnBytes(): number {
     const segments = Math.floor(this.bytes / (8 * SEGMENT_BYTES))

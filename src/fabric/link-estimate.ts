@@ -1,16 +1,16 @@
 /**
  * What a host measures of its own link: the least round trip to each peer and the rate at which
- * bytes are delivered while there is more to come. Integers in bytes and microseconds; knows nothing
- * of credits.
+ * bytes are delivered while there is more to come. Integers in bytes and microseconds; knows
+ * nothing of credits.
  *
- * After BBR (Cardwell et al., ACM Queue 14(5), 2016; draft-ietf-ccwg-bbr): round-trip propagation is
- * the minimum over 10 s, bandwidth is the windowed maximum of delivered bytes over elapsed time,
+ * After BBR (Cardwell et al., ACM Queue 14(5), 2016; draft-ietf-ccwg-bbr): round-trip propagation
+ * is the minimum over 10 s, bandwidth is the windowed maximum of delivered bytes over elapsed time,
  * and a sample taken while the senders had too little to send may raise the maximum only.
  */
 
 /** BBR's window of the least round trip; kept as two halves, so it spans 5 to 10 s. */
 const ROUND_TRIP_HALF_US = 5_000_000
-/** The maximum spans 5 to 10 s of time in which the link was kept busy; idle time does not count. */
+/** The maximum spans 5 to 10 s in which the link was kept busy; idle time does not count. */
 const RATE_HALF_US = 5_000_000
 /**
  * Least time of one sample: arrivals are seen in batches, and a shorter one would take the speed
@@ -57,8 +57,8 @@ export class DeliveryRate {
   #isDecisive = true
 
   /**
-   * Bytes came in. `isBacklogged`: the senders have more than they were allowed to send, so that the
-   * link and not they set the pace.
+   * Bytes came in. `isBacklogged`: the senders have more than they were allowed to send, so that
+   * the link and not they set the pace.
    */
   arrived(bytes: number, { nowUs, isBacklogged }: { nowUs: number; isBacklogged: boolean }): void {
     const lastUs = this.#lastUs

@@ -282,3 +282,70 @@ test('CreditSender bounds what waits', () => {
   }
   assert.equal(sender.offer({ transfer: TRANSFERS_MAX, bytes: 1, isExpected: true }, 0), false)
 })
+
+function want(transfer: number, { bytes, endBytes }: { bytes: number; endBytes: number }) {
+  return { kind: 'want', generation: 1, transfer, bytes, endBytes } as const
+}
+
+test('wanted changes nothing when it comes after the transfer is through', () => {
+  const granter = new CreditGranter()
+  granter.connected({ peer: 0, generation: 1 }, 0)
+  const first = want(4, { bytes: 1000, endBytes: 1000 })
+  granter.wanted(0, { want: first, nowUs: 0 })
+  granter.arrived({ peer: 0, generation: 1, transfer: 4, bytes: 1000 }, 5)
+  const before = granter.balance
+  granter.wanted(0, { want: first, nowUs: 9 })
+  assert.deepEqual(granter.balance, before)
+  assert.deepEqual(granter.lost({ peer: 0, generation: 1 }, 10), [])
+})
+
+test('CreditGranter hands out no more than its pace when data comes at once', () => {
+  const granter = new CreditGranter()
+  granter.connected({ peer: 0, generation: 1 }, 0)
+  granter.wanted(0, { want: want(0, { bytes: 500_000, endBytes: 500_000 }), nowUs: 0 })
+  const { window } = granter.balance
+  for (let turn = 0; turn < 100 && granter.balance.outstanding > 0; turn++) {
+    const bytes = granter.balance.outstanding
+    granter.arrived({ peer: 0, generation: 1, transfer: 0, bytes }, 0)
+  }
+  const first = granter.balance.granted
+  assert.ok(first > 0 && first <= window, `${first} bytes at once`)
+  const nextUs = granter.nextTickUs(0) ?? 0
+  assert.ok(nextUs > 0)
+  granter.tick(nextUs)
+  assert.ok(granter.balance.granted > first)
+})
+
+test('CreditGranter lets no small replies pass by a large one that waits', () => {
+  const granter = new CreditGranter()
+  const small = [1, 2, 3, 4, 5]
+  for (const peer of [0, ...small]) granter.connected({ peer, generation: 1 }, 0)
+  const replies = small.map((peer) => ({ peer, transfer: 0, bytes: 2400 }))
+  granter.requestAll(replies, 0)
+  granter.wanted(0, { want: want(0, { bytes: 50_000, endBytes: 50_000 }), nowUs: 0 })
+  granter.takeGrants()
+  let turns = 0
+  for (; turns < 50 && granter.takeGrant(0) === undefined; turns++) {
+    const peer = 1 + (turns % 5)
+    granter.arrived({ peer, generation: 1, transfer: 0, bytes: 400 }, turns * 1000)
+    granter.request({ peer, transfer: turns + 1, bytes: 400 }, turns * 1000)
+  }
+  assert.ok(turns < 50, 'the large one waits for ever')
+})
+
+test('CreditGranter gives a peer that owes an explanation nothing until it comes', () => {
+  const granter = new CreditGranter()
+  granter.connected({ peer: 0, generation: 1 }, 0)
+  granter.request({ peer: 0, transfer: 0, bytes: 2000 }, 0)
+  granter.tick(2 * LEASE_US)
+  assert.equal(granter.balance.writtenOff, 2000)
+  const next = want(1, { bytes: 5000, endBytes: 7000 })
+  granter.wanted(0, { want: next, nowUs: 2 * LEASE_US })
+  granter.request({ peer: 0, transfer: 2, bytes: 3000 }, 2 * LEASE_US)
+  assert.equal(granter.balance.granted, 2000)
+  const forfeit = { kind: 'forfeit', generation: 1, forfeitedBytes: 2000 } as const
+  granter.forfeited(0, { forfeit, nowUs: 3 * LEASE_US })
+  granter.wanted(0, { want: next, nowUs: 3 * LEASE_US })
+  assert.ok(granter.balance.granted > 2000)
+  assert.equal(granter.balance.writtenOff, 0)
+})

@@ -1,6 +1,6 @@
 /**
- * A star network, packet by packet: every domain has a link to a switch, whose port towards the head
- * has a small drop-tail buffer. Deterministic; only as much of Ethernet as an incast needs.
+ * A star network, packet by packet: every domain has a link to a switch, whose port towards the
+ * head has a small drop-tail buffer. Deterministic; only as much of Ethernet as an incast needs.
  */
 
 import { EventQueue } from './event-queue.js'
