@@ -28,7 +28,7 @@ const TURN_SEGMENTS_MAX = 90
 /** Bandwidth-delay product beyond which a round trip is taken for a mistake. */
 const PIPE_MAX = 64 * 1024 * 1024
 
-/** Credits are paced faster than data comes, to find out whether the link is (BBR's probing gain). */
+/** Credits are paced faster than data comes, to find a faster link (the probing gain of BBR). */
 const PACE_GAIN_PERCENT = 125
 
 export class CreditWindow {
