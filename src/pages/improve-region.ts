@@ -31,7 +31,9 @@ function relieveSlowest(plan: RegionPlan): boolean {
   let bestUs = nowUs * (1 - 1e-9)
   for (const a of plan.expertsOf(from)) {
     for (let b = 0; b < plan.experts; b++) {
-      for (const to of partnersOf(plan, { a, from, b })) {
+      if (b === a || plan.holds(b, from)) continue
+      for (const to of plan.placesOf(b)) {
+        if (plan.holds(a, to)) continue
         const us = timeAfter(plan, { a, from, b, to })
         if (us >= bestUs) continue
         best = { a, from, b, to }
@@ -42,18 +44,6 @@ function relieveSlowest(plan: RegionPlan): boolean {
   if (best === undefined) return false
   exchange(plan, best)
   return true
-}
-
-const NONE: readonly number[] = []
-
-/** Domains that may take `a` of domain `from` for `b`. */
-function partnersOf(
-  plan: RegionPlan,
-  { a, from, b }: { a: number; from: number; b: number },
-): readonly number[] {
-  if (a === b || plan.holds(b, from)) return NONE
-  const places = plan.placesOf(b)
-  return places.some((to) => plan.holds(a, to)) ? places.filter((to) => !plan.holds(a, to)) : places
 }
 
 function timeAfter(plan: RegionPlan, { a, from, b, to }: Exchange): number {
@@ -98,10 +88,12 @@ function bestPartner(
   let bestGain = 1e-9
   const leaving = plan.affinity(a, from)
   for (let b = 0; b < plan.experts; b++) {
+    if (b === a || plan.holds(b, from)) continue
     const common = plan.together?.[a * plan.experts + b] ?? 0
-    for (const to of partnersOf(plan, { a, from, b })) {
-      const arriving = plan.affinity(a, to) + plan.affinity(b, from)
-      const gain = arriving - leaving - plan.affinity(b, to) - 2 * common
+    const fixed = plan.affinity(b, from) - leaving - 2 * common
+    for (const to of plan.placesOf(b)) {
+      if (plan.holds(a, to)) continue
+      const gain = fixed + plan.affinity(a, to) - plan.affinity(b, to)
       if (gain <= bestGain || timeAfter(plan, { a, from, b, to }) > limitUs) continue
       best = { a, from, b, to }
       bestGain = gain

@@ -33,7 +33,7 @@ export class RegionPlan {
   readonly #holds: Uint8Array
   /** Domains of each expert. */
   readonly #places: number[][]
-  /** Of an expert with those a domain holds, [domains, experts]. */
+  /** Of an expert with those a domain holds, [experts, domains]. */
   readonly #affinity: Float64Array
 
   constructor({ demand, replicas, pairUs }: RegionPlanOptions) {
@@ -59,7 +59,7 @@ export class RegionPlan {
 
   /** How often the expert is chosen along with those of the domain, itself not counted. */
   affinity(expert: number, domain: number): number {
-    return this.#affinity[expert * this.domains + domain] ?? 0
+    return this.#affinity[domain * this.experts + expert] ?? 0
   }
 
   add(expert: number, domain: number): void {
@@ -78,9 +78,11 @@ export class RegionPlan {
     const { together } = this
     if (together === undefined) return
     const row = expert * this.experts
-    for (let other = 0, at = domain; other < this.experts; other++, at += this.domains) {
+    const target = domain * this.experts
+    for (let other = 0; other < this.experts; other++) {
       if (other === expert) continue
-      this.#affinity[at] = (this.#affinity[at] ?? 0) + by * (together[row + other] ?? 0)
+      const common = by * (together[row + other] ?? 0)
+      this.#affinity[target + other] = (this.#affinity[target + other] ?? 0) + common
     }
   }
 
