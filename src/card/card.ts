@@ -1,6 +1,6 @@
 /**
- * A card: one ggml device with its pages. Answers the frames of a link one after the other and takes
- * pages in between them; knows nothing of the head's reasons and of other cards.
+ * A card: one ggml device with its pages. Answers the frames of a link one after the other and
+ * takes pages in between them; knows nothing of the head's reasons and of other cards.
  */
 import { defined } from '../base/assert.js'
 import { SputnikError, toPlain } from '../base/errors.js'

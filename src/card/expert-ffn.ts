@@ -33,7 +33,7 @@ export class ExpertFfn {
     this.#pages = pages
   }
 
-  /** `x`: f32 [nEmbd, 1 or per, count]. Returns f32 [nOut, per, count], of one slot [nOut, count]. */
+  /** `x`: f32 [nEmbd, 1 or per, count]. Gives f32 [nOut, per, count], of one slot [nOut, count]. */
   build(x: Pointer, columns: Columns): Pointer {
     return this.#project('down', { x: this.#activate(x, columns), columns })
   }

@@ -22,7 +22,7 @@ export type GraphShape = {
   readonly tokens: number
   /** Experts per token when all have the same number, else 0. */
   readonly perToken: number
-  /** Tokens in each round (`orderRounds`); none for a rectangle and for pairs that are not added. */
+  /** Tokens in each round (`orderRounds`); none for a rectangle and for pairs that stay apart. */
   readonly rounds: readonly number[]
   readonly pairs: number
   /** Whether the experts of a token are added up. */

@@ -1,6 +1,6 @@
 /**
- * Where the bytes of pages come from: the model's files, in which an expert's slices lie apart, or a
- * file that holds a page alone. Knows nothing of slots.
+ * Where the bytes of pages come from: the model's files, in which an expert's slices lie apart, or
+ * a file that holds a page alone. Knows nothing of slots.
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { SputnikError } from '../base/errors.js'
@@ -22,7 +22,10 @@ export class PageFiles {
     this.#paths = paths
   }
 
-  /** @throws SputnikError FILE_NOT_FOUND, FILE_UNREADABLE; reading: also GGUF_INVALID, PAGE_CORRUPT */
+  /**
+   * @throws SputnikError FILE_NOT_FOUND, FILE_UNREADABLE; when read also GGUF_INVALID, PAGE_CORRUPT,
+   * FRAME_INVALID when there is no such file of the model
+   */
   page(expert: number, source: PageSource | null | undefined): PageReader {
     return source ? readerOfSource(source) : this.#readerOfModel(expert)
   }

@@ -1,6 +1,6 @@
 /**
  * The pages a card holds: one tensor per projection and region with a slot per page. Takes pages in
- * and lets them go page by page, so that its card can serve in between. Knows nothing of dispatches.
+ * and lets them go page by page, so that its card can serve in between. Knows no dispatches.
  */
 import { defined } from '../base/assert.js'
 import { SputnikError } from '../base/errors.js'
@@ -23,8 +23,8 @@ import { SlotMemory } from './slot-memory.js'
 import { SlotTensors } from './slot-tensors.js'
 
 /**
- * Of one projection; `weight` is [in, out, slots], `bias` [out, slots], `scale` [slots]. `slots` are
- * there for layouts in which many rows of one slot are faster as a matrix product of their own.
+ * Of one projection; `weight` is [in, out, slots], `bias` [out, slots], `scale` [slots]. `slots`
+ * are there for layouts in which many rows of one slot are faster as a matrix product of their own.
  */
 export type ProjectionTensors = {
   weight?: Pointer

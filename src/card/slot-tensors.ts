@@ -9,7 +9,8 @@ import { readTensor } from '../native/tensor.js'
 
 /**
  * ggml multiplies matrices of these types as it multiplies single rows of them, block by block; K
- * quants are summed up in another order (measured: nmse 1e-13 to 1e-7). The kernel's tests hold it to that.
+ * quants are summed up in another order (measured: nmse 1e-13 to 1e-7). The tests of the
+ * kernel hold it to that.
  */
 const EXACT_TYPES: ReadonlySet<string> = new Set(['q4_0', 'iq4_nl', 'mxfp4'])
 

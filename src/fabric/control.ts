@@ -52,8 +52,8 @@ export const loadSchema = z.object({
   device: z.string().max(64),
   threads: z.int().min(1).max(512),
   /**
-   * One entry per set of experts; `pages` are the experts this card begins with, `slots` is how many
-   * it has room for (as many as it begins with when left out).
+   * One entry per set of experts; `pages` are the experts this card begins with, `slots` is how
+   * many it has room for (as many as it begins with when left out).
    */
   regions: z
     .array(

@@ -3,8 +3,8 @@
  * dispatch and combine frames hold numbers. Knows nothing of who sends or computes.
  *
  * Header, little endian: u32 payload bytes, u8 kind, u8 encoding (of the rows in this frame; the
- * high half names what is wanted back, see `encodingByte`), u16 region, u32 step, u16 attempt, u16 tokens, u32
- * microseconds the sender computed for it.
+ * high half names what is wanted back, see `encodingByte`), u16 region, u32 step, u16 attempt,
+ * u16 tokens, u32 microseconds the sender computed for it.
  */
 import { SputnikError } from '../base/errors.js'
 
