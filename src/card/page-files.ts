@@ -23,8 +23,8 @@ export class PageFiles {
   }
 
   /**
-   * @throws SputnikError FILE_NOT_FOUND, FILE_UNREADABLE; when read also GGUF_INVALID, PAGE_CORRUPT,
-   * FRAME_INVALID when there is no such file of the model
+   * @throws SputnikError FILE_NOT_FOUND, FILE_UNREADABLE; when read also GGUF_INVALID,
+   * PAGE_CORRUPT, and FRAME_INVALID when the model has no such file
    */
   page(expert: number, source: PageSource | null | undefined): PageReader {
     return source ? readerOfSource(source) : this.#readerOfModel(expert)
