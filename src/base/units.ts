@@ -13,3 +13,17 @@ export function formatBytes(bytes: number): string {
   const digits = unit === 0 || value >= 100 ? 0 : value >= 10 ? 1 : 2
   return `${value.toFixed(digits)} ${SIZE_UNITS[unit]}`
 }
+
+const SIZE = /^(\d{1,12}(?:\.\d{1,6})?)\s*(?:([kmgt])(?:i?b)?|b)?$/i
+
+/**
+ * Bytes of `8GiB`, `8 GB`, `8g` or `8589934592`; all units are binary, as people mean with memory.
+ * Undefined when it is no size, or one too large to count exactly.
+ */
+export function parseBytes(text: string): number | undefined {
+  const [, digits, letter] = SIZE.exec(text.trim()) ?? []
+  if (digits === undefined) return undefined
+  const power = letter === undefined ? 0 : 1 + 'kmgt'.indexOf(letter.toLowerCase())
+  const bytes = Math.round(Number(digits) * 1024 ** power)
+  return Number.isSafeInteger(bytes) ? bytes : undefined
+}

@@ -52,6 +52,16 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./token.js')).tokenCommand(),
   },
   {
+    name: 'join',
+    description: 'lend the cards of this machine to a head',
+    load: async () => (await import('./join.js')).joinCommand(),
+  },
+  {
+    name: 'fleet',
+    description: 'show the domains of a running server',
+    load: async () => (await import('./fleet.js')).fleetCommand(),
+  },
+  {
     name: 'doctor',
     description: 'check whether this machine can run sputnik, and what would help',
     load: async () => (await import('./doctor.js')).doctorCommand(),

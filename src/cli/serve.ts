@@ -5,11 +5,12 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { SputnikError } from '../base/errors.js'
 import { createLogger, type Logger } from '../base/log.js'
-import type { ModelInfo } from '../engine/protocol.js'
+import type { EngineConfig, ModelInfo } from '../engine/protocol.js'
 import { EngineClient } from '../server/engine-client.js'
 import { HttpServer } from '../server/http-server.js'
 import { DRAIN_MS } from '../server/limits.js'
 import { isLoopback } from '../server/origin.js'
+import { parseListenAddress } from './address.js'
 import { bundledModel, MODEL_HELP } from './bundled-model.js'
 import {
   addEngineOptions,
@@ -22,6 +23,7 @@ import {
   toEngineConfig,
 } from './options.js'
 import { createProgress, type Progress } from './report.js'
+import { FLEET_PORT } from './token.js'
 
 type ServeOptions = EngineOptions & {
   readonly host: string
@@ -30,6 +32,7 @@ type ServeOptions = EngineOptions & {
   readonly apiKeyFile?: string
   readonly maxQueue?: number
   readonly drain: number
+  readonly fleetListen?: string
 }
 
 export function serveCommand(): Command {
@@ -53,6 +56,12 @@ export function serveCommand(): Command {
         '--max-queue <n>',
         'sequences that may wait (default: four for each that runs)',
       ).argParser(integer({ min: 0, max: 100_000 })),
+    )
+    .addOption(
+      option(
+        '--fleet-listen <host:port>',
+        `where machines may join with their cards; port ${FLEET_PORT} when only a host is given`,
+      ).argParser(parseListenAddress),
     )
     .addOption(
       option('--drain <seconds>', 'time for running requests after SIGTERM')
@@ -102,12 +111,18 @@ function createEngine(
   { log, progress }: EngineHelpers,
 ): EngineClient {
   return new EngineClient({
-    config: toEngineConfig(modelPath, options),
+    config: engineConfigOf(modelPath, options),
     enginePath: options.engine,
     log,
     onProgress: progress.update,
     onState: (state) => log.debug('engine state', { state }),
   })
+}
+
+function engineConfigOf(modelPath: string, options: ServeOptions): EngineConfig {
+  const config = toEngineConfig(modelPath, options)
+  const { fleetListen } = options
+  return fleetListen === undefined ? config : { ...config, fleetListen }
 }
 
 function announce(url: string, model: ModelInfo, hasKeys: boolean): void {

@@ -1,7 +1,9 @@
 /**
- * The client's side of a stream of server-sent events, as far as chat completions use them: the
- * `data` of each event. Knows nothing of what is in it.
+ * The client's side of a stream of server-sent events, as far as sputnik's own server uses them:
+ * the one line of `data` of each event. Knows nothing of what is in it.
  */
+
+const DATA = 'data: '
 
 /** The data of each event, in order. Source: WHATWG HTML, 9.2.6, without names and ids. */
 export async function* readEvents(body: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
@@ -12,7 +14,8 @@ export async function* readEvents(body: AsyncIterable<Uint8Array>): AsyncGenerat
     const events = rest.split('\n\n')
     rest = events.pop() ?? ''
     for (const event of events) {
-      if (event.startsWith('data: ')) yield event.slice('data: '.length)
+      const line = event.split('\n').find((one) => one.startsWith(DATA))
+      if (line !== undefined) yield line.slice(DATA.length)
     }
   }
 }

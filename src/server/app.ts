@@ -9,6 +9,7 @@ import type { ModelInfo } from '../engine/protocol.js'
 import type { Admission } from './admission.js'
 import type { ApiKeys } from './auth.js'
 import type { EngineClient } from './engine-client.js'
+import { FleetFeed } from './fleet-feed.js'
 import type { ServerMetrics } from './metrics.js'
 import type { SseOptions } from './sse-stream.js'
 import type { TemplateRenderer } from './template.js'
@@ -18,6 +19,7 @@ export type ServerTimes = SseOptions & {
   readonly earlyErrorMs?: number
   readonly headersMs?: number
   readonly bodyMs?: number
+  readonly fleetPollMs?: number
 }
 
 export type AppOptions = {
@@ -43,12 +45,18 @@ export type Exchange = {
 
 export class App {
   readonly options: AppOptions
+  readonly fleet: FleetFeed
   readonly createdSeconds = Math.floor(Date.now() / 1000)
   #templates: TemplateRenderer | undefined
   #isDraining = false
 
   constructor(options: AppOptions) {
     this.options = options
+    const { engine, times } = options
+    this.fleet = new FleetFeed({
+      read: async () => (await engine.stats()).fleet,
+      ...(times.fleetPollMs === undefined ? {} : { pollMs: times.fleetPollMs }),
+    })
   }
 
   get modelId(): string {
@@ -67,6 +75,8 @@ export class App {
 
   drain(): void {
     this.#isDraining = true
+    // They would never end by themselves and must not be waited for.
+    this.fleet.close()
   }
 
   async close(): Promise<void> {

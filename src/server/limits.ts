@@ -34,6 +34,13 @@ export const STALL_MS = 60_000
  * get their own status. */
 export const EARLY_ERROR_MS = 250
 
+/** How often the fleet is looked at while somebody watches it. */
+export const FLEET_POLL_MS = 1_000
+/** Silence after which a stream of the fleet gets a comment. */
+export const FLEET_PING_MS = 15_000
+/** Clients that may watch the fleet at the same time. */
+export const FLEET_WATCHERS_MAX = 64
+
 export const TEMPLATE_MS = 200
 export const TEMPLATE_BYTES_MAX = 4 * 1024 * 1024
 export const TEMPLATE_HEAP_MB = 256

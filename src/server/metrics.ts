@@ -5,6 +5,7 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { CardStats, EngineStats, Usage } from '../engine/protocol.js'
+import { FleetMetrics } from './fleet-metrics.js'
 import type { SequenceMeter, SequenceTimes } from './sequence-group.js'
 
 const LATENCY_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600]
@@ -41,6 +42,8 @@ export class ServerMetrics implements SequenceMeter {
     'card',
     'direction',
   ])
+
+  readonly #fleet = new FleetMetrics(this.#registry)
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry })
@@ -110,6 +113,7 @@ export class ServerMetrics implements SequenceMeter {
     if (stats === undefined) return
     this.#kvUsage.set(stats.kvTotalTokens === 0 ? 0 : stats.kvUsedTokens / stats.kvTotalTokens)
     setTotal(this.#steps, {}, stats.steps)
+    this.#fleet.set(stats.fleet)
     for (const card of stats.cards) this.#setCard(card)
   }
 

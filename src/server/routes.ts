@@ -5,6 +5,7 @@ import { SputnikError } from '../base/errors.js'
 import type { Exchange } from './app.js'
 import { handleChat } from './chat.js'
 import { handleCompletions } from './completions.js'
+import { handleFleet, handleFleetEvents } from './fleet-routes.js'
 import {
   handleDetokenize,
   handleHealth,
@@ -29,6 +30,8 @@ export const ROUTES: readonly Route[] = [
   { method: 'POST', path: '/v1/completions', auth: 'infer', handle: handleCompletions },
   { method: 'GET', path: '/v1/models', auth: 'infer', handle: handleModels },
   { method: 'GET', path: '/v1/models/*', auth: 'infer', handle: handleModel },
+  { method: 'GET', path: '/v1/fleet', auth: 'infer', handle: handleFleet },
+  { method: 'GET', path: '/v1/fleet/events', auth: 'infer', handle: handleFleetEvents },
   { method: 'POST', path: '/tokenize', auth: 'infer', handle: handleTokenize },
   { method: 'POST', path: '/detokenize', auth: 'infer', handle: handleDetokenize },
   { method: 'GET', path: '/health', auth: 'public', handle: handleHealth },

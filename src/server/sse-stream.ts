@@ -11,6 +11,12 @@ export type SseOptions = {
   readonly bufferBytesMax?: number
 }
 
+export const SSE_HEADERS = {
+  'Content-Type': 'text/event-stream; charset=utf-8',
+  'Cache-Control': 'no-cache, no-transform',
+  'X-Accel-Buffering': 'no',
+}
+
 /** How often silence and stalls are looked at, as a share of the ping time. */
 const CHECKS_PER_PING = 4
 
@@ -37,11 +43,7 @@ export class SseStream {
   }
 
   open(): void {
-    this.#res.writeHead(200, {
-      'Content-Type': 'text/event-stream; charset=utf-8',
-      'Cache-Control': 'no-cache, no-transform',
-      'X-Accel-Buffering': 'no',
-    })
+    this.#res.writeHead(200, SSE_HEADERS)
     this.#res.flushHeaders()
     this.#writtenMs = performance.now()
     const checkMs = Math.min(this.#pingMs, this.#stallMs) / CHECKS_PER_PING

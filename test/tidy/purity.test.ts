@@ -13,8 +13,8 @@ const ADAPTERS: readonly RegExp[] = [
   /^src\/(card|domain|engine|fleet)\/main\.ts$/,
   /^src\/engine\/(bench-main|card-experts)\.ts$/,
   /^src\/pages\/sources\/remote-file\.ts$/,
-  /^src\/server\/(app|engine-client|engine-process|generate|http-server|json-body)\.ts$/,
-  /^src\/server\/(sequence-group|small-endpoints|sse-stream|template)\.ts$/,
+  /^src\/server\/(app|engine-client|engine-process|fleet-feed|generate|http-server)\.ts$/,
+  /^src\/server\/(json-body|sequence-group|small-endpoints|sse-stream|template)\.ts$/,
 ]
 
 const CLOCK_OR_CHANCE =

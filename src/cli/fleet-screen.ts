@@ -1,0 +1,68 @@
+/**
+ * Where `fleet top` draws: a terminal page of its own, redrawn in place, or plain text one below
+ * the other. Knows nothing of what is drawn.
+ */
+
+export type Screen = {
+  readonly draw: (text: string) => void
+  /** Gives the terminal back as it was. */
+  readonly close: () => void
+}
+
+const OPEN = '\u001b[?1049h\u001b[?25l'
+const CLOSE = '\u001b[?25h\u001b[?1049l'
+const HOME = '\u001b[H'
+const CLEAR_LINE_END = '\u001b[K'
+const CLEAR_BELOW = '\u001b[J'
+const CTRL_C = '\u0003'
+/** Of terminals that do not tell. */
+const COLUMNS = 80
+const ROWS = 24
+
+export function openScreen(stream: NodeJS.WriteStream = process.stdout): Screen {
+  return stream.isTTY === true ? terminalScreen(stream) : plainScreen(stream)
+}
+
+function terminalScreen(stream: NodeJS.WriteStream): Screen {
+  stream.write(OPEN)
+  return {
+    draw: (text) => {
+      const { columns = COLUMNS, rows = ROWS } = stream
+      const lines = text.split('\n').slice(0, rows)
+      const cut = lines.map((line) => line.slice(0, columns) + CLEAR_LINE_END)
+      stream.write(HOME + cut.join('\r\n') + CLEAR_BELOW)
+    },
+    close: () => stream.write(CLOSE),
+  }
+}
+
+function plainScreen(stream: NodeJS.WriteStream): Screen {
+  return { draw: (text) => stream.write(`${text}\n\n`), close: () => {} }
+}
+
+/** Aborts at q, Ctrl+C and SIGTERM. Returns what stops listening. */
+export function listenForEnd(end: AbortController): () => void {
+  const stop = (): void => end.abort()
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+  const unhear = hearKeys(stop)
+  return () => {
+    process.off('SIGINT', stop)
+    process.off('SIGTERM', stop)
+    unhear()
+  }
+}
+
+function hearKeys(stop: () => void): () => void {
+  const { stdin } = process
+  if (!stdin.isTTY || !process.stdout.isTTY) return () => {}
+  const onKeys = (keys: Buffer): void => {
+    const text = keys.toString()
+    if (text === 'q' || text === 'Q' || text.includes(CTRL_C)) stop()
+  }
+  // A terminal that waits for whole lines would not tell of a single key.
+  stdin.setRawMode(true).on('data', onKeys).resume()
+  return () => {
+    stdin.off('data', onKeys).setRawMode(false).pause()
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * `sputnik join`: makes this machine a domain of a head, until a signal. Starts the domain process
+ * and keeps it running; knows nothing of what it does.
+ */
+import { existsSync } from 'node:fs'
+import { availableParallelism, hostname } from 'node:os'
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Command, InvalidArgumentError } from 'commander'
+import { SputnikError } from '../base/errors.js'
+import { LOG_LEVELS, type LogLevel } from '../base/log.js'
+import { parseBytes } from '../base/units.js'
+import type { DomainConfig } from '../domain/protocol.js'
+import { nodeNameOf } from '../fabric/handshake-messages.js'
+import { loadIdentity } from '../fabric/identity.js'
+import { parseJoinKey } from '../fabric/join-key.js'
+import { type Address, readAddress } from './address.js'
+import { DomainSupervisor } from './domain-supervisor.js'
+import { createJoinReport, type JoinReport } from './join-report.js'
+import { integer, option } from './options.js'
+
+type JoinOptions = {
+  readonly key: string
+  readonly name: string
+  readonly device: string
+  readonly threads: number
+  readonly model?: string
+  readonly memory?: number
+  readonly backend: DomainConfig['backend']
+  readonly logLevel: LogLevel
+  readonly domain: string
+}
+
+const SIGNAL_STATUS = { SIGINT: 130, SIGTERM: 143 } as const
+const DEVICES = /^[a-z][a-z0-9_]{0,31}(,[a-z][a-z0-9_]{0,31}){0,63}$/
+
+export function joinCommand(): Command {
+  return new Command('join')
+    .description('lend the cards of this machine to a head')
+    .argument('<host:port>', 'where the head listens for domains', readAddress)
+    .addOption(
+      option('--key <join key>', 'as `sputnik token create` printed it').makeOptionMandatory(),
+    )
+    .addOption(
+      option('--name <name>', 'what to call this machine')
+        .argParser(parseName)
+        .default(nodeNameOf(hostname())),
+    )
+    .addOption(
+      option('--device <devices>', 'a card for each, separated by commas: cuda0,cuda1,cpu')
+        .argParser(parseDevices)
+        .default('cpu'),
+    )
+    .addOption(
+      option('--threads <n>', 'threads of each card')
+        .argParser(integer({ min: 1, max: 512 }))
+        .default(availableParallelism(), 'all cores'),
+    )
+    .addOption(
+      option('--model <path>', 'a copy of the model here; what it lacks comes from the head'),
+    )
+    .addOption(
+      option(
+        '--memory <size>',
+        'most memory for pages, such as 8GiB (default: what is free)',
+      ).argParser(parseMemory),
+    )
+    .addOption(
+      option('--backend <name>', 'native library to load')
+        .choices(['auto', 'cpu', 'cuda', 'vulkan', 'metal'])
+        .default('auto'),
+    )
+    .addOption(
+      option('--log-level <level>', 'how much is logged on stderr')
+        .choices([...LOG_LEVELS])
+        .default('warn'),
+    )
+    .addOption(
+      option('--domain <script>', 'another domain process, for tests')
+        .default(fileURLToPath(new URL('../domain/main.js', import.meta.url)))
+        .hideHelp(),
+    )
+    .action(join)
+}
+
+async function join(address: Address, options: JoinOptions): Promise<void> {
+  const config = toConfig(address, options)
+  const report = createJoinReport()
+  const supervisor = new DomainSupervisor({
+    script: options.domain,
+    config,
+    onEvent: report.event,
+    onRestart: report.restart,
+  })
+  const unhear = stopOnSignals(supervisor, report)
+  report.line(`${config.name} is ${config.identity.nodeId}`)
+  try {
+    await supervisor.run()
+  } finally {
+    unhear()
+  }
+}
+
+function toConfig({ host, port }: Address, options: JoinOptions): DomainConfig {
+  const { pin, id, secret } = parseJoinKey(options.key)
+  const modelPath = checkModel(options.model)
+  const { nodeId, keyPem, certificatePem } = loadIdentity()
+  return {
+    host,
+    port,
+    pin,
+    key: { id, secret },
+    identity: { nodeId, keyPem, certificatePem },
+    name: options.name,
+    device: options.device,
+    threads: options.threads,
+    modelPath,
+    memoryBytes: options.memory ?? null,
+    backend: options.backend,
+    logLevel: options.logLevel,
+    plain: false,
+  }
+}
+
+function checkModel(path: string | undefined): string | null {
+  if (path === undefined) return null
+  if (existsSync(path)) return resolve(path)
+  throw new SputnikError('FILE_NOT_FOUND', `${path} does not exist`)
+}
+
+/** The first signal ends the domain in good order, the second one at once. */
+function stopOnSignals(supervisor: DomainSupervisor, report: JoinReport): () => void {
+  let isStopping = false
+  const onSignal = (signal: keyof typeof SIGNAL_STATUS): void => {
+    if (isStopping) {
+      supervisor.kill()
+      process.exit(SIGNAL_STATUS[signal])
+    }
+    isStopping = true
+    report.line('leaving; a second signal ends at once')
+    supervisor.stop()
+  }
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  return () => {
+    process.off('SIGINT', onSignal)
+    process.off('SIGTERM', onSignal)
+  }
+}
+
+function parseName(text: string): string {
+  if (nodeNameOf(text) === text) return text
+  throw new InvalidArgumentError('It must be at most 64 letters, digits, dots, - and _.')
+}
+
+function parseDevices(text: string): string {
+  const devices = text.toLowerCase()
+  if (DEVICES.test(devices)) return devices
+  throw new InvalidArgumentError('It must be names of devices such as cpu or cuda0,cuda1,cpu.')
+}
+
+function parseMemory(text: string): number {
+  const bytes = parseBytes(text)
+  if (bytes !== undefined && bytes > 0) return bytes
+  throw new InvalidArgumentError('It must be a size such as 8GiB or 512MiB.')
+}
