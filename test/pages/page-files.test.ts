@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { defined } from '../../src/base/assert.js'
-import { Prng } from '../../src/base/prng.js'
 import { PageFiles } from '../../src/pages/page-files.js'
 import { scratchDirectory } from '../support/scratch.js'
-import { loosePage, loosePages, never } from './support.js'
+import { loosePage, loosePages, never, WRITTEN_PAGE_BYTES } from './support.js'
 
 const BYTES = 1000
 
@@ -133,19 +133,26 @@ test('PageFiles drops a damaged page when told and one whose file went away', as
 
 const WRITER = fileURLToPath(new URL('./page-files-writer.js', import.meta.url))
 
+/** A look at what the writer is doing; it may remove a file meanwhile. */
+function hasHalfPage(folder: string): boolean {
+  return filesIn(folder).some((name) => {
+    const stat = statSync(join(folder, name), { throwIfNoEntry: false })
+    return stat !== undefined && stat.size > 0 && stat.size < WRITTEN_PAGE_BYTES
+  })
+}
+
 test('PageFiles has only whole pages after its process was killed at any moment', async () => {
   const folder = scratchDirectory()
-  const prng = Prng.fromSeed(7)
   let written = 0
-  for (let round = 0; round < 12; round++) {
+  for (let round = 0; round < 6; round++) {
     const child = spawn(process.execPath, [WRITER, folder], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     await once(child.stdout, 'data')
-    await new Promise((resolve) => setTimeout(resolve, prng.nextBelow(60)))
+    for (let looks = 0; looks < 2000 && !hasHalfPage(folder); looks++) await turn()
     child.kill('SIGKILL')
     await once(child, 'close')
-    const store = open(folder, 64 << 20)
+    const store = open(folder, 4 * WRITTEN_PAGE_BYTES)
     const left = filesIn(folder)
     assert.equal(left.filter((name) => name.endsWith('.draft')).length, 0)
     assert.equal(left.length, store.count)

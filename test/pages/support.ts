@@ -55,3 +55,6 @@ export function sourceOf(
 ): PageSource {
   return { name, has, read: async (page, signal) => read(page, signal) }
 }
+
+/** Large, so that a kill can hit the middle of a write. */
+export const WRITTEN_PAGE_BYTES = 24 << 20

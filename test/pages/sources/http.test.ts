@@ -204,6 +204,17 @@ test('HttpSource notices that the file was replaced under way', async () => {
   source.close()
 })
 
+test('HttpSource refuses a part of a range that does not begin where it was asked to', async () => {
+  const server = await start()
+  const source = await openSource(server)
+  server.misbehave = ({ start: from, end }, response) => {
+    sendRange(response, { file, start: from + 1, end, etag: '"1"' })
+    return true
+  }
+  await assert.rejects(source.read(page, never), { code: 'SOURCE_FAILED', message: /it sends/ })
+  source.close()
+})
+
 test('HttpSource gives up a server that is silent and one that is too slow', async () => {
   const server = await start()
   const silent = await openSource(server, { idleMs: 30 })
