@@ -1,4 +1,4 @@
-/** Bounds the bytes that are in flight: whoever wants more waits in line. Knows nothing of pages. */
+/** Bounds the bytes in flight: whoever wants more waits in line. Knows nothing of pages. */
 import { assert } from '../base/assert.js'
 
 type Waiter = { readonly bytes: number; readonly wake: () => void }
