@@ -1,4 +1,4 @@
-/** One node as the head sees it: how far it got, whether it is suspected, when it was heard last. */
+/** One node as the head sees it: how far it got, if it is suspected, when it was heard last. */
 import { Flapping } from './flapping.js'
 import type { MembershipSettings } from './membership-settings.js'
 import { STANDING } from './replica-choice.js'

@@ -9,8 +9,8 @@ import type { RegionPlan } from './region-plan.js'
 const BALANCE_SLACK = 1.05
 
 /**
- * `counts`: pages of each domain; their sum is at most experts x replicas, none is more than experts.
- * With less than that sum some experts get fewer replicas.
+ * `counts`: pages of each domain; their sum is at most experts x replicas, none is more than
+ * experts. With less than that sum some experts get fewer replicas.
  */
 export function dealRegion(
   plan: RegionPlan,

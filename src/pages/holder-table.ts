@@ -68,7 +68,7 @@ export class HolderTable {
     return { region: low, expert: entry - (this.#starts[low] ?? 0) }
   }
 
-  /** Domains of each expert of a region, [replicas, experts]; a view that changes with the table. */
+  /** Domains of each expert of a region, [replicas, experts]; a view of the table. */
   holders(region: number): Uint16Array {
     assert(this.regions[region] !== undefined, `region ${region} does not exist`)
     const start = this.#starts[region] ?? 0

@@ -44,7 +44,7 @@ export class Migration {
     return this.#pending.length
   }
 
-  /** Pages that cannot get where they should, for want of room; known when nothing moves any more. */
+  /** Pages that cannot get where they should, for want of room; known when nothing moves. */
   get stuck(): readonly Page[] {
     return this.#stuck
   }

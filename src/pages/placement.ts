@@ -1,6 +1,6 @@
 /**
- * Decides which domains hold which expert: by memory, by measured speed, and so that experts that fire
- * together need few copies of a token. Pure; knows nothing of how pages get where they belong.
+ * Decides which domains hold which expert: by memory, by measured speed, and so that experts that
+ * fire together need few copies of a token. Pure; knows nothing of how pages get where they belong.
  */
 import { assert, defined } from '../base/assert.js'
 import { type DomainCapacity, makeQuotas, type Quota, type RegionPages } from './capacity.js'
@@ -40,8 +40,8 @@ export type PlacementRequest = {
   /** Tokens that chose two experts, by region: [experts, experts], symmetric. */
   readonly together?: readonly Float32Array[]
   /**
-   * Pages as they lie now. Then only those are placed anew that lost a holder, and no more move than
-   * newcomers and changed speeds ask for; without it the placement is made afresh.
+   * Pages as they lie now. Then only those are placed anew that lost a holder, and no more move
+   * than newcomers and changed speeds ask for; without it the placement is made afresh.
    */
   readonly current?: HolderTable
 }

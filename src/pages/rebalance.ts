@@ -6,7 +6,7 @@ import { noFit, totalBytes } from './capacity.js'
 import type { HolderTable } from './holder-table.js'
 import type { Occupancy } from './occupancy.js'
 
-/** A domain within this share of its quota is left alone, so that jitter of speeds moves nothing. */
+/** A domain within this share of its quota is left alone, so that jitter moves nothing. */
 const SLACK = 0.05
 
 /** Takes over the holders of another placement that are still there and have room. */

@@ -1,6 +1,6 @@
 /**
- * The experts of one region dealt to domains, with their loads: what the placement of a region starts
- * from and what is improved. Domains are positions here, not ids. Knows nothing of bytes.
+ * The experts of one region dealt to domains, with their loads: what the placement of a region
+ * starts from and what is improved. Domains are positions here, not ids. Knows nothing of bytes.
  */
 import { defined } from '../base/assert.js'
 
