@@ -6,26 +6,36 @@ import { Counter, Gauge, type Registry } from 'prom-client'
 import type { DomainView, FleetView } from '../engine/protocol.js'
 
 const DOMAIN = ['domain', 'name']
+const LINK = [...DOMAIN, 'direction']
 const MS_PER_SECOND = 1000
 
 export class FleetMetrics {
-  readonly #registry: Registry
-  readonly #epoch = this.#gauge('fleet_epoch', 'Epoch of the page directory')
-  readonly #moving = this.#gauge('fleet_pages_moving', 'Pages on their way')
-  readonly #orphans = this.#gauge('fleet_pages_orphaned', 'Pages that no domain holds')
-  readonly #domains = this.#gauge('fleet_domains', 'Domains in a state', ['state'])
-  readonly #ready = this.#gauge('domain_ready', '1 while a domain computes', DOMAIN)
-  readonly #pages = this.#gauge('domain_pages', 'Pages a domain holds', DOMAIN)
-  readonly #pageBytes = this.#gauge('domain_page_bytes', 'Bytes of its pages', DOMAIN)
-  readonly #roundTrip = this.#gauge('domain_round_trip_seconds', 'Round trip of its link', DOMAIN)
-  readonly #calls = this.#counter('domain_expert_calls_total', 'Experts computed', DOMAIN)
-  readonly #linkBytes = this.#counter('domain_link_bytes_total', 'Bytes to and from a domain', [
-    ...DOMAIN,
-    'direction',
-  ])
+  readonly #epoch: Gauge
+  readonly #moving: Gauge
+  readonly #orphans: Gauge
+  readonly #domains: Gauge
+  readonly #ready: Gauge
+  readonly #pages: Gauge
+  readonly #pageBytes: Gauge
+  readonly #roundTrip: Gauge
+  readonly #calls: Counter
+  readonly #linkBytes: Counter
 
   constructor(registry: Registry) {
-    this.#registry = registry
+    const gauge = (name: string, help: string, labelNames: string[] = []): Gauge =>
+      new Gauge({ name: `sputnik_${name}`, help, labelNames, registers: [registry] })
+    const counter = (name: string, help: string, labelNames: string[]): Counter =>
+      new Counter({ name: `sputnik_${name}`, help, labelNames, registers: [registry] })
+    this.#epoch = gauge('fleet_epoch', 'Epoch of the page directory')
+    this.#moving = gauge('fleet_pages_moving', 'Pages on their way')
+    this.#orphans = gauge('fleet_pages_orphaned', 'Pages that no domain holds')
+    this.#domains = gauge('fleet_domains', 'Domains in a state', ['state'])
+    this.#ready = gauge('domain_ready', '1 while a domain computes', DOMAIN)
+    this.#pages = gauge('domain_pages', 'Pages a domain holds', DOMAIN)
+    this.#pageBytes = gauge('domain_page_bytes', 'Bytes of its pages', DOMAIN)
+    this.#roundTrip = gauge('domain_round_trip_seconds', 'Round trip of its link', DOMAIN)
+    this.#calls = counter('domain_expert_calls_total', 'Experts computed', DOMAIN)
+    this.#linkBytes = counter('domain_link_bytes_total', 'Bytes to and from a domain', LINK)
   }
 
   /** What is not in `fleet` is not shown either: a domain that left leaves no line. */
@@ -53,13 +63,5 @@ export class FleetMetrics {
   #byDomain(): ReadonlyArray<Gauge | Counter> {
     const gauges = [this.#domains, this.#ready, this.#pages, this.#pageBytes, this.#roundTrip]
     return [...gauges, this.#calls, this.#linkBytes]
-  }
-
-  #counter(name: string, help: string, labelNames: string[] = []): Counter {
-    return new Counter({ name: `sputnik_${name}`, help, labelNames, registers: [this.#registry] })
-  }
-
-  #gauge(name: string, help: string, labelNames: string[] = []): Gauge {
-    return new Gauge({ name: `sputnik_${name}`, help, labelNames, registers: [this.#registry] })
   }
 }
