@@ -15,7 +15,7 @@ const HOME = '\u001b[H'
 const CLEAR_LINE_END = '\u001b[K'
 const CLEAR_BELOW = '\u001b[J'
 const CTRL_C = '\u0003'
-/** Of terminals that do not tell. */
+/** Of terminals that do not tell, or tell 0. */
 const COLUMNS = 80
 const ROWS = 24
 
@@ -27,8 +27,8 @@ function terminalScreen(stream: NodeJS.WriteStream): Screen {
   stream.write(OPEN)
   return {
     draw: (text) => {
-      const { columns = COLUMNS, rows = ROWS } = stream
-      const lines = text.split('\n').slice(0, rows)
+      const lines = text.split('\n').slice(0, stream.rows || ROWS)
+      const columns = stream.columns || COLUMNS
       const cut = lines.map((line) => line.slice(0, columns) + CLEAR_LINE_END)
       stream.write(HOME + cut.join('\r\n') + CLEAR_BELOW)
     },
