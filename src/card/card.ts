@@ -55,8 +55,9 @@ export class Card {
       const { isEmpty, restMs } = this.#work
       const frame = this.#link.receive(isEmpty ? IDLE_MS : restMs)
       if (frame === undefined && isEmpty) return
-      const goesOn = frame === undefined ? this.#workOnPage() : this.#answer(frame)
-      if (!goesOn) return
+      if (frame !== undefined && !this.#answer(frame)) return
+      // Also after a frame, or a head that never pauses would get no page moved.
+      if (this.#work.isDue && !this.#workOnPage()) return
     }
   }
 

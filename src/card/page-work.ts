@@ -10,6 +10,9 @@ const PENDING_MAX = 64
 /** After a page the card rests so many times as long, as long as it is asked to compute. */
 const REST = 7
 
+/** No longer than that: a page may have been slow for reasons that are over. */
+const REST_MS_MAX = 50
+
 /** A card that was asked to compute so recently is taken to be in use. */
 const IN_USE_MS = 100
 
@@ -39,6 +42,11 @@ export class PageWork {
     return this.#pending.length === 0
   }
 
+  /** Whether the next page may be worked on now. */
+  get isDue(): boolean {
+    return !this.isEmpty && this.restMs === 0
+  }
+
   /** How long to wait for frames before the next page is due. */
   get restMs(): number {
     const now = this.#now()
@@ -66,7 +74,7 @@ export class PageWork {
     const started = this.#now()
     const finished = advance(task)
     const ended = this.#now()
-    this.#restUntil = ended + REST * (ended - started)
+    this.#restUntil = ended + Math.min(REST_MS_MAX, REST * (ended - started))
     if (finished !== undefined) this.#pending.shift()
     return finished
   }

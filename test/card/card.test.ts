@@ -147,13 +147,14 @@ test('Card serves between any two pages of a long map', () => {
     isMapped = link.events.includes(FRAME.mapped)
     return !isMapped && look % 2 === 0 ? dispatch : undefined
   })
-  new Card(link, () => performance.now()).run()
+  new Card(link, () => 0).run()
 
   const from = link.events.indexOf(FRAME.map)
-  const during = link.events.slice(from + 1, link.events.indexOf(FRAME.mapped))
-  assert.equal(during.filter((event) => event === 'idle').length, MANY)
+  const during = link.events.slice(from, link.events.indexOf(FRAME.mapped))
+  // A page for each look, that which found the map included, no matter what else it found.
+  assert.equal(during.filter((event) => event !== FRAME.combine).length, MANY)
   const asked = during.flatMap((event, at) => (event === FRAME.dispatch ? [at] : []))
-  assert.ok(asked.length >= MANY - 1, String(asked.length))
+  assert.ok(asked.length >= MANY / 2 - 1, String(asked.length))
   // Answered before anything else is done.
   for (const at of asked) assert.equal(during[at + 1], FRAME.combine)
   const answers = link.sent.filter(({ view }) => readHeader(view).kind === FRAME.combine)
@@ -200,17 +201,17 @@ test('Card refuses more maps than it may keep, and maps before it has regions', 
   const file = ballastFile()
   const early = controlFrame(FRAME.map, ballastMap(1, { id: 1000, file }))
   const maps = Array.from({ length: 70 }, (_, id) =>
-    controlFrame(FRAME.unmap, { id, pages: [{ region: 1, expert: 0 }] }),
+    controlFrame(FRAME.map, ballastMap(MANY, { id, file })),
   )
   const script = [early, ...start, ...maps]
   const link = new ScriptedLink((look) => script[look])
-  new Card(link, () => performance.now()).run()
+  new Card(link, () => 0).run()
   const codes = link.sent
     .filter(({ view }) => readHeader(view).kind === FRAME.failed)
     .map(({ bytes }) => JSON.parse(new TextDecoder().decode(bytes.slice(HEADER_BYTES))).code)
   assert.equal(codes[0], 'FRAME_INVALID')
   assert.equal(codes.filter((code) => code === 'CARD_BUSY').length, 6)
-  assert.equal(codes.filter((code) => code === 'PAGE_NOT_MAPPED').length, 64)
+  assert.equal(codes.filter((code) => code === 'PAGE_MAPPED').length, 63)
 })
 
 test('Card ends when nobody takes its answers', () => {

@@ -62,6 +62,15 @@ test('PageWork leaves a card that is in use most of the time, and an idle one no
   assert.equal(work.restMs, 0)
 })
 
+test('PageWork rests no longer after a page that was very slow', () => {
+  const { work, pages } = setUp()
+  work.add({ id: 1, steps: pages('a', { count: 2, ms: 4000 }) })
+  work.step()
+  work.noteDispatch()
+  assert.equal(work.restMs, 50)
+  assert.equal(work.isDue, false)
+})
+
 test('PageWork refuses more tasks than it may keep', () => {
   const { work, pages } = setUp()
   const add = () => work.add({ id: 1, steps: pages('a', { count: 1, ms: 1 }) })
