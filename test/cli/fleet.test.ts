@@ -8,8 +8,14 @@ import { test } from 'node:test'
 import { parseUrl } from '../../src/cli/fleet.js'
 import type { FleetEvent } from '../../src/cli/fleet-client.js'
 import { ratesBetween } from '../../src/cli/fleet-table.js'
-import { MAIN, sputnik } from '../e2e/served.js'
-import { type Harness, type HarnessOptions, startHarness, until } from '../server/harness.js'
+import { MAIN, serve, sputnik } from '../e2e/served.js'
+import {
+  FAKE_ENGINE,
+  type Harness,
+  type HarnessOptions,
+  startHarness,
+  until,
+} from '../server/harness.js'
 
 function startFleet(options: HarnessOptions = {}): Promise<Harness> {
   const times = { fleetPollMs: 100 }
@@ -140,6 +146,12 @@ test('fleet top draws on a terminal and ends on q', { skip: !hasScript }, async 
   const [status] = await once(child, 'close')
   assert.equal(status, 0)
   assert.ok(screen.endsWith('\u001b[?25h\u001b[?1049l'), 'the terminal is given back')
+})
+
+test('serve --fleet-listen tells the engine where, with the usual port', async () => {
+  await using served = await serve('m', '--engine', FAKE_ENGINE, '--fleet-listen', '127.0.0.1')
+  const { stdout } = await sputnik('fleet', 'ls', '--url', served.url, '--json')
+  assert.equal(JSON.parse(stdout).address, '127.0.0.1:10458')
 })
 
 test('ratesBetween divides by the time in which it changed and spares who is new', () => {

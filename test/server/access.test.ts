@@ -17,6 +17,8 @@ test('ROUTES are the documented ones and only two are public', () => {
       'POST /v1/completions infer',
       'GET /v1/models infer',
       'GET /v1/models/* infer',
+    'GET /v1/fleet infer',
+    'GET /v1/fleet/events infer',
       'POST /tokenize infer',
       'POST /detokenize infer',
       'GET /health public',
