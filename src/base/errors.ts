@@ -52,6 +52,8 @@ export const ERRORS = {
   CARD_FAILED: server(1, 'Look at the log above for the reason the card gave.'),
   CARD_LOST: server(1, 'The pages of the lost card could not be loaded again; see the log.'),
   PLACEMENT_FULL: server(6, 'Add a domain, lend more memory, or lower --replicas.'),
+  PAGES_LOST: server(1, 'Start the domains that held the pages again, or give the head cards.'),
+  FLEET_FULL: server(1, 'Let some domains leave before others join.'),
   FRAME_INVALID: server(1, 'Both ends must run the same sputnik version.'),
 
   // Pages

@@ -7,15 +7,16 @@ import { defined } from '../base/assert.js'
 import { SputnikError } from '../base/errors.js'
 import { type ExpertRecord, regionKey } from '../base/expert.js'
 import { createLogger, type Logger } from '../base/log.js'
+import { LocalDomain } from '../domain/local-domain.js'
 import type { Load } from '../fabric/control.js'
 import type { WireFormat } from '../fabric/dispatch.js'
 import { type Encoding, encodingFor } from '../fabric/encoding.js'
 import { sharedBytes } from '../fabric/shared-link.js'
 import { Dispatcher } from '../fleet/dispatcher.js'
-import { LocalDomain } from '../fleet/local-domain.js'
+import { Fleet } from '../fleet/fleet.js'
+import type { RemoteDomain } from '../fleet/remote-domain.js'
 import type { ExpertLayer, PageMap } from '../gguf/pages.js'
 import type { GgufModel } from '../gguf/reader.js'
-import { TENSOR_TYPES } from '../gguf/types.js'
 import { FleetDevice } from '../native/fleet-device.js'
 import { libraries } from '../native/library.js'
 import { withoutPrefetch } from '../native/mapped-load.js'
@@ -23,10 +24,11 @@ import type { Pointer } from '../native/memory.js'
 import type { ParsedRegion } from '../native/region-parser.js'
 import { HAS_SHARED_MEMORY } from '../native/shared-memory.js'
 import { localSockets } from '../native/sockets.js'
-import { Directory } from '../pages/directory.js'
+import { cardLoad, regionsInUse } from '../pages/card-load.js'
 import { dealPages, pagesOf } from '../pages/placement.js'
 import { expertsUsed } from './experts-used.js'
-import type { EngineConfig } from './protocol.js'
+import { FleetDoor } from './fleet-door.js'
+import type { DomainView, EngineConfig, FleetView } from './protocol.js'
 import { RegionReader } from './region-reader.js'
 import type { Experts, LoadProgress } from './runtime.js'
 import { stepError } from './step-error.js'
@@ -60,12 +62,13 @@ export class CardExperts implements Experts {
   readonly #layers: readonly ExpertLayer[]
   readonly #log: Logger
   readonly #device: FleetDevice
-  readonly #directory: Directory
   readonly #domains: readonly LocalDomain[]
+  readonly #fleet: Fleet
   readonly #reader = new RegionReader()
   readonly #regions = new Map<string, number>()
   readonly #loadedBytes: number[]
   #dispatcher: Dispatcher | undefined
+  #door: FleetDoor | undefined
   /** Time the head spent on regions so far, in microseconds: dispatch, wait, combine. */
   regionUs = 0
 
@@ -73,13 +76,11 @@ export class CardExperts implements Experts {
     const { config, gpus } = options
     this.#options = options
     this.#log = createLogger({ level: config.logLevel, part: 'fleet' })
-    this.#layers = layersInUse(options)
+    this.#layers = regionsInUse(options.pages, options.gguf)
     this.#layers.forEach((layer, index) => {
       this.#regions.set(regionKey(layer), index)
     })
     const placement = dealPages(this.#layers, config.cards)
-    this.#directory = new Directory(this.#layers)
-    this.#directory.place(placement)
     this.#loadedBytes = new Array<number>(config.cards).fill(0)
     this.#device = new FleetDevice({
       expertsUsed: expertsUsed(options.gguf),
@@ -91,6 +92,14 @@ export class CardExperts implements Experts {
     this.#domains = Array.from({ length: config.cards }, (_, id) =>
       this.#domain(id, pagesOf(placement, id)),
     )
+    this.#fleet = new Fleet({
+      regions: this.#layers,
+      own: this.#domains,
+      placement,
+      replicas: 1,
+      log: this.#log,
+      now: () => performance.now(),
+    })
     for (const domain of this.#domains) domain.start()
   }
 
@@ -107,7 +116,9 @@ export class CardExperts implements Experts {
       const records = this.#recordsOfAllLayers()
       for (const domain of this.#domains) domain.awaitLoaded()
       for (const domain of this.#domains) domain.learn(records)
+      this.#fleet.learn(records)
       this.#dispatcher = this.#openDispatcher(records)
+      this.#door = this.#openDoor()
     } catch (error) {
       this.close()
       throw error
@@ -130,7 +141,22 @@ export class CardExperts implements Experts {
       bytesSent: domain.bytesSent,
       bytesReceived: domain.bytesReceived,
     }))
-    return { regions: this.#device.regionCount, cards }
+    return { regions: this.#device.regionCount, cards, fleet: this.#view() }
+  }
+
+  #view(): FleetView | null {
+    const door = this.#door
+    if (door === undefined) return null
+    const { directory, moving, remote } = this.#fleet
+    return {
+      headId: door.headId,
+      address: door.address,
+      modelHash: door.modelHash,
+      epoch: directory.epoch,
+      domains: [...this.#domains.map(viewOwn), ...remote.map(viewRemote)],
+      moving,
+      orphans: directory.orphans().length,
+    }
   }
 
   /** Time all cards spent on computing so far, in microseconds, as they report it. */
@@ -139,6 +165,7 @@ export class CardExperts implements Experts {
   }
 
   close(): void {
+    this.#door?.close()
     for (const domain of this.#domains) domain.stop()
   }
 
@@ -166,29 +193,19 @@ export class CardExperts implements Experts {
     )
   }
 
+  /** With a fleet, cards of this host must be able to take any page back. */
   #loadMessage(pages: readonly (readonly number[])[]): Load {
     const { config, gguf } = this.#options
-    return {
-      files: gguf.files.map((file) => file.path),
+    const layers = this.#layers
+    const isFleet = config.fleetListen !== undefined
+    return cardLoad({
+      gguf,
+      layers,
       device: 'cpu',
       threads: config.cardThreads,
-      regions: this.#layers.map((layer, region) => ({
-        layer: layer.layer,
-        group: layer.group,
-        experts: layer.experts,
-        tensors: layer.tensors.map((tensor) => ({
-          name: tensor.name,
-          role: tensor.role,
-          kind: tensor.kind,
-          typeId: TENSOR_TYPES[tensor.type].id,
-          shape: [...tensor.shape],
-          sliceBytes: tensor.sliceBytes,
-          file: tensor.file,
-          offset: tensor.offset,
-        })),
-        pages: [...(pages[region] ?? [])],
-      })),
-    }
+      pages,
+      ...(isFleet && { slots: (region) => layers[region]?.experts ?? 0 }),
+    })
   }
 
   #report(card: number, bytes: number): void {
@@ -214,12 +231,19 @@ export class CardExperts implements Experts {
 
   #openDispatcher(records: readonly ExpertRecord[]): Dispatcher {
     return new Dispatcher({
-      domains: this.#domains,
+      domains: this.#fleet.domains,
       format: chooseFormat(this.#options.config, records),
       timeoutMs: COMBINE_MS,
-      onLost: (domain, attempt, reason) =>
-        this.#log.warn(`card ${domain.id} is lost, loading its pages again`, { attempt, reason }),
+      choose: this.#fleet.choose,
+      onLost: ({ id }, attempt, reason) => this.#fleet.lost(id, attempt, reason),
     })
+  }
+
+  #openDoor(): FleetDoor | undefined {
+    const { fleetListen: listen, modelPath } = this.#options.config
+    if (listen === undefined) return undefined
+    const log = this.#log
+    return new FleetDoor({ listen, modelPath, fleet: this.#fleet, spinUs: SPIN_SHORT_US, log })
   }
 
   #compute(parsed: ParsedRegion): void {
@@ -227,15 +251,32 @@ export class CardExperts implements Experts {
     const region = defined(this.#regions.get(regionKey(parsed.record)), 'region of a record')
     const dispatcher = defined(this.#dispatcher, 'dispatcher')
     const call = this.#reader.read(parsed)
-    dispatcher.compute({ ...call, region, holders: this.#directory.holders(region) })
+    dispatcher.compute({ ...call, region })
     this.regionUs += 1000 * (performance.now() - started)
   }
 }
 
-/** Layers for multi-token prediction come last and are not loaded by libllama. */
-function layersInUse({ pages, gguf }: CardExpertsOptions): ExpertLayer[] {
-  const extra = gguf.getModelNumber('nextn_predict_layers') ?? 0
-  return pages.layers.filter(({ layer }) => layer < pages.layerCount - extra)
+function viewOwn(domain: LocalDomain): DomainView {
+  const { id, device, pages, pageBytes, expertCalls, bytesSent, bytesReceived } = domain
+  return {
+    ...{ id, pages, pageBytes, expertCalls, bytesSent, bytesReceived },
+    nodeId: null,
+    name: `card ${id}`,
+    state: 'ready',
+    devices: [device],
+    roundTripMs: null,
+  }
+}
+
+function viewRemote(domain: RemoteDomain): DomainView {
+  const { id, nodeId, join, pages, pageBytes, expertCalls, bytesSent, bytesReceived } = domain
+  return {
+    ...{ id, nodeId, pages, pageBytes, expertCalls, bytesSent, bytesReceived },
+    name: join.name,
+    state: domain.isReady ? 'ready' : 'loading',
+    devices: join.cards.map(({ device }) => device),
+    roundTripMs: domain.roundTripMs ?? null,
+  }
 }
 
 /** How long both ends of a link look for a frame before they sleep. */

@@ -136,6 +136,7 @@ export class Engine {
       kvTotalTokens: this.#runtime.contextLength * this.#options.parallel,
       regions: experts?.regions ?? 0,
       cards: experts?.cards ?? [],
+      fleet: experts?.fleet ?? null,
     }
   }
 

@@ -28,6 +28,10 @@ export function openExperts(
   { captureLocal = false }: { captureLocal?: boolean } = {},
 ): Experts | undefined {
   const pages = mapPages(gguf)
+  if (config.fleetListen !== undefined && config.cards === 0) {
+    // Somebody must hold the pages until domains join, and take them back when they leave.
+    return openExperts({ ...config, cards: 1 }, gguf, onProgress, { captureLocal })
+  }
   if (config.cards > 0 && pages.layers.length === 0) {
     throw new SputnikError(
       'MODEL_DENSE',

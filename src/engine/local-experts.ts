@@ -44,7 +44,7 @@ export class LocalExperts implements Experts {
   }
 
   stats(): ReturnType<Experts['stats']> {
-    return { regions: this.#device.regionCount, cards: [] }
+    return { regions: this.#device.regionCount, cards: [], fleet: null }
   }
 
   close(): void {

@@ -68,6 +68,8 @@ export type EngineConfig = {
   readonly wire: 'f32' | 'bf16' | 'q8_0'
   /** Cards send the rows of all experts, so that no placement changes a bit of a result. */
   readonly exact: boolean
+  /** Where domains may join, `host:port`; undefined: nowhere. */
+  readonly fleetListen?: string
   /** Which native library to load: the CPU one or a GPU variant. */
   readonly backend: 'auto' | 'cpu' | 'cuda' | 'vulkan' | 'metal'
   /** Trunk layers to put on the GPU when the backend has one; -1 is all. */
@@ -216,7 +218,41 @@ export type CardStats = {
   readonly bytesReceived: number
 }
 
+/** A domain as the head sees it; the cards of the head's own host are domains too. */
+export type DomainView = {
+  /** Number in the directory. */
+  readonly id: number
+  /** Null for cards of the head's own host. */
+  readonly nodeId: string | null
+  readonly name: string
+  /** `joining`, `loading`, `ready`, `suspect`, `lost`, `draining` or `evicted`. */
+  readonly state: string
+  readonly devices: readonly string[]
+  readonly pages: number
+  readonly pageBytes: number
+  readonly expertCalls: number
+  readonly bytesSent: number
+  readonly bytesReceived: number
+  /** Smallest of late; null where it is not measured. */
+  readonly roundTripMs: number | null
+}
+
+/** The fleet of a head that listens for domains. */
+export type FleetView = {
+  readonly headId: string
+  /** Where domains join; null when the head does not listen. */
+  readonly address: string | null
+  readonly modelHash: string
+  readonly epoch: number
+  readonly domains: readonly DomainView[]
+  /** Pages on their way, and pages nobody holds. */
+  readonly moving: number
+  readonly orphans: number
+}
+
 export type EngineStats = {
+  /** Null when the head does not listen for domains. */
+  readonly fleet: FleetView | null
   readonly waiting: number
   readonly running: number
   readonly steps: number

@@ -14,7 +14,7 @@ import { nativeError } from '../native/native-log.js'
 import { createThreadpool, freeThreadpool } from '../native/threadpool.js'
 import { checkFlashAttention, kvTypeId, parseKvType } from './kv-type.js'
 import { chooseContextLength, kvCellBytes } from './memory-need.js'
-import type { CardStats, EngineConfig } from './protocol.js'
+import type { CardStats, EngineConfig, FleetView } from './protocol.js'
 
 export type LoadProgress = (stage: string, done: number, total: number) => void
 
@@ -34,7 +34,11 @@ export type Experts = {
   afterContext(context: Pointer): void
   /** The reason of a failed decode, once. */
   takeError(): SputnikError | undefined
-  stats(): { readonly regions: number; readonly cards: readonly CardStats[] }
+  stats(): {
+    readonly regions: number
+    readonly cards: readonly CardStats[]
+    readonly fleet: FleetView | null
+  }
   close(): void
 }
 

@@ -1,20 +1,14 @@
 /**
  * Computes one region of one step on the fleet: splits the tokens by domain, sends each domain one
  * copy of the tokens it needs, adds the sums in the order of domain ids, or on demand the experts'
- * own rows in the order of the router, which no placement changes. A lost domain is recovered
- * and asked again; experts keep no state, so asking twice changes nothing.
+ * own rows in the order of the router, which no placement changes. What a lost domain owed is split
+ * anew among those that can do it; experts keep no state, so asking twice changes nothing.
  */
 import { assert } from '../base/assert.js'
 import { SputnikError } from '../base/errors.js'
 import type { ExpertRecord } from '../base/expert.js'
 import { readFailure } from '../fabric/control.js'
-import {
-  combineBytes,
-  type DispatchLayout,
-  dispatchLayout,
-  encodingByte,
-  type WireFormat,
-} from '../fabric/dispatch.js'
+import { combineBytes, dispatchLayout, encodingByte, type WireFormat } from '../fabric/dispatch.js'
 import {
   decodeRows,
   encodedRowBytes,
@@ -27,18 +21,26 @@ import type { Link, ReceivedFrame } from '../fabric/link.js'
 import { copyNative } from '../native/libc.js'
 import { allocateNative, type NativeBuffer, type Pointer } from '../native/memory.js'
 import { Partition, type RouterChoice, type Share } from './partition.js'
+import {
+  type Answered,
+  addInRouterOrder,
+  addRow,
+  copyOf,
+  tokenAt,
+  type Work,
+  workOf,
+  writePairs,
+} from './shares.js'
 
 /** What the dispatcher needs of a domain. */
 export type Domain = {
   readonly id: number
   readonly link: Link | undefined
   expertCalls: number
-  /** Makes the domain usable again; throws when it cannot. */
-  restart(): void
 }
 
 export type RegionCall = {
-  /** Number of the region, the same at both ends. */
+  /** Number of the region, the same at all ends. */
   readonly region: number
   readonly record: ExpertRecord
   readonly choice: RouterChoice
@@ -46,28 +48,38 @@ export type RegionCall = {
   readonly input: Pointer
   /** f32 rows [nOut, tokens], contiguous; where the sums go. */
   readonly output: Pointer
-  /** Domain of each expert. */
-  readonly holders: Uint16Array
 }
 
 export type DispatcherOptions = {
-  readonly domains: readonly Domain[]
+  /** By id; grows as domains join. */
+  readonly domains: readonly (Domain | undefined)[]
   readonly format: WireFormat
   /** Longest wait for one combine. */
   readonly timeoutMs: number
+  /** The domain of each pair. @throws SputnikError when an expert has none */
+  readonly choose: (choice: RouterChoice, region: number) => Uint16Array
+  /**
+   * A domain is gone or does not answer. Afterwards `choose` names domains that can be asked.
+   * @throws SputnikError when there are none
+   */
   readonly onLost: (domain: Domain, attempt: number, reason: string) => void
 }
 
 const ATTEMPTS_MAX = 3
 const FLOAT_BYTES = 4
 
-type Asked = { readonly domain: Domain; readonly index: number; readonly share: Share }
+type Asked = { readonly domain: Domain; readonly share: Share }
+
+type Lost = Asked & { readonly reason: string }
 
 export class Dispatcher {
   readonly #options: DispatcherOptions
-  readonly #partition: Partition
+  #partition = new Partition(1)
+  #partitionSize = 1
   #rows: NativeBuffer = allocateNative(1 << 14)
+  /** Sums of the tokens, or the rows of all pairs and then the sums. */
   #sums: NativeBuffer = allocateNative(1 << 14)
+  #pairRows: NativeBuffer = allocateNative(64)
   /** Domains that were asked and have not answered yet; empty between steps unless one failed. */
   readonly #owing = new Set<Domain>()
   #step = 0
@@ -76,26 +88,69 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options
-    this.#partition = new Partition(options.domains.length)
   }
 
   /** @throws SputnikError CARD_LOST, or the error a card reported */
   compute(call: RegionCall): void {
     assert(call.choice.tokens <= FRAME_TOKENS_MAX, 'more tokens than a frame can count')
     this.#step = (this.#step + 1) >>> 0
-    const shares = this.#partition.split(call.choice, call.holders)
+    const work: Work = { choice: call.choice, attempt: 0 }
+    const asked = this.#askAll(call, work)
+    const [first] = asked
+    const isWhole = asked.length === 1 && first?.share.tokenCount === call.choice.tokens
+    if (isWhole && this.#options.format.isSummed) {
+      this.#passOn(call, first)
+      return
+    }
+    this.#prepare(call)
+    this.#collect(call, work, asked)
+    this.#finish(call)
+  }
+
+  /** The answer of the only domain is the result. */
+  #passOn(call: RegionCall, asked: Asked): void {
+    const answer = this.#answer(asked, call)
+    if (typeof answer === 'string') {
+      const work: Work = { choice: call.choice, attempt: 0 }
+      const lost = { ...asked, share: copyOf(asked.share), reason: answer }
+      this.#prepare(call)
+      this.#lose(lost, work)
+      this.#again(call, lost, work)
+      this.#finish(call)
+      return
+    }
+    const { tokens: count } = call.choice
+    this.#decode(answer, { address: call.output, count, width: call.record.nOut })
+  }
+
+  #prepare({ choice, record }: RegionCall): void {
+    const { tokens, nUsed } = choice
+    const width = record.nOut
+    this.#sums = grown(this.#sums, tokens * width * FLOAT_BYTES)
+    this.#sums.f32.fill(0, 0, tokens * width)
+    if (this.#options.format.isSummed) return
+    this.#pairRows = grown(this.#pairRows, tokens * nUsed * width * FLOAT_BYTES)
+  }
+
+  #askAll(call: RegionCall, work: Work): Asked[] {
+    const { domains, choose } = this.#options
+    const owners = choose(work.choice, call.region)
+    if (this.#partitionSize < domains.length) {
+      this.#partitionSize = domains.length
+      this.#partition = new Partition(domains.length)
+    }
     const asked: Asked[] = []
-    this.#options.domains.forEach((domain, index) => {
-      const share = shares[index]
-      if (share === undefined || share.tokenCount === 0) return
+    this.#partition.splitOwned(work.choice, owners).forEach((share, id) => {
+      const domain = domains[id]
+      if (domain === undefined || share.tokenCount === 0) return
       this.#settle(domain)
+      const one = { domain, share }
       // A failure shows when the answer is waited for.
-      const one = { domain, index, share }
-      this.#ask(call, one, 0)
+      this.#ask(call, work, one)
       domain.expertCalls += share.pairCount
       asked.push(one)
     })
-    this.#combine(call, asked)
+    return asked
   }
 
   /**
@@ -104,14 +159,15 @@ export class Dispatcher {
    */
   #settle(domain: Domain): void {
     if (!this.#owing.has(domain)) return
-    if (domain.link?.receive(this.#options.timeoutMs) === undefined) domain.restart()
     this.#owing.delete(domain)
+    if (domain.link?.receive(this.#options.timeoutMs) !== undefined) return
+    this.#options.onLost(domain, 0, 'it did not answer in time')
   }
 
-  /** Sends a domain its share; false when it is gone. */
-  #ask(call: RegionCall, { domain, share }: Asked, attempt: number): boolean {
+  /** Sends a domain its share. */
+  #ask(call: RegionCall, work: Work, { domain, share }: Asked): void {
     const { link } = domain
-    if (link === undefined) return false
+    if (link === undefined) return
     this.#owing.add(domain)
     const { format } = this.#options
     const rowBytes = encodedRowBytes(format.dispatch, call.record.nEmbd)
@@ -124,26 +180,28 @@ export class Dispatcher {
       encoding: encodingByte(format),
       region: call.region,
       step: this.#step,
-      attempt,
+      attempt: work.attempt,
       tokens: share.tokenCount,
       computeUs: 0,
     })
     writePairs(frame, { layout, share })
-    this.#encodeTokens(call, { share, target: frame.address + BigInt(layout.rows), rowBytes })
-    return link.send(frame, layout.bytes)
+    const target = frame.address + BigInt(layout.rows)
+    this.#encodeTokens(call, { share, target, rowBytes, tokenOf: work.tokenOf })
+    link.send(frame, layout.bytes)
   }
 
   /** Rows that lie side by side are encoded in one call. */
   #encodeTokens(
     call: RegionCall,
-    { share, target, rowBytes }: { share: Share; target: Pointer; rowBytes: number },
+    to: { share: Share; target: Pointer; rowBytes: number; tokenOf: Uint32Array | undefined },
   ): void {
+    const { share, target, rowBytes, tokenOf } = to
     const width = call.record.nEmbd
     const encoding = this.#options.format.dispatch
     for (let start = 0; start < share.tokenCount; ) {
-      const first = share.tokens[start] ?? 0
+      const first = tokenAt(share, start, tokenOf)
       let end = start + 1
-      while (end < share.tokenCount && share.tokens[end] === first + end - start) end++
+      while (end < share.tokenCount && tokenAt(share, end, tokenOf) === first + end - start) end++
       const address = call.input + BigInt(first * width * FLOAT_BYTES)
       const rows = { address, count: end - start, width }
       encodeRows(encoding, rows, target + BigInt(start * rowBytes))
@@ -151,86 +209,58 @@ export class Dispatcher {
     }
   }
 
-  #combine(call: RegionCall, asked: readonly Asked[]): void {
-    if (this.#options.format.isSummed) this.#combineSums(call, asked)
-    else this.#combineRows(call, asked)
-  }
-
-  /** Gathers the rows of all pairs and adds those of a token as plain libllama does. */
-  #combineRows(call: RegionCall, asked: readonly Asked[]): void {
-    const { tokens, nUsed } = call.choice
-    const width = call.record.nOut
-    this.#rows = grown(this.#rows, tokens * nUsed * width * FLOAT_BYTES)
-    this.#sums = grown(this.#sums, tokens * width * FLOAT_BYTES)
-    const next = new Uint32Array(this.#options.domains.length)
-    let row = 0
+  /** Adds all answers in the order of domain ids; what others give for a lost domain in its place. */
+  #collect(call: RegionCall, work: Work, asked: readonly Asked[]): void {
+    const behind: Array<Lost | Answered> = []
     for (const one of asked) {
-      const address = this.#rows.address + BigInt(row * width * FLOAT_BYTES)
-      this.#decode(this.#answer(one, call), { address, count: one.share.pairCount, width })
-      next[one.index] = row
-      row += one.share.pairCount
-    }
-    addInRouterOrder(call, { rows: this.#rows.f32, sums: this.#sums.f32, next })
-    copyNative(call.output, this.#sums.address, tokens * width * FLOAT_BYTES)
-  }
-
-  /** One whole answer is the result; several are added up in the order of domain ids. */
-  #combineSums(call: RegionCall, asked: readonly Asked[]): void {
-    const { tokens } = call.choice
-    const width = call.record.nOut
-    const [first] = asked
-    if (asked.length === 1 && first?.share.tokenCount === tokens) {
-      this.#decode(this.#answer(first, call), { address: call.output, count: tokens, width })
-      return
-    }
-    const bytes = tokens * width * FLOAT_BYTES
-    this.#sums = grown(this.#sums, bytes)
-    this.#sums.f32.fill(0, 0, tokens * width)
-    for (const one of asked) this.#add(one.share, { frame: this.#answer(one, call), width })
-    copyNative(call.output, this.#sums.address, bytes)
-  }
-
-  /** The combine of a domain, recovering it as often as is sensible. */
-  #answer(asked: Asked, call: RegionCall): ReceivedFrame {
-    let reason = ''
-    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      const { domain } = asked
-      if (attempt > 0 && !this.#recover(call, { asked, attempt, reason })) continue
-      const received = domain.link?.receive(this.#options.timeoutMs)
-      if (received === undefined) {
-        reason = 'it ended or did not answer in time'
-        continue
+      const answer = this.#answer(one, call)
+      // Shares and frames are used again by the next split.
+      const kept = (): Share => copyOf(one.share)
+      if (typeof answer === 'string') behind.push({ ...one, share: kept(), reason: answer })
+      else if (behind.length === 0) this.#take(call, work, this.#decoded(call, one.share, answer))
+      else {
+        const { rows, ...rest } = this.#decoded(call, kept(), answer)
+        behind.push({ ...rest, rows: rows.slice(0, rest.count * call.record.nOut) })
       }
-      const problem = this.#check(received, { asked, call })
-      if (problem === undefined) {
-        this.#owing.delete(domain)
-        return received
-      }
-      reason = problem
     }
-    throw new SputnikError('CARD_LOST', `card ${asked.domain.id} is lost: ${reason}`)
+    for (const one of behind) {
+      if ('reason' in one) this.#lose(one, work)
+    }
+    for (const one of behind) {
+      if ('reason' in one) this.#again(call, one, work)
+      else this.#take(call, work, one)
+    }
   }
 
-  #recover(
-    call: RegionCall,
-    { asked, attempt, reason }: { asked: Asked; attempt: number; reason: string },
-  ): boolean {
+  #lose({ domain, reason }: Lost, { attempt }: Work): void {
+    this.#owing.delete(domain)
+    this.#options.onLost(domain, attempt + 1, reason)
+  }
+
+  /** Splits the pairs of a lost domain anew. */
+  #again(call: RegionCall, { domain, share, reason }: Lost, work: Work): void {
+    if (work.attempt + 1 >= ATTEMPTS_MAX) {
+      throw new SputnikError('CARD_LOST', `card ${domain.id} is lost: ${reason}`)
+    }
+    const next = workOf(share, work)
+    this.#collect(call, next, this.#askAll(call, next))
+  }
+
+  /** The combine of a domain, or why there is none. */
+  #answer(asked: Asked, call: RegionCall): ReceivedFrame | string {
     const { domain } = asked
-    this.#options.onLost(domain, attempt, reason)
-    try {
-      domain.restart()
-    } catch (error) {
-      if (attempt + 1 < ATTEMPTS_MAX) return false
-      throw error
-    }
-    return this.#ask(call, asked, attempt)
+    const received = domain.link?.receive(this.#options.timeoutMs)
+    if (received === undefined) return 'it ended or did not answer in time'
+    if (!this.#isExpected(received, { asked, call })) return 'it answered something else'
+    this.#owing.delete(domain)
+    return received
   }
 
-  /** What is wrong with an answer; a card's own report of an error is final. */
-  #check(
+  /** Whether a frame answers the dispatch; a card's own report of an error is final. */
+  #isExpected(
     received: ReceivedFrame,
     { asked, call }: { asked: Asked; call: RegionCall },
-  ): string | undefined {
+  ): boolean {
     const header = readHeader(received.buffer.view)
     if (header.kind === FRAME.failed) {
       this.#owing.delete(asked.domain)
@@ -239,81 +269,57 @@ export class Dispatcher {
     const { combine: encoding, isSummed } = this.#options.format
     const rowBytes = encodedRowBytes(encoding, call.record.nOut)
     const rows = isSummed ? asked.share.tokenCount : asked.share.pairCount
-    const isExpected =
+    this.computeUs += header.computeUs
+    return (
       header.kind === FRAME.combine &&
       header.step === this.#step &&
       header.region === call.region &&
       header.encoding === encodingId(encoding) &&
       received.bytes === combineBytes(rows, rowBytes)
-    this.computeUs += header.computeUs
-    return isExpected ? undefined : 'it answered something else'
+    )
   }
 
   #decode(frame: ReceivedFrame, rows: Rows): void {
     decodeRows(this.#options.format.combine, frame.buffer.address + BigInt(HEADER_BYTES), rows)
   }
 
-  #add(share: Share, { frame, width }: { frame: ReceivedFrame; width: number }): void {
-    const count = share.tokenCount
+  /** Valid until the next one. */
+  #decoded({ record }: RegionCall, share: Share, frame: ReceivedFrame): Answered {
+    const width = record.nOut
+    const count = this.#options.format.isSummed ? share.tokenCount : share.pairCount
     this.#rows = grown(this.#rows, count * width * FLOAT_BYTES)
     this.#decode(frame, { address: this.#rows.address, count, width })
-    const sums = this.#sums.f32
-    const rows = this.#rows.f32
+    return { share, count, rows: this.#rows.f32 }
+  }
+
+  #take(
+    { record: { nOut: width } }: RegionCall,
+    { tokenOf, pairOf }: Work,
+    { share, count, rows }: Answered,
+  ): void {
+    const { isSummed } = this.#options.format
     for (let at = 0; at < count; at++) {
-      const target = (share.tokens[at] ?? 0) * width
-      addRow(sums, { target, rows, source: at * width, width })
+      const source = at * width
+      if (isSummed) {
+        const target = tokenAt(share, at, tokenOf) * width
+        addRow(this.#sums.f32, { target, rows, source, width })
+      } else {
+        const place = share.places[at] ?? 0
+        const target = (pairOf?.[place] ?? place) * width
+        this.#pairRows.f32.set(rows.subarray(source, source + width), target)
+      }
     }
+  }
+
+  #finish({ choice, record, output }: RegionCall): void {
+    const width = record.nOut
+    if (!this.#options.format.isSummed) {
+      addInRouterOrder(choice, { rows: this.#pairRows.f32, sums: this.#sums.f32, width })
+    }
+    copyNative(output, this.#sums.address, choice.tokens * width * FLOAT_BYTES)
   }
 }
 
 function grown(buffer: NativeBuffer, bytes: number): NativeBuffer {
   return buffer.bytes.length >= bytes ? buffer : allocateNative(bytes + (bytes >> 2))
-}
-
-function writePairs(
-  { u16, f32 }: NativeBuffer,
-  { layout, share }: { layout: DispatchLayout; share: Share },
-): void {
-  const counts = layout.counts >> 1
-  const experts = layout.experts >> 1
-  const weights = layout.weights >> 2
-  for (let token = 0; token < share.tokenCount; token++) {
-    u16[counts + token] = share.counts[token] ?? 0
-  }
-  for (let pair = 0; pair < share.pairCount; pair++) {
-    u16[experts + pair] = share.experts[pair] ?? 0
-    f32[weights + pair] = share.weights[pair] ?? 0
-  }
-}
-
-/**
- * Adds the rows of each token's experts. The rows of a domain lie in the order of the router, so
- * `next` counts through them: the first row of each domain at the beginning.
- */
-function addInRouterOrder(
-  { choice, holders, record }: RegionCall,
-  { rows, sums, next }: { rows: Float32Array; sums: Float32Array; next: Uint32Array },
-): void {
-  const width = record.nOut
-  for (let token = 0; token < choice.tokens; token++) {
-    const target = token * width
-    for (let slot = 0; slot < choice.nUsed; slot++) {
-      const domain = holders[choice.experts[token * choice.nUsed + slot] ?? 0] ?? 0
-      const row = next[domain] ?? 0
-      next[domain] = row + 1
-      const source = row * width
-      if (slot === 0) sums.set(rows.subarray(source, source + width), target)
-      else addRow(sums, { target, rows, source, width })
-    }
-  }
-}
-
-function addRow(
-  sums: Float32Array,
-  from: { target: number; rows: Float32Array; source: number; width: number },
-): void {
-  const { target, rows, source, width } = from
-  for (let i = 0; i < width; i++) {
-    sums[target + i] = (sums[target + i] ?? 0) + (rows[source + i] ?? 0)
-  }
 }

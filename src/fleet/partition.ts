@@ -5,6 +5,9 @@
 import { defined } from '../base/assert.js'
 import { NO_DOMAIN } from '../pages/holder-table.js'
 
+/** Of a pair that is no pair: the token wants fewer experts. */
+export const NO_EXPERT = -1
+
 export type RouterChoice = {
   readonly tokens: number
   readonly nUsed: number
@@ -22,6 +25,8 @@ export type Share = {
   counts: Uint16Array
   experts: Uint16Array
   weights: Float32Array
+  /** Index of each pair in the choice. */
+  places: Uint32Array
 }
 
 export class Partition {
@@ -51,6 +56,7 @@ export class Partition {
         countToken(share, token)
         share.experts[share.pairCount] = experts[pair] ?? 0
         share.weights[share.pairCount] = weights[pair] ?? 0
+        share.places[share.pairCount] = pair
         share.pairCount++
       }
     }
@@ -62,18 +68,19 @@ export class Partition {
     for (let pair = start; pair < start + choice.nUsed; pair++) {
       const expert = choice.experts[pair] ?? 0
       const share = defined(this.#shares[holders[expert] ?? 0], 'domain of an expert')
-      addPair(share, { token, expert, weight: choice.weights[pair] ?? 0 })
+      addPair(share, { token, pair, expert, weight: choice.weights[pair] ?? 0 })
     }
   }
 }
 
 function addPair(
   share: Share,
-  { token, expert, weight }: { token: number; expert: number; weight: number },
+  { token, pair, expert, weight }: { token: number; pair: number; expert: number; weight: number },
 ): void {
   countToken(share, token)
   share.experts[share.pairCount] = expert
   share.weights[share.pairCount] = weight
+  share.places[share.pairCount] = pair
   share.pairCount++
 }
 
@@ -106,5 +113,6 @@ function emptyShare(tokens: number, pairs: number): Share {
     counts: new Uint16Array(tokens),
     experts: new Uint16Array(pairs),
     weights: new Float32Array(pairs),
+    places: new Uint32Array(pairs),
   }
 }

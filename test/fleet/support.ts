@@ -1,14 +1,15 @@
 /** A fleet of real card processes that hold one region of a small model. */
 import type { ExpertRecord } from '../../src/base/expert.js'
 import { Prng } from '../../src/base/prng.js'
+import { LocalDomain } from '../../src/domain/local-domain.js'
 import type { Load } from '../../src/fabric/control.js'
 import { sharedBytes } from '../../src/fabric/shared-link.js'
 import { Dispatcher } from '../../src/fleet/dispatcher.js'
-import { LocalDomain } from '../../src/fleet/local-domain.js'
 import { loadLibraries } from '../../src/native/library.js'
 import { allocateNative } from '../../src/native/memory.js'
 import { HAS_SHARED_MEMORY } from '../../src/native/shared-memory.js'
 import { localSockets } from '../../src/native/sockets.js'
+import { NO_DOMAIN } from '../../src/pages/holder-table.js'
 import { dealPages, pagesOf } from '../../src/pages/placement.js'
 import { loadOf, recordOf, type Token } from '../card/support.js'
 import { testModel } from '../support/models.js'
@@ -88,7 +89,11 @@ export function openFleet(options: FleetOptions): Fleet {
     domains,
     format: { dispatch: 'f32', combine: 'f32', isSummed: options.isSummed ?? true },
     timeoutMs: options.timeoutMs ?? LONG_MS,
-    onLost: (domain, attempt, reason) => losses.push(`${domain.id} ${attempt}: ${reason}`),
+    choose: ({ experts }) => Uint16Array.from(experts, (expert) => holders[expert] ?? NO_DOMAIN),
+    onLost: ({ id }, attempt, reason) => {
+      losses.push(`${id} ${attempt}: ${reason}`)
+      domains[id]?.restart()
+    },
   })
   return {
     domains,
@@ -96,7 +101,7 @@ export function openFleet(options: FleetOptions): Fleet {
     load,
     holders,
     losses,
-    compute: (tokens) => computeStep(dispatcher, { record, holders, tokens }),
+    compute: (tokens) => computeStep(dispatcher, { record, tokens }),
     close: () => {
       for (const domain of domains) domain.stop()
     },
@@ -105,11 +110,7 @@ export function openFleet(options: FleetOptions): Fleet {
 
 function computeStep(
   dispatcher: Dispatcher,
-  {
-    record,
-    holders,
-    tokens,
-  }: { record: ExpertRecord; holders: Uint16Array; tokens: readonly Token[] },
+  { record, tokens }: { record: ExpertRecord; tokens: readonly Token[] },
 ): Float32Array[] {
   const { nEmbd, nOut, nUsed } = record
   const input = allocateNative(4 * nEmbd * tokens.length)
@@ -129,7 +130,6 @@ function computeStep(
     },
     input: input.address,
     output: output.address,
-    holders,
   })
   return tokens.map((_, i) => output.f32.slice(i * nOut, (i + 1) * nOut))
 }

@@ -33,7 +33,7 @@ export function openFleet(
     aroundLoad: (load) => load(),
     afterContext: () => {},
     takeError: () => undefined,
-    stats: () => ({ regions: device.regionCount, cards: [] }),
+    stats: () => ({ regions: device.regionCount, cards: [], fleet: null }),
     close: () => ggml().backendFree(backend),
   }
   return { runtime: openRuntime(path, experts), device }

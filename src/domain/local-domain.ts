@@ -25,11 +25,11 @@ import { FRAME, type FrameKind, PROTOCOL_VERSION, readHeader } from '../fabric/f
 import type { Link, ReceivedFrame } from '../fabric/link.js'
 import { SharedLink } from '../fabric/shared-link.js'
 import { SocketLink } from '../fabric/socket-link.js'
+import { StepLink } from '../fabric/step-link.js'
 import type { NativeBuffer } from '../native/memory.js'
 import { createShared, unmapShared } from '../native/shared-memory.js'
 import type { Sockets } from '../native/sockets.js'
 import { MappedPages, type PageSources, type PagesToMap } from './mapped-pages.js'
-import { StepLink } from './step-link.js'
 
 export type LocalDomainOptions = {
   readonly id: number

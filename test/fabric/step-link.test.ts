@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Link, ReceivedFrame } from '../../src/fabric/link.js'
-import { StepLink } from '../../src/fleet/step-link.js'
+import { StepLink } from '../../src/fabric/step-link.js'
 import { allocateNative } from '../../src/native/memory.js'
 
 /** A frame that comes so many milliseconds after the one before; odd numbers are not for steps. */

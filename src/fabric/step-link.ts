@@ -2,8 +2,9 @@
  * The link of a domain as a step sees it: frames that answer something else, such as a map of
  * pages, are taken out on the way. Knows nothing of what they say.
  */
-import type { Link, ReceivedFrame } from '../fabric/link.js'
+
 import type { NativeBuffer } from '../native/memory.js'
+import type { Link, ReceivedFrame } from './link.js'
 
 export type StepLinkOptions = {
   /** True when a frame was for somebody else and has been dealt with. */

@@ -1,0 +1,65 @@
+/** What the main thread and the fabric thread of a process say to each other. */
+import type { PlainError } from '../base/errors.js'
+import type { Join, JoinCard, Welcome } from './handshake-messages.js'
+import type { Identity } from './identity.js'
+import type { PeerStats } from './peer-connection.js'
+
+type Common = {
+  readonly identity: Identity
+  readonly host: string
+  readonly port: number
+  /** Without encryption, on loopback only. */
+  readonly plain: boolean
+  /** Room of each box; larger frames cross in pieces. */
+  readonly boxBytes: number
+  readonly heartbeatMs: number
+  readonly leaseMs: number
+}
+
+/** What a fabric thread is started with. */
+export type FabricRole =
+  | (Common & {
+      readonly role: 'head'
+      /** Where join keys and nodes are kept. */
+      readonly stateFolder: string
+      readonly modelHash: string
+    })
+  | (Common & {
+      readonly role: 'domain'
+      readonly pin: string
+      readonly key: Join['key']
+      readonly name: string
+      readonly modelHash: string | null
+      readonly cards: readonly JoinCard[]
+    })
+
+export type Boxes = {
+  readonly toThread: SharedArrayBuffer
+  readonly toMain: SharedArrayBuffer
+}
+
+/** A connection whose handshake is done; `peer` numbers them. */
+export type PeerJoined = {
+  readonly kind: 'joined'
+  readonly peer: number
+  readonly nodeId: string
+  readonly address: string
+  readonly boxes: Boxes
+  /** At the head. */
+  readonly join?: Join
+  /** At the domain. */
+  readonly welcome?: Welcome
+}
+
+export type FabricEvent =
+  | { readonly kind: 'listening'; readonly host: string; readonly port: number }
+  | PeerJoined
+  | { readonly kind: 'ended'; readonly peer: number; readonly reason: string }
+  | { readonly kind: 'stats'; readonly peer: number; readonly stats: PeerStats }
+  /** A connection that was not let in. */
+  | { readonly kind: 'refused'; readonly address: string; readonly error: PlainError }
+  /** Nothing can be done any more: the port is taken, the head refuses. */
+  | { readonly kind: 'failed'; readonly error: PlainError }
+
+/** Of one peer: look at the boxes. */
+export type FabricCommand = { readonly kind: 'wake'; readonly peer: number }

@@ -1,0 +1,104 @@
+/** What the dispatcher does with shares and rows: copies, what is asked again, sums. Pure. */
+import type { DispatchLayout } from '../fabric/dispatch.js'
+import type { NativeBuffer } from '../native/memory.js'
+import { NO_EXPERT, type RouterChoice, type Share } from './partition.js'
+
+/** A choice whose tokens and pairs are those of the region's, or some of them. */
+export type Work = {
+  readonly choice: RouterChoice
+  readonly attempt: number
+  readonly tokenOf?: Uint32Array
+  readonly pairOf?: Uint32Array
+}
+
+/** What a domain answered: f32 rows of its tokens, or of its pairs. */
+export type Answered = {
+  readonly share: Share
+  readonly count: number
+  readonly rows: Float32Array
+}
+
+/** The region's number of a share's token. */
+export function tokenAt(share: Share, at: number, tokenOf: Uint32Array | undefined): number {
+  const token = share.tokens[at] ?? 0
+  return tokenOf === undefined ? token : (tokenOf[token] ?? 0)
+}
+
+/** Shares are used again by the next split. */
+export function copyOf(share: Share): Share {
+  const { tokenCount, pairCount } = share
+  return {
+    tokenCount,
+    pairCount,
+    tokens: share.tokens.slice(0, tokenCount),
+    counts: share.counts.slice(0, tokenCount),
+    experts: share.experts.slice(0, pairCount),
+    weights: share.weights.slice(0, pairCount),
+    places: share.places.slice(0, pairCount),
+  }
+}
+
+/** The tokens of a share with their pairs there; other experts of them are NO_EXPERT. */
+export function workOf(share: Share, { choice, attempt, tokenOf, pairOf }: Work): Work {
+  const { nUsed } = choice
+  const { tokenCount, pairCount } = share
+  const experts = new Int32Array(tokenCount * nUsed).fill(NO_EXPERT)
+  const weights = new Float32Array(tokenCount * nUsed)
+  const places = new Uint32Array(tokenCount * nUsed)
+  let at = 0
+  for (let pair = 0; pair < pairCount; pair++) {
+    const place = share.places[pair] ?? 0
+    while (share.tokens[at] !== Math.floor(place / nUsed)) at++
+    const target = at * nUsed + (place % nUsed)
+    experts[target] = share.experts[pair] ?? 0
+    weights[target] = share.weights[pair] ?? 0
+    places[target] = pairOf?.[place] ?? place
+  }
+  return {
+    choice: { tokens: tokenCount, nUsed, experts, weights },
+    attempt: attempt + 1,
+    tokenOf: share.tokens.map((token) => tokenOf?.[token] ?? token),
+    pairOf: places,
+  }
+}
+
+export function writePairs(
+  { u16, f32 }: NativeBuffer,
+  { layout, share }: { layout: DispatchLayout; share: Share },
+): void {
+  const counts = layout.counts >> 1
+  const experts = layout.experts >> 1
+  const weights = layout.weights >> 2
+  for (let token = 0; token < share.tokenCount; token++) {
+    u16[counts + token] = share.counts[token] ?? 0
+  }
+  for (let pair = 0; pair < share.pairCount; pair++) {
+    u16[experts + pair] = share.experts[pair] ?? 0
+    f32[weights + pair] = share.weights[pair] ?? 0
+  }
+}
+
+/** Adds the rows of each token's experts, [width, nUsed, tokens], as plain libllama does. */
+export function addInRouterOrder(
+  { tokens, nUsed }: RouterChoice,
+  { rows, sums, width }: { rows: Float32Array; sums: Float32Array; width: number },
+): void {
+  for (let token = 0; token < tokens; token++) {
+    const target = token * width
+    const first = target * nUsed
+    sums.set(rows.subarray(first, first + width), target)
+    for (let slot = 1; slot < nUsed; slot++) {
+      addRow(sums, { target, rows, source: first + slot * width, width })
+    }
+  }
+}
+
+export function addRow(
+  sums: Float32Array,
+  from: { target: number; rows: Float32Array; source: number; width: number },
+): void {
+  const { target, rows, source, width } = from
+  for (let i = 0; i < width; i++) {
+    sums[target + i] = (sums[target + i] ?? 0) + (rows[source + i] ?? 0)
+  }
+}

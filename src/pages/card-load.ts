@@ -1,0 +1,48 @@
+/** What a card is told to load of a model, by a head or by a domain with its own copy of the file. */
+import type { Load } from '../fabric/control.js'
+import type { ExpertLayer, PageMap } from '../gguf/pages.js'
+import type { GgufModel } from '../gguf/reader.js'
+import { TENSOR_TYPES } from '../gguf/types.js'
+
+/** The regions of a model, in the order in which all nodes number them. */
+export function regionsInUse(pages: PageMap, gguf: GgufModel): ExpertLayer[] {
+  // Layers for multi-token prediction come last and are not loaded by libllama.
+  const extra = gguf.getModelNumber('nextn_predict_layers') ?? 0
+  return pages.layers.filter(({ layer }) => layer < pages.layerCount - extra)
+}
+
+export type CardLoad = {
+  readonly gguf: GgufModel
+  readonly layers: readonly ExpertLayer[]
+  readonly device: string
+  readonly threads: number
+  /** Experts of each region the card begins with. */
+  readonly pages: readonly (readonly number[])[]
+  /** Experts of each region it has room for; undefined: those it begins with. */
+  readonly slots?: (region: number) => number
+}
+
+export function cardLoad({ gguf, layers, device, threads, pages, slots }: CardLoad): Load {
+  return {
+    files: gguf.files.map((file) => file.path),
+    device,
+    threads,
+    regions: layers.map((layer, region) => ({
+      layer: layer.layer,
+      group: layer.group,
+      experts: layer.experts,
+      tensors: layer.tensors.map((tensor) => ({
+        name: tensor.name,
+        role: tensor.role,
+        kind: tensor.kind,
+        typeId: TENSOR_TYPES[tensor.type].id,
+        shape: [...tensor.shape],
+        sliceBytes: tensor.sliceBytes,
+        file: tensor.file,
+        offset: tensor.offset,
+      })),
+      pages: [...(pages[region] ?? [])],
+      ...(slots && { slots: slots(region) }),
+    })),
+  }
+}
