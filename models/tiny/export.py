@@ -1,7 +1,8 @@
 """Turns a checkpoint into an f32 GGUF file and writes what the check of the conversion needs.
 
-Beside the model: `held-out.json` (text and tokens of every book) and `reference.f32`, this
-framework's logits for the first tokens of the first book, [tokens, vocabulary].
+Beside the model: `held-out.json` (text and tokens of every book), `reference.f32`, this
+framework's logits for the first tokens of the first book, [tokens, vocabulary], and `excerpt.txt`,
+a piece of held-out text short enough to be kept with the model.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from gguf import Int32Array, Value, tensor_bytes, write_gguf
 from model import Model, load_model
 
 REFERENCE_TOKENS = 256
+
+EXCERPT_BOOK = "wizard-of-oz"
+EXCERPT_BYTES = 4096
 
 # enum llama_token_type
 NORMAL, CONTROL = 1, 3
@@ -103,10 +107,18 @@ def model_tensors(model: Model) -> dict[str, Tensor]:
     return {f"{name}.weight": tensor.detach().contiguous() for name, tensor in tensors.items()}
 
 
+def cut_excerpt(text: str) -> str:
+    """The first paragraphs of the text, as many as fit whole."""
+    return text[: text.rindex("\n\n", 0, EXCERPT_BYTES)] + "\n"
+
+
 def write_reference(model: Model, tokenizer: Tokenizer, books: Path, folder: Path) -> None:
+    texts = {book.name: book.held_out for book in read_books(books)}
+    excerpt = cut_excerpt(texts[EXCERPT_BOOK])
+    (folder / "excerpt.txt").write_text(excerpt, encoding="utf-8")
     parts = [
-        {"name": book.name, "text": book.held_out, "tokens": tokenizer.encode(book.held_out)}
-        for book in read_books(books)
+        {"name": name, "text": text, "tokens": tokenizer.encode(text)}
+        for name, text in texts.items()
     ]
     stored = {"endOfText": tokenizer.end_of_text, "parts": parts}
     (folder / "held-out.json").write_text(json.dumps(stored), encoding="utf-8")
