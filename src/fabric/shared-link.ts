@@ -82,7 +82,7 @@ export class SharedLink implements Link {
   receive(timeoutMs: number): ReceivedFrame | undefined {
     const { now, spinUs } = this.#options
     const deadline = now() + timeoutMs
-    let spinUntil = now() + spinUs / 1000
+    let spinUntil = now() + Math.min(spinUs / 1000, timeoutMs)
     for (let tries = 1; this.#isOpen; tries++) {
       const posted = this.#posted()
       if (posted !== undefined) return posted
