@@ -71,7 +71,7 @@ export type EngineOptionDefaults = {
 
 /** Everything that decides how the engine runs. */
 export function addEngineOptions(command: Command, defaults: EngineOptionDefaults): Command {
-  return command
+  return addWireOptions(command)
     .addOption(
       option('--cards <n>', 'card processes that hold the experts; 0 computes them in the engine')
         .argParser(integer({ min: 0, max: 256 }))
@@ -114,17 +114,6 @@ export function addEngineOptions(command: Command, defaults: EngineOptionDefault
         .default('auto'),
     )
     .addOption(
-      option('--wire <type>', 'encoding of activations between head and cards')
-        .choices(['f32', 'bf16', 'q8_0'])
-        .default(defaultWire),
-    )
-    .addOption(
-      option(
-        '--exact',
-        'cards send each expert by itself: the same bits with any number of cards',
-      ).default(false),
-    )
-    .addOption(
       option('--backend <name>', 'native library to load')
         .choices(['auto', 'cpu', 'cuda', 'vulkan', 'metal'])
         .default('auto'),
@@ -144,6 +133,22 @@ export function addEngineOptions(command: Command, defaults: EngineOptionDefault
       option('--engine <script>', 'another engine process, for tests')
         .default(fileURLToPath(new URL('../engine/main.js', import.meta.url)))
         .hideHelp(),
+    )
+}
+
+/** How head and cards exchange activations. */
+function addWireOptions(command: Command): Command {
+  return command
+    .addOption(
+      option('--wire <type>', 'encoding of activations between head and cards')
+        .choices(['f32', 'bf16', 'q8_0'])
+        .default(defaultWire),
+    )
+    .addOption(
+      option(
+        '--exact',
+        'cards send each expert by itself: the same bits with any number of cards',
+      ).default(false),
     )
 }
 

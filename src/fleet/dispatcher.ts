@@ -209,7 +209,7 @@ export class Dispatcher {
     }
   }
 
-  /** Adds all answers in the order of domain ids; what others give for a lost domain in its place. */
+  /** Adds all answers in the order of domain ids; what others give for a lost one in its place. */
   #collect(call: RegionCall, work: Work, asked: readonly Asked[]): void {
     const behind: Array<Lost | Answered> = []
     for (const one of asked) {

@@ -1,6 +1,6 @@
 /**
- * A domain on another host as the head sees it: its link, its pages, how it is. Never waits; what it
- * says is dealt with whenever somebody looks at the link.
+ * A domain on another host as the head sees it: its link, its pages, how it is. Never waits; what
+ * it says is dealt with whenever somebody looks at the link.
  */
 import { SputnikError } from '../base/errors.js'
 import type { ExpertRecord } from '../base/expert.js'

@@ -1,4 +1,4 @@
-/** What a card is told to load of a model, by a head or by a domain with its own copy of the file. */
+/** What a card is told to load of a model, by a head or by a domain with a copy of its own. */
 import type { Load } from '../fabric/control.js'
 import type { ExpertLayer, PageMap } from '../gguf/pages.js'
 import type { GgufModel } from '../gguf/reader.js'

@@ -122,7 +122,7 @@ test('serve takes keys from flag, environment and file', async () => {
 })
 
 const usageErrors: ReadonlyArray<readonly [readonly string[], number, RegExp]> = [
-  [['serve'], 2, /^USAGE {2}missing required argument 'model'\n/],
+  [['join'], 2, /^USAGE {2}missing required argument/],
   [['serve', 'm', '--prot', '1'], 2, /Did you mean --port\?/],
   [['serve', 'm', '--port', '70000'], 2, /from 0 to 65535/],
   [['serve', 'm', '--cards', '-1'], 2, /from 0 to 256/],
@@ -174,7 +174,7 @@ test('run streams the answer to stdout and the speed to stderr', async () => {
 })
 
 test('run reads stdin and prints JSON', async () => {
-  const args = ['run', 'm', '--engine', FAKE_ENGINE, '--raw', '--json', '--max-tokens', '2']
+  const args = ['run', 'm.gguf', '--engine', FAKE_ENGINE, '--raw', '--json', '--max-tokens', '2']
   const finished = await sputnik(args, 'echo a b c\n')
   const { text, finishReason, usage } = JSON.parse(finished.stdout)
   assert.equal(text, ' a b')

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type Load, MAP_PAGES_MAX } from '../../src/fabric/control.js'
 import { MappedPages } from '../../src/domain/mapped-pages.js'
+import { type Load, MAP_PAGES_MAX } from '../../src/fabric/control.js'
 
 function loadOf(pages: readonly (readonly number[])[], experts = 1024): Load {
   return {

@@ -19,7 +19,7 @@ const ask = { prompt: promptOf(40), count: 96 }
 const reference = plainGreedy(model, ask).tokens
 const scratch = scratchDirectory()
 // Identity, join keys and nodes of the head; the processes it starts inherit it.
-process.env['XDG_STATE_HOME'] = join(scratch, 'head')
+process.env.XDG_STATE_HOME = join(scratch, 'head')
 
 async function fleetOf(url: string): Promise<FleetView> {
   return (await call(url, '/v1/fleet')).json as unknown as FleetView

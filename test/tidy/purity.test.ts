@@ -9,9 +9,9 @@ import { codeOf, sourceFiles } from './repository.js'
 const ADAPTERS: readonly RegExp[] = [
   /^src\/base\/log\.ts$/,
   /^src\/cli\//,
-  /^src\/fabric\/(handshake-io|secure-socket)\.ts$/,
+  /^src\/fabric\/(fabric-thread|handshake-io|peer-connection|secure-socket)\.ts$/,
   /^src\/(card|domain|engine|fleet)\/main\.ts$/,
-  /^src\/engine\/(bench-main|card-experts)\.ts$/,
+  /^src\/engine\/(bench-main|card-experts|fleet-door)\.ts$/,
   /^src\/pages\/sources\/remote-file\.ts$/,
   /^src\/server\/(app|engine-client|engine-process|fleet-feed|generate|http-server)\.ts$/,
   /^src\/server\/(json-body|sequence-group|small-endpoints|sse-stream|template)\.ts$/,
