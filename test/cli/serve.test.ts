@@ -122,7 +122,7 @@ test('serve takes keys from flag, environment and file', async () => {
 })
 
 const usageErrors: ReadonlyArray<readonly [readonly string[], number, RegExp]> = [
-  [['join'], 2, /^USAGE {2}missing required argument/],
+  [['join'], 2, /^USAGE {2}required option '--key/],
   [['serve', 'm', '--prot', '1'], 2, /Did you mean --port\?/],
   [['serve', 'm', '--port', '70000'], 2, /from 0 to 65535/],
   [['serve', 'm', '--cards', '-1'], 2, /from 0 to 256/],
