@@ -41,6 +41,11 @@ const FINAL = new Set([
   'PROTOCOL_MISMATCH',
   'FILE_NOT_FOUND',
   'GGUF_INVALID',
+  'LIBRARY_MISMATCH',
+  'LIBRARY_MISSING',
+  'MODEL_DENSE',
+  'MODEL_UNSUPPORTED',
+  'PLATFORM_UNSUPPORTED',
   'USAGE',
 ])
 
@@ -51,6 +56,8 @@ process.once('message', ({ config }: DomainCommand) => {
   serve(config).catch(fail)
 })
 process.once('disconnect', () => process.exit(0))
+// Ctrl+C reaches the whole group, but the parent decides when a domain ends.
+process.on('SIGINT', () => {})
 
 async function serve(config: DomainConfig): Promise<void> {
   if (config.modelPath === null) {
