@@ -81,6 +81,7 @@ export const ERRORS = {
   JOIN_KEYS_FULL: server(1, 'Remove some with `sputnik token revoke <id>`.'),
   JOIN_REFUSED: server(1, 'Run the same sputnik version on both machines.'),
   NODE_EVICTED: server(4, 'Join with a join key made on the head after the eviction.'),
+  NODE_KEPT_OUT: server(4, 'Mend what ends its link again and again; it is let in by itself then.'),
   MODEL_MISMATCH: server(1, 'Use the model file that the head serves, or name none.'),
   PROTOCOL_MISMATCH: server(1, 'Run the same sputnik version on both machines.'),
   STATE_UNWRITABLE: server(1, 'Set XDG_STATE_HOME to a folder you may write to.'),
@@ -88,6 +89,8 @@ export const ERRORS = {
 
   // Looking at a fleet
   FLEET_OFF: request(404, 'Start the head with `sputnik serve --fleet-listen <host:port>`.'),
+  NODE_UNKNOWN: request(404, 'Name a domain that `sputnik fleet ls` shows.'),
+  NODE_AMBIGUOUS: request(409, 'Name it by its node id, as `sputnik fleet ls` shows it.'),
   FLEET_WATCHERS_FULL: busy(429, 'Close another `sputnik fleet top`, or ask for GET /v1/fleet.'),
   SERVER_UNREACHABLE: server(1, 'Check --url, and whether `sputnik serve` runs there.'),
   SERVER_STRANGE: server(1, 'Check --url: it must be the address of `sputnik serve`.'),

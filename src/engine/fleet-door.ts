@@ -2,22 +2,28 @@
  * Where domains of other hosts come in: the fabric thread of a head, and what its events mean for
  * the fleet. Knows nothing of steps.
  */
-import { SputnikError } from '../base/errors.js'
+import { SputnikError, toPlain } from '../base/errors.js'
 import type { Logger } from '../base/log.js'
 import { stateDirectory } from '../base/state.js'
+import { controlFrame } from '../fabric/control.js'
 import { Fabric } from '../fabric/fabric.js'
 import type { FabricEvent } from '../fabric/fabric-messages.js'
+import { FRAME } from '../fabric/frame.js'
 import { loadIdentity } from '../fabric/identity.js'
 import type { Fleet } from '../fleet/fleet.js'
 import { MEMBERSHIP_DEFAULTS } from '../fleet/membership-settings.js'
-import { RemoteDomain } from '../fleet/remote-domain.js'
+import { type PeerLink, RemoteDomain } from '../fleet/remote-domain.js'
 import { manifestOf } from '../pages/manifest-store.js'
+import type { Reply, StepLoop } from './step-loop.js'
 
 export type FleetDoorOptions = {
   /** `host:port`. */
   readonly listen: string
   readonly modelPath: string
   readonly fleet: Fleet
+  readonly loop: StepLoop
+  /** Links without encryption, on loopback only. */
+  readonly isPlain: boolean
   readonly spinUs: number
   readonly log: Logger
 }
@@ -28,7 +34,6 @@ const TICK_MS = 20
 export class FleetDoor {
   readonly #options: FleetDoorOptions
   readonly #timer: NodeJS.Timeout
-  readonly #byPeer = new Map<number, RemoteDomain>()
   #fabric: Fabric | undefined
   #address: string | null = null
   headId = ''
@@ -47,12 +52,12 @@ export class FleetDoor {
 
   close(): void {
     clearInterval(this.#timer)
-    for (const domain of this.#options.fleet.remote) domain.close()
+    for (const domain of this.#options.fleet.joined) domain.close()
     void this.#fabric?.close()
   }
 
   async #open(): Promise<void> {
-    const { listen, modelPath, spinUs, log } = this.#options
+    const { listen, modelPath, spinUs, isPlain, log } = this.#options
     const identity = loadIdentity()
     this.headId = identity.nodeId
     log.info('reading the model for its manifest')
@@ -65,7 +70,7 @@ export class FleetDoor {
         identity,
         host: hostname.replace(/^\[|\]$/g, ''),
         port: Number(port),
-        plain: false,
+        plain: isPlain,
         boxBytes: BOX_BYTES,
         heartbeatMs: MEMBERSHIP_DEFAULTS.heartbeatMs,
         leaseMs: MEMBERSHIP_DEFAULTS.leaseMs,
@@ -79,9 +84,12 @@ export class FleetDoor {
     })
   }
 
+  /** Replies that a step is about to ask for: credits are granted for all of them together. */
+  expect(_replies: readonly Reply[]): void {}
+
   #tick(): void {
     try {
-      this.#options.fleet.tick()
+      this.#options.loop.idle()
     } catch (error) {
       this.#report(error)
     }
@@ -93,13 +101,11 @@ export class FleetDoor {
     else if (event.kind === 'listening') {
       this.#address = `${event.host}:${event.port}`
       log.info('domains may join', { address: this.#address })
-    } else if (event.kind === 'stats') {
-      const domain = this.#byPeer.get(event.peer)
-      if (domain !== undefined) domain.roundTripMs = event.stats.roundTripMs
-    } else if (event.kind === 'ended') this.#byPeer.delete(event.peer)
-    else if (event.kind === 'refused') {
+    } else if (event.kind === 'refused') {
       log.warn('a node was refused', { address: event.address, reason: event.error.message })
-    } else this.#report(new SputnikError(event.error.code, event.error.message))
+    } else if (event.kind === 'failed') {
+      this.#report(new SputnikError(event.error.code, event.error.message))
+    }
   }
 
   #admit(event: FabricEvent & { kind: 'joined' }): void {
@@ -109,9 +115,20 @@ export class FleetDoor {
     const { nodeId, address } = event
     const link = fabric.link(event)
     const now = (): number => performance.now()
-    const domain = new RemoteDomain({ id: fleet.freeId(), nodeId, address, join, link, now })
-    this.#byPeer.set(event.peer, domain)
-    fleet.add(domain)
+    try {
+      const id = fleet.admit(nodeId, now())
+      fleet.add(new RemoteDomain({ id, nodeId, address, join, link, now }), now())
+    } catch (error) {
+      this.#refuse(link, error)
+    }
+  }
+
+  /** The node hears why. */
+  #refuse(link: PeerLink, error: unknown): void {
+    this.#report(error)
+    const frame = controlFrame(FRAME.failed, toPlain(error))
+    link.send(frame, frame.bytes.length)
+    link.close()
   }
 
   #report(error: unknown): void {

@@ -70,6 +70,12 @@ export type EngineConfig = {
   readonly exact: boolean
   /** Where domains may join, `host:port`; undefined: nowhere. */
   readonly fleetListen?: string
+  /** Links to domains are not encrypted; loopback only. */
+  readonly fleetPlain?: boolean
+  /** Domains that hold each page; 1 when left out. */
+  readonly replicas?: number
+  /** Most bytes of pages of each card of this host; all there are when left out. */
+  readonly cardMemory?: number
   /** Which native library to load: the CPU one or a GPU variant. */
   readonly backend: 'auto' | 'cpu' | 'cuda' | 'vulkan' | 'metal'
   /** Trunk layers to put on the GPU when the backend has one; -1 is all. */

@@ -28,6 +28,8 @@ export type Experts = {
   readonly overrides: readonly BufferOverride[]
   /** The threads of the context, before it is made: both compute in turn, never together. */
   shareThreads(pool: Pointer, threads: number): void
+  /** False while some experts are nowhere, so that no step can be computed; true when left out. */
+  readonly isWhole?: boolean
   /** Runs the load of the model, so that both can prepare and check. */
   aroundLoad<T>(load: () => T): T
   /** After the graphs were reserved; throws when a region is not understood. */
@@ -113,7 +115,7 @@ export class Runtime {
       context.attachThreadpool(threadpool)
       experts?.afterContext(context.handle)
       const runtime = new Runtime({ model, context, threadpool, contextLength, options })
-      if (experts !== undefined) runtime.#warmUp()
+      if (experts !== undefined && experts.isWhole !== false) runtime.#warmUp()
       return runtime
     } catch (error) {
       for (const step of undo) step()

@@ -11,6 +11,18 @@ export type ReceivedFrame = {
   readonly bytes: number
 }
 
+/** What to wait for while nothing comes. */
+export type Waits = {
+  /** -1: nothing that poll(2) could wait for. */
+  readonly fd: number
+  /** Whether bytes wait for room in the socket. */
+  readonly isWriting: boolean
+  /** Announces the sleep; false when something has come meanwhile, so nobody must sleep. */
+  doze(): boolean
+  /** The sleep is over. */
+  wake(): void
+}
+
 export type Link = {
   /** Memory to write the next frame into; what is written elsewhere is copied. */
   frame(bytes: number): NativeBuffer
@@ -18,6 +30,9 @@ export type Link = {
   send(frame: NativeBuffer, bytes: number): boolean
   /** The next frame; undefined when the peer is gone or the deadline passes. */
   receive(timeoutMs: number): ReceivedFrame | undefined
+  /** A frame that has come by now; never waits. */
+  poll(): ReceivedFrame | 'gone' | undefined
+  readonly waits: Waits
   close(): void
   readonly bytesSent: number
   readonly bytesReceived: number

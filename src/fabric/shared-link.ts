@@ -11,7 +11,7 @@ import { SputnikError } from '../base/errors.js'
 import { copyNative } from '../native/libc.js'
 import { type NativeBuffer, wrapNative } from '../native/memory.js'
 import { FRAME, HEADER_BYTES, writeHeader } from './frame.js'
-import type { Link, ReceivedFrame } from './link.js'
+import type { Link, ReceivedFrame, Waits } from './link.js'
 import type { SocketLink } from './socket-link.js'
 
 const NUMBER = 0
@@ -43,6 +43,7 @@ export class SharedLink implements Link {
   readonly #outbox: Mailbox
   readonly #bell: NativeBuffer
   #seen: number
+  readonly waits: Waits
   #isOpen = true
   #bytesSent = 0
   #bytesReceived = 0
@@ -54,6 +55,25 @@ export class SharedLink implements Link {
     this.#outbox = options.isHead ? fromHead : fromCard
     this.#seen = Atomics.load(this.#inbox.state, NUMBER)
     this.#bell = options.socket.frame(HEADER_BYTES)
+    const { state } = this.#inbox
+    this.waits = {
+      fd: options.socket.waits.fd,
+      isWriting: false,
+      doze: () => {
+        Atomics.store(state, SLEEPS, 1)
+        return Atomics.load(state, NUMBER) === this.#seen
+      },
+      wake: () => Atomics.store(state, SLEEPS, 0),
+    }
+  }
+
+  poll(): ReceivedFrame | 'gone' | undefined {
+    if (!this.#isOpen) return 'gone'
+    const posted = this.#posted()
+    if (posted !== undefined) return posted
+    const frame = this.#options.socket.poll()
+    if (frame === 'gone' || frame === undefined) return frame
+    return isBell(frame) ? undefined : this.#count(frame)
   }
 
   /** Payload bytes, however they travelled; bells are not counted. */

@@ -6,7 +6,7 @@ import { SputnikError } from '../base/errors.js'
 import { allocateNative, type NativeBuffer } from '../native/memory.js'
 import type { Sockets } from '../native/sockets.js'
 import { FRAME_BYTES_MAX, HEADER_BYTES, readHeader } from './frame.js'
-import type { Link, ReceivedFrame } from './link.js'
+import type { Link, ReceivedFrame, Waits } from './link.js'
 
 export type SocketLinkOptions = {
   readonly sockets: Sockets
@@ -35,8 +35,11 @@ export class SocketLink implements Link {
   bytesSent = 0
   bytesReceived = 0
 
+  readonly waits: Waits
+
   constructor(options: SocketLinkOptions) {
     this.#options = options
+    this.waits = { fd: options.socket, isWriting: false, doze: () => true, wake: () => {} }
   }
 
   frame(bytes: number): NativeBuffer {

@@ -4,7 +4,7 @@
  */
 
 import type { NativeBuffer } from '../native/memory.js'
-import type { Link, ReceivedFrame } from './link.js'
+import type { Link, ReceivedFrame, Waits } from './link.js'
 
 export type StepLinkOptions = {
   /** True when a frame was for somebody else and has been dealt with. */
@@ -16,8 +16,6 @@ export type StepLinkOptions = {
 export class StepLink implements Link {
   readonly #link: Link
   readonly #options: StepLinkOptions
-  /** Came while nobody waited for it; the link is not asked for another before it is fetched. */
-  #held: ReceivedFrame | undefined
 
   constructor(link: Link, options: StepLinkOptions) {
     this.#link = link
@@ -41,26 +39,27 @@ export class StepLink implements Link {
   }
 
   receive(timeoutMs: number): ReceivedFrame | undefined {
-    const held = this.#held
-    this.#held = undefined
-    return held ?? this.#next(timeoutMs)
-  }
-
-  /** Deals with what has come so far, without waiting, up to the first frame for a step. */
-  poll(): void {
-    this.#held ??= this.#next(0)
-  }
-
-  close(): void {
-    this.#link.close()
-  }
-
-  #next(timeoutMs: number): ReceivedFrame | undefined {
     const { now, take } = this.#options
     const deadline = now() + timeoutMs
     for (let leftMs = timeoutMs; ; leftMs = Math.max(0, deadline - now())) {
       const frame = this.#link.receive(leftMs)
       if (frame === undefined || !take(frame)) return frame
     }
+  }
+
+  /** Deals with what has come so far, up to the first frame for a step, which it returns. */
+  poll(): ReceivedFrame | 'gone' | undefined {
+    for (;;) {
+      const frame = this.#link.poll()
+      if (frame === undefined || frame === 'gone' || !this.#options.take(frame)) return frame
+    }
+  }
+
+  get waits(): Waits {
+    return this.#link.waits
+  }
+
+  close(): void {
+    this.#link.close()
   }
 }

@@ -1,8 +1,8 @@
 /**
  * A domain on another host as the head sees it: its link, its pages, how it is. Never waits; what
- * it says is dealt with whenever somebody looks at the link.
+ * it says of pages and of itself is dealt with when somebody looks at the link for a step's frames.
  */
-import { SputnikError } from '../base/errors.js'
+import { SputnikError, toPlain } from '../base/errors.js'
 import type { ExpertRecord } from '../base/expert.js'
 import {
   controlFrame,
@@ -17,26 +17,33 @@ import { FRAME, type FrameKind, readHeader } from '../fabric/frame.js'
 import type { Join } from '../fabric/handshake-messages.js'
 import type { Link, ReceivedFrame } from '../fabric/link.js'
 import { StepLink } from '../fabric/step-link.js'
-import type { ThreadLink } from '../fabric/thread-link.js'
-import type { MapAnswer } from './fleet-domain.js'
+import type { CardCapacity } from '../pages/capacity.js'
+import type { JoinedDomain, MapAnswer } from './fleet-domain.js'
+
+/** The link to a domain, with what its fabric thread knows of it. */
+export type PeerLink = Link & {
+  readonly isOpen: boolean
+  readonly heartbeats: number
+  readonly roundTripUs: number
+}
 
 export type RemoteDomainOptions = {
   readonly id: number
   readonly nodeId: string
   readonly address: string
   readonly join: Join
-  readonly link: ThreadLink
+  readonly link: PeerLink
   readonly now: () => number
 }
 
 const ANSWERS_MAX = 4096
 
-export class RemoteDomain {
+export class RemoteDomain implements JoinedDomain {
   readonly id: number
   readonly nodeId: string
   readonly address: string
   readonly join: Join
-  readonly #thread: ThreadLink
+  readonly #peer: PeerLink
   readonly #link: StepLink
   #answers: MapAnswer[] = []
   #lastId = 0
@@ -44,33 +51,46 @@ export class RemoteDomain {
   pages = 0
   pageBytes = 0
   expertCalls = 0
-  roundTripMs: number | undefined
 
   constructor({ id, nodeId, address, join, link, now }: RemoteDomainOptions) {
     this.id = id
     this.nodeId = nodeId
     this.address = address
     this.join = join
-    this.#thread = link
+    this.#peer = link
     this.#link = new StepLink(link, { take: (frame) => this.#take(frame), now })
   }
 
-  /** Undefined when it is gone. */
-  get link(): Link | undefined {
-    return this.#thread.isOpen ? this.#link : undefined
+  get name(): string {
+    return this.join.name
   }
 
-  /** Knows what its experts compute. */
+  get cards(): readonly CardCapacity[] {
+    return this.join.cards.map(({ memoryBytes }) => ({ memoryBytes, speed: SPEED }))
+  }
+
+  get link(): Link | undefined {
+    return this.#peer.isOpen ? this.#link : undefined
+  }
+
   get isReady(): boolean {
     return this.#isReady
   }
 
+  get heartbeats(): number {
+    return this.#peer.heartbeats
+  }
+
+  get roundTripMs(): number | null {
+    return this.#peer.roundTripUs > 0 ? this.#peer.roundTripUs / 1000 : null
+  }
+
   get bytesSent(): number {
-    return this.#thread.bytesSent
+    return this.#peer.bytesSent
   }
 
   get bytesReceived(): number {
-    return this.#thread.bytesReceived
+    return this.#peer.bytesReceived
   }
 
   learn(records: readonly ExpertRecord[]): void {
@@ -95,18 +115,15 @@ export class RemoteDomain {
     return answers
   }
 
-  poll(): void {
-    this.#link.poll()
+  close(reason?: SputnikError): void {
+    if (reason !== undefined) this.#send(FRAME.failed, toPlain(reason))
+    this.#peer.close()
   }
 
-  close(): void {
-    this.#link.close()
-  }
-
-  /** A domain that is gone is noticed by whoever waits for it. */
+  /** A domain that is gone is noticed by whoever looks at its link. */
   #send(kind: FrameKind, message: unknown): void {
     const frame = controlFrame(kind, message)
-    this.#thread.send(frame, frame.bytes.length)
+    this.#peer.send(frame, frame.bytes.length)
   }
 
   /** Deals with all frames but those a step waits for. */
@@ -146,3 +163,6 @@ export class RemoteDomain {
     this.#answers.push(answer)
   }
 }
+
+/** Until it is measured; only the ratio between cards counts. */
+const SPEED = { flopsPerSecond: 1e12, bytesPerSecond: 10e9 }

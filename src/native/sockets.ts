@@ -18,6 +18,11 @@ export type Sockets = {
   wait(socket: number, timeoutMs: number): boolean
   /** Waits until something may be sent; false after the time-out. */
   waitToSend(socket: number, timeoutMs: number): boolean
+  /** Waits until something may be done with one of them. */
+  waitAny(
+    sockets: readonly { readonly fd: number; readonly isWriting: boolean }[],
+    timeoutMs: number,
+  ): void
   /** Lets another process run. */
   yield(): void
   close(socket: number): void
@@ -91,6 +96,14 @@ function posixSockets(): Sockets {
     },
     wait: (socket, timeoutMs) => wait(socket, POLLIN, timeoutMs),
     waitToSend: (socket, timeoutMs) => wait(socket, POLLOUT, timeoutMs),
+    waitAny: (all, timeoutMs) => {
+      const requests = new Int32Array(2 * all.length)
+      all.forEach(({ fd, isWriting }, at) => {
+        requests[2 * at] = fd
+        requests[2 * at + 1] = POLLIN | (isWriting ? POLLOUT : 0)
+      })
+      poll(requests, all.length, timeoutMs)
+    },
     yield: () => void yieldCpu(),
     close: (socket) => void close(socket),
   }
