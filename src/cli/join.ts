@@ -9,7 +9,6 @@ import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError } from 'commander'
 import { SputnikError } from '../base/errors.js'
 import { LOG_LEVELS, type LogLevel } from '../base/log.js'
-import { parseBytes } from '../base/units.js'
 import type { DomainConfig } from '../domain/protocol.js'
 import { nodeNameOf } from '../fabric/handshake-messages.js'
 import { loadIdentity } from '../fabric/identity.js'
@@ -17,7 +16,7 @@ import { parseJoinKey } from '../fabric/join-key.js'
 import { type Address, readAddress } from './address.js'
 import { DomainSupervisor } from './domain-supervisor.js'
 import { createJoinReport, type JoinReport } from './join-report.js'
-import { integer, option } from './options.js'
+import { integer, option, parseMemory } from './options.js'
 
 type JoinOptions = {
   readonly key: string
@@ -157,10 +156,4 @@ function parseDevices(text: string): string {
   const devices = text.toLowerCase()
   if (DEVICES.test(devices)) return devices
   throw new InvalidArgumentError('It must be names of devices such as cpu or cuda0,cuda1,cpu.')
-}
-
-function parseMemory(text: string): number {
-  const bytes = parseBytes(text)
-  if (bytes !== undefined && bytes > 0) return bytes
-  throw new InvalidArgumentError('It must be a size such as 8GiB or 512MiB.')
 }

@@ -44,6 +44,7 @@ export class Engine {
   readonly #scheduler: Scheduler
   readonly #generations = new Map<number, Generation>()
   readonly #candidates: () => Candidates
+  readonly #memory: SlotCache
   #events: EngineEvent[] = []
   #outputs: StepOutput[] = []
   #steps = 0
@@ -58,6 +59,7 @@ export class Engine {
     this.#options = options
     this.#runtime = runtime
     this.#candidates = once(() => new Candidates(runtime.vocab.size))
+    this.#memory = new SlotCache(runtime.context, runtime.model)
     this.#scheduler = new Scheduler({
       parallel: options.parallel,
       batch: options.batch,
@@ -65,7 +67,7 @@ export class Engine {
       waitingMax: options.waitingMax,
       outputsMax: runtime.outputsMax,
       canTrim: canTrim(runtime.model),
-      memory: new SlotCache(runtime.context, runtime.model),
+      memory: this.#memory,
     })
   }
 
@@ -186,14 +188,35 @@ export class Engine {
     }
   }
 
-  #compute(batch: Batch): void {
-    const computed = this.#fill(batch)
+  #compute({ items }: Batch): void {
     try {
-      this.#runtime.decode()
+      this.#computeItems(items)
     } catch (error) {
-      for (const { sequence } of batch.items) this.#failStep(sequence, error)
-      return
+      if (this.#canGoOnApart(items, error)) for (const item of items) this.#computeAlone(item)
+      else for (const { sequence } of items) this.#failStep(sequence, error)
     }
+  }
+
+  /** Experts that nobody holds are needed by some sequences only; the others go on. */
+  #canGoOnApart(items: readonly BatchItem[], error: unknown): boolean {
+    const isOfSome = error instanceof SputnikError && error.code === 'PAGES_LOST'
+    return isOfSome && items.length > 1 && canTrim(this.#runtime.model)
+  }
+
+  #computeAlone(item: BatchItem): void {
+    const { sequence, start } = item
+    try {
+      this.#memory.trim(sequence.slot, start)
+      this.#computeItems([item])
+    } catch (error) {
+      this.#failStep(sequence, error)
+    }
+  }
+
+  /** @throws SputnikError when the step cannot be computed */
+  #computeItems(items: readonly BatchItem[]): void {
+    const computed = this.#fill(items)
+    this.#runtime.decode()
     this.#steps++
     for (const { item } of computed) this.#commit(item)
     for (const part of computed) {
@@ -201,10 +224,10 @@ export class Engine {
     }
   }
 
-  #fill(batch: Batch): Computed[] {
+  #fill(items: readonly BatchItem[]): Computed[] {
     const native = this.#runtime.batch
     native.clear()
-    return batch.items.map((item) => {
+    return items.map((item) => {
       const firstRow = native.outputCount
       const end = item.start + item.count
       for (let position = item.start; position < end; position++) {

@@ -65,6 +65,7 @@ export class StepLoop {
         fleet.estimates.noteHedge(domain)
         fleet.late(domain, true)
       },
+      orphansSinceMs: () => fleet.orphansSinceMs,
       onFailed: (id, reason) => this.#doomed.push({ id, reason }),
       ...(answerMs !== undefined && { answerMs }),
     })

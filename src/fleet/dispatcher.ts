@@ -62,6 +62,8 @@ export type DispatcherOptions = AsksOptions & {
   readonly onLate: (domain: number, isHedged: boolean) => void
   /** It did not answer for so long, or with an error: it must be told to go. */
   readonly onFailed: (domain: number, reason: string) => void
+  /** Since when there are pages that nobody holds; undefined while there are none. */
+  readonly orphansSinceMs: () => number | undefined
   /** Longest wait for one answer. */
   readonly answerMs?: number
 }
@@ -218,7 +220,7 @@ export class Dispatcher {
 
   #piece(share: Share, { work, domain, now }: { work: Work; domain: number; now: number }): Piece {
     const piece = new Piece({ domain, share, work })
-    if (domain === NO_DOMAIN) this.#waitsSinceMs ??= now
+    if (domain === NO_DOMAIN) this.#waitsSinceMs ??= this.#options.orphansSinceMs() ?? now
     else this.#ask(piece, now)
     return piece
   }

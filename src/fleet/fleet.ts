@@ -55,6 +55,7 @@ export class Fleet {
   #tickedMs: number
   #nowMs: number
   #orphans = 0
+  #orphansSinceMs: number
 
   constructor(options: FleetOptions, now: number) {
     const { own, regions, placement, replicas, settings } = options
@@ -68,6 +69,7 @@ export class Fleet {
     this.directory.place(placement)
     this.usage = new Usage(regions)
     this.#orphans = this.directory.orphans().length
+    this.#orphansSinceMs = now
     this.#relocation = new Relocation({
       ...options,
       directory: this.directory,
@@ -109,6 +111,11 @@ export class Fleet {
   /** Pages nobody holds. */
   get orphans(): number {
     return this.#orphans
+  }
+
+  /** Since when there are any. */
+  get orphansSinceMs(): number | undefined {
+    return this.#orphans === 0 ? undefined : this.#orphansSinceMs
   }
 
   learn(records: readonly ExpertRecord[]): void {
@@ -317,6 +324,7 @@ export class Fleet {
   #noteOrphans(): void {
     const before = this.#orphans
     this.#orphans = this.directory.orphans().length
+    if (before === 0) this.#orphansSinceMs = this.#nowMs
     const text = `${this.#orphans === 0 ? before : this.#orphans} pages`
     if (before === 0 && this.#orphans > 0) this.#log('pages lost', null, { name: '', text })
     if (before > 0 && this.#orphans === 0) this.#log('pages recovered', null, { name: '', text })
