@@ -68,7 +68,7 @@ export type DispatcherOptions = AsksOptions & {
   readonly answerMs?: number
 }
 
-/** What to send: `write` fills a frame of `bytes`. */
+/** What to send: `write` fills a frame of `bytes`, before the next step begins. */
 export type Outgoing = {
   readonly domain: number
   readonly bytes: number
@@ -252,7 +252,7 @@ export class Dispatcher {
     this.computeUs += header.computeUs
     this.#options.onAnswer({
       domain,
-      pairs: piece.share.pairCount,
+      pairs: piece.pairs,
       us: US_PER_MS * (now - piece.askedMs),
       computeUs: header.computeUs,
       isLate: now >= piece.lateAtMs || piece.state === 'lost',

@@ -19,6 +19,8 @@ export class Piece {
   readonly domain: number
   readonly share: Share
   readonly work: Work
+  /** Of the share, which another step may have taken over when a late answer comes. */
+  readonly pairs: number
   state: PieceState = 'waiting'
   /** Counts what this domain was asked for in one step. */
   attempt = 0
@@ -34,6 +36,7 @@ export class Piece {
     this.domain = domain
     this.share = share
     this.work = work
+    this.pairs = share.pairCount
   }
 
   get isDone(): boolean {
