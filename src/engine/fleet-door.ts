@@ -15,6 +15,7 @@ import { MEMBERSHIP_DEFAULTS } from '../fleet/membership-settings.js'
 import { type PeerLink, RemoteDomain } from '../fleet/remote-domain.js'
 import { manifestOf } from '../pages/manifest-store.js'
 import type { Reply, StepLoop } from './step-loop.js'
+import { TrafficWatch } from './traffic-watch.js'
 
 export type FleetDoorOptions = {
   /** `host:port`. */
@@ -34,6 +35,7 @@ const TICK_MS = 20
 export class FleetDoor {
   readonly #options: FleetDoorOptions
   readonly #timer: NodeJS.Timeout
+  readonly #traffic: TrafficWatch
   #fabric: Fabric | undefined
   #address: string | null = null
   headId = ''
@@ -41,6 +43,7 @@ export class FleetDoor {
 
   constructor(options: FleetDoorOptions) {
     this.#options = options
+    this.#traffic = new TrafficWatch(options)
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
     this.#open().catch((error: unknown) => this.#report(error))
   }
@@ -52,6 +55,7 @@ export class FleetDoor {
 
   close(): void {
     clearInterval(this.#timer)
+    this.#traffic.close()
     for (const domain of this.#options.fleet.joined) domain.close()
     void this.#fabric?.close()
   }

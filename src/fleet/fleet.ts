@@ -7,6 +7,7 @@ import { defined } from '../base/assert.js'
 import { SputnikError } from '../base/errors.js'
 import type { ExpertRecord } from '../base/expert.js'
 import type { Logger } from '../base/log.js'
+import type { TrafficRequest } from '../pages/better-placement.js'
 import type { DomainCapacity, RegionPages } from '../pages/capacity.js'
 import { Directory } from '../pages/directory.js'
 import type { FleetDomain, JoinedDomain, OwnDomain } from './fleet-domain.js'
@@ -185,6 +186,16 @@ export class Fleet {
     const owners = this.#chooser.choose(choice, table)
     if (except !== undefined) standing[except] = before
     return owners
+  }
+
+  /** What a better placement would have to go by; undefined while pages move. */
+  traffic(): TrafficRequest | undefined {
+    return this.#relocation.traffic(this.usage.samples)
+  }
+
+  /** Moves pages to where a placement of the same domains wants them. */
+  relocate(holders: readonly (readonly number[])[]): void {
+    this.#relocation.relocate(holders)
   }
 
   /** A combine of a domain is late, or one came. */
