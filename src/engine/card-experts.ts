@@ -14,7 +14,7 @@ import { type Encoding, encodingFor } from '../fabric/encoding.js'
 import { sharedBytes } from '../fabric/shared-link.js'
 import { Dispatcher } from '../fleet/dispatcher.js'
 import { Fleet } from '../fleet/fleet.js'
-import type { RemoteDomain } from '../fleet/remote-domain.js'
+import { FleetLog } from '../fleet/fleet-log.js'
 import type { ExpertLayer, PageMap } from '../gguf/pages.js'
 import type { GgufModel } from '../gguf/reader.js'
 import { FleetDevice } from '../native/fleet-device.js'
@@ -26,9 +26,12 @@ import { HAS_SHARED_MEMORY } from '../native/shared-memory.js'
 import { localSockets } from '../native/sockets.js'
 import { cardLoad, regionsInUse } from '../pages/card-load.js'
 import { dealPages, pagesOf } from '../pages/placement.js'
+import { viewOwn, viewRemote } from './domain-view.js'
+import { ExpertCalls } from './expert-calls.js'
 import { expertsUsed } from './experts-used.js'
 import { FleetDoor } from './fleet-door.js'
-import type { DomainView, EngineConfig, FleetView } from './protocol.js'
+import { tierOfDevice, viewExperts, viewPlacement } from './fleet-view.js'
+import type { EngineConfig, ExpertsView, FleetAction, FleetView } from './protocol.js'
 import { RegionReader } from './region-reader.js'
 import type { Experts, LoadProgress } from './runtime.js'
 import { stepError } from './step-error.js'
@@ -64,6 +67,8 @@ export class CardExperts implements Experts {
   readonly #device: FleetDevice
   readonly #domains: readonly LocalDomain[]
   readonly #fleet: Fleet
+  readonly #news = new FleetLog(Date.now)
+  readonly #calls: ExpertCalls
   readonly #reader = new RegionReader()
   readonly #regions = new Map<string, number>()
   readonly #loadedBytes: number[]
@@ -80,6 +85,7 @@ export class CardExperts implements Experts {
     this.#layers.forEach((layer, index) => {
       this.#regions.set(regionKey(layer), index)
     })
+    this.#calls = new ExpertCalls(this.#layers)
     const placement = dealPages(this.#layers, config.cards)
     this.#loadedBytes = new Array<number>(config.cards).fill(0)
     this.#device = new FleetDevice({
@@ -98,6 +104,7 @@ export class CardExperts implements Experts {
       placement,
       replicas: 1,
       log: this.#log,
+      news: this.#news,
       now: () => performance.now(),
     })
     for (const domain of this.#domains) domain.start()
@@ -147,16 +154,43 @@ export class CardExperts implements Experts {
   #view(): FleetView | null {
     const door = this.#door
     if (door === undefined) return null
-    const { directory, moving, remote } = this.#fleet
+    const { directory, moving, remote, toMove } = this.#fleet
     return {
+      ...viewPlacement({ directory, regions: this.#layers }),
       headId: door.headId,
       address: door.address,
       modelHash: door.modelHash,
-      epoch: directory.epoch,
-      domains: [...this.#domains.map(viewOwn), ...remote.map(viewRemote)],
+      domains: [
+        ...this.#domains.map((domain) => viewOwn(domain, this.#options.pages.expertBytes)),
+        ...remote.map((domain) => viewRemote(domain, this.#fleet.stateOf(domain))),
+      ],
       moving,
-      orphans: directory.orphans().length,
+      toMove,
+      events: this.#news.changes,
     }
+  }
+
+  changeFleet(action: FleetAction, node: string): void {
+    if (this.#door === undefined) throw new SputnikError('FLEET_OFF', 'no domain can join')
+    this.#door.change(action, node)
+  }
+
+  experts(): ExpertsView {
+    const { directory, remote } = this.#fleet
+    const devices = new Map<number, string>([
+      ...this.#domains.map(({ id, device }) => [id, device] as const),
+      ...remote.map(({ id, join }) => [id, join.cards[0]?.device ?? ''] as const),
+    ])
+    return viewExperts({
+      directory,
+      regions: this.#layers,
+      calls: this.#calls,
+      domains: [
+        ...this.#domains.map(({ id }) => ({ id, name: `card ${id}` })),
+        ...remote.map(({ id, join }) => ({ id, name: join.name })),
+      ],
+      tierOf: (domain) => tierOfDevice(devices.get(domain) ?? ''),
+    })
   }
 
   /** Time all cards spent on computing so far, in microseconds, as they report it. */
@@ -252,30 +286,8 @@ export class CardExperts implements Experts {
     const dispatcher = defined(this.#dispatcher, 'dispatcher')
     const call = this.#reader.read(parsed)
     dispatcher.compute({ ...call, region })
+    this.#calls.note(region, call.choice)
     this.regionUs += 1000 * (performance.now() - started)
-  }
-}
-
-function viewOwn(domain: LocalDomain): DomainView {
-  const { id, device, pages, pageBytes, expertCalls, bytesSent, bytesReceived } = domain
-  return {
-    ...{ id, pages, pageBytes, expertCalls, bytesSent, bytesReceived },
-    nodeId: null,
-    name: `card ${id}`,
-    state: 'ready',
-    devices: [device],
-    roundTripMs: null,
-  }
-}
-
-function viewRemote(domain: RemoteDomain): DomainView {
-  const { id, nodeId, join, pages, pageBytes, expertCalls, bytesSent, bytesReceived } = domain
-  return {
-    ...{ id, nodeId, pages, pageBytes, expertCalls, bytesSent, bytesReceived },
-    name: join.name,
-    state: domain.isReady ? 'ready' : 'loading',
-    devices: join.cards.map(({ device }) => device),
-    roundTripMs: domain.roundTripMs ?? null,
   }
 }
 

@@ -12,7 +12,9 @@ import type { DomainCapacity, RegionPages } from '../pages/capacity.js'
 import { Directory } from '../pages/directory.js'
 import { Migration } from '../pages/migration.js'
 import { placePages } from '../pages/placement.js'
+import type { ControlledNode, FleetControl } from './fleet-control.js'
 import type { FleetDomain } from './fleet-domain.js'
+import type { FleetChangeKind, FleetLog } from './fleet-log.js'
 import { PageMoves } from './page-moves.js'
 import { NO_EXPERT, type RouterChoice } from './partition.js'
 import type { RemoteDomain } from './remote-domain.js'
@@ -28,6 +30,8 @@ export type FleetOptions = {
   readonly placement: readonly (readonly number[])[]
   readonly replicas: number
   readonly log: Logger
+  /** For people who watch. */
+  readonly news: FleetLog
   /** Monotonic milliseconds. */
   readonly now: () => number
 }
@@ -41,7 +45,7 @@ const BYTES_PER_SECOND = 10e9
 const RECOVER_MS = 60_000
 const POLL_PAUSE_MS = 1
 
-export class Fleet {
+export class Fleet implements FleetControl {
   readonly #options: FleetOptions
   readonly domains: (FleetDomain | undefined)[]
   readonly directory: Directory
@@ -49,8 +53,11 @@ export class Fleet {
   readonly #work = emptyWork(DOMAINS_MAX)
   readonly #chooser = new ReplicaChooser(DOMAINS_MAX)
   readonly #remote = new Map<number, RemoteDomain>()
+  /** Ids of domains whose pages are to move away; true once they have. */
+  readonly #draining = new Map<number, boolean>()
   #records: readonly ExpertRecord[] = []
   #migration: Migration | undefined
+  #toMove = 0
 
   constructor(options: FleetOptions) {
     const { own, regions, placement, replicas, log } = options
@@ -76,6 +83,50 @@ export class Fleet {
     return this.#moves.pages
   }
 
+  /** Pages that do not lie yet where they should. */
+  get toMove(): number {
+    return this.#toMove
+  }
+
+  stateOf({ id, isReady }: RemoteDomain): string {
+    if (this.#draining.has(id)) return 'draining'
+    return isReady ? 'ready' : 'loading'
+  }
+
+  nodes(): ControlledNode[] {
+    return [
+      ...this.#options.own.map(({ id }) => ({ nodeId: null, name: `card ${id}`, id })),
+      ...this.remote.map(({ id, nodeId, join }) => ({ nodeId, name: join.name, id })),
+    ].map(({ id, ...node }) => ({ ...node, domain: id, isOut: this.#draining.has(id) }))
+  }
+
+  drain(nodeId: string): void {
+    const domain = this.remote.find((one) => one.nodeId === nodeId)
+    if (domain === undefined || this.#draining.has(domain.id)) return
+    this.#draining.set(domain.id, false)
+    this.#tell('draining', domain)
+    this.#replace()
+  }
+
+  evict(nodeId: string): void {
+    const domain = this.remote.find((one) => one.nodeId === nodeId)
+    if (domain === undefined) return
+    this.#tell('evicted', domain)
+    this.remove(domain.id, 'it was evicted')
+  }
+
+  pardon(nodeId: string): boolean {
+    const domain = this.remote.find((one) => one.nodeId === nodeId)
+    if (domain === undefined || !this.#draining.delete(domain.id)) return false
+    this.#tell('pardoned', domain)
+    this.#replace()
+    return true
+  }
+
+  #tell(kind: FleetChangeKind, { id, join }: RemoteDomain, text = ''): void {
+    this.#options.news.note(kind, { domain: { id, name: join.name }, text })
+  }
+
   learn(records: readonly ExpertRecord[]): void {
     this.#records = records
     for (const domain of this.#remote.values()) domain.learn(records)
@@ -97,6 +148,7 @@ export class Fleet {
     this.#remote.set(domain.id, domain)
     if (this.#records.length > 0) domain.learn(this.#records)
     this.#options.log.info(`domain ${domain.id} has joined`, { name: domain.join.name })
+    this.#tell('joined', domain, domain.address)
   }
 
   /** The link of a domain has ended, or somebody wants it out. */
@@ -134,12 +186,23 @@ export class Fleet {
       if (domain.link === undefined) this.remove(domain.id, 'its link has ended')
       else if (domain.isReady && this.#work.standing[domain.id] !== STANDING.ready) {
         this.#open(domain.id)
+        this.#tell('ready', domain)
         this.#replace()
       }
     }
-    this.#moves.tick()
+    const isChanged = this.#moves.tick()
     const migration = this.#migration
     if (migration !== undefined) this.#moves.start(migration.next(this.directory))
+    this.#toMove = migration?.pending ?? 0
+    if (isChanged) this.#options.news.moved(this.directory.epoch, this.toMove)
+    for (const domain of this.#remote.values()) this.#noteDrained(domain)
+  }
+
+  #noteDrained(domain: RemoteDomain): void {
+    const isEmpty = this.directory.occupied(domain.id).every((pages) => pages === 0)
+    if (this.#draining.get(domain.id) !== false || !isEmpty) return
+    this.#draining.set(domain.id, true)
+    this.#tell('drained', domain)
   }
 
   #open(id: number): void {
@@ -150,7 +213,9 @@ export class Fleet {
 
   #drop(domain: RemoteDomain, reason: string): void {
     this.#options.log.warn(`domain ${domain.id} is lost`, { name: domain.join.name, reason })
+    this.#tell('lost', domain, reason)
     this.#remote.delete(domain.id)
+    this.#draining.delete(domain.id)
     this.domains[domain.id] = undefined
     this.#work.standing[domain.id] = STANDING.closed
     this.#moves.forget(domain)
@@ -181,7 +246,7 @@ export class Fleet {
     const { regions, own } = this.#options
     const all = regions.reduce((sum, { experts, pageBytes }) => sum + experts * pageBytes, 0)
     const speed = { flopsPerSecond: 1e12, bytesPerSecond: BYTES_PER_SECOND }
-    const ready = this.remote.filter(({ isReady }) => isReady)
+    const ready = this.remote.filter(({ id, isReady }) => isReady && !this.#draining.has(id))
     return [
       ...own.map(({ id }) => ({ id, cards: [{ memoryBytes: all, speed }] })),
       ...ready.map(({ id, join }) => ({
@@ -196,8 +261,9 @@ export class Fleet {
     this.#replace()
     const orphans = this.directory.orphans()
     if (orphans.length === 0) return
-    const { own, now, log } = this.#options
+    const { own, now, log, news } = this.#options
     log.info('loading pages that were lost', { pages: orphans.length })
+    news.note('pages-lost', { text: `${orphans.length} pages` })
     this.#moves.start(
       orphans.map((page, index) => ({
         ...page,
@@ -210,6 +276,7 @@ export class Fleet {
       if (now() < deadline) pauseSync(POLL_PAUSE_MS)
       else throw new SputnikError('PAGES_LOST', 'the pages of a lost domain cannot be loaded')
     }
+    news.note('pages-recovered', { text: `${orphans.length} pages` })
   }
 }
 
