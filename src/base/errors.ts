@@ -89,9 +89,23 @@ export const ERRORS = {
 
   // Looking at a fleet
   FLEET_OFF: request(404, 'Start the head with `sputnik serve --fleet-listen <host:port>`.'),
-  NODE_UNKNOWN: request(404, 'Name a domain that `sputnik fleet ls` shows.'),
-  NODE_AMBIGUOUS: request(409, 'Name it by its node id, as `sputnik fleet ls` shows it.'),
   FLEET_WATCHERS_FULL: busy(429, 'Close another `sputnik fleet top`, or ask for GET /v1/fleet.'),
+  FLEET_BUSY: busy(429, 'Try again when the other changes of the fleet are done.'),
+  NODE_UNKNOWN: {
+    status: 404,
+    type: 'invalid_request_error',
+    exit: 3,
+    fix: 'See the names and ids of the nodes with `sputnik fleet ls`.',
+  },
+  NODE_AMBIGUOUS: request(409, 'Name it by its id, as `sputnik fleet ls` shows it.'),
+  NODE_OWN: request(
+    409,
+    'Only nodes that joined can be changed; start the head with fewer --cards.',
+  ),
+  NODE_AWAY: request(409, 'Nothing to move: it holds no pages while it is away.'),
+  NODE_NOT_OUT: request(409, 'Nothing to do: the node may work.'),
+  DRAIN_STALLED: server(1, 'Let other domains lend more memory, or `sputnik fleet pardon` it.'),
+  DRAIN_ENDED: server(1, 'See `sputnik fleet top` for what happened to it.'),
   SERVER_UNREACHABLE: server(1, 'Check --url, and whether `sputnik serve` runs there.'),
   SERVER_STRANGE: server(1, 'Check --url: it must be the address of `sputnik serve`.'),
   SERVER_KEY_REFUSED: server(4, 'Give a key of the server with --api-key or SPUTNIK_API_KEY.'),

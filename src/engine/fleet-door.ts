@@ -10,7 +10,9 @@ import { Fabric } from '../fabric/fabric.js'
 import type { FabricEvent } from '../fabric/fabric-messages.js'
 import { FRAME } from '../fabric/frame.js'
 import { loadIdentity } from '../fabric/identity.js'
+import { NodeRegistry } from '../fabric/node-registry.js'
 import type { Fleet } from '../fleet/fleet.js'
+import { changeFleet, type FleetAction } from '../fleet/fleet-control.js'
 import { MEMBERSHIP_DEFAULTS } from '../fleet/membership-settings.js'
 import { type PeerLink, RemoteDomain } from '../fleet/remote-domain.js'
 import { manifestOf } from '../pages/manifest-store.js'
@@ -51,6 +53,14 @@ export class FleetDoor {
   /** Where domains join; null until it listens. */
   get address(): string | null {
     return this.#address
+  }
+
+  /** @throws SputnikError the NODE_ ones, and those of the state folder */
+  change(action: FleetAction, node: string): void {
+    const { fleet } = this.#options
+    // The fabric thread asks the same files at each join.
+    const registry = new NodeRegistry(stateDirectory(), { now: Date.now })
+    changeFleet({ fleet, registry }, { action, node })
   }
 
   close(): void {

@@ -16,19 +16,23 @@ const NOBODY = 0xffff
 export class Usage {
   /** Of late, by region and expert: what a placement goes by. */
   readonly popularity: readonly Float32Array[]
-  /** In all. */
-  readonly calls: readonly Float64Array[]
+  readonly #calls: readonly Float64Array[]
   readonly #samples: (TokenSamples & { next: number })[] = []
   #tokens = 0
 
   constructor(regions: readonly { readonly experts: number }[]) {
     this.popularity = regions.map(({ experts }) => new Float32Array(experts))
-    this.calls = regions.map(({ experts }) => new Float64Array(experts))
+    this.#calls = regions.map(({ experts }) => new Float64Array(experts))
   }
 
   /** Tokens counted so far, over all regions. */
   get tokens(): number {
     return this.#tokens
+  }
+
+  /** Calls in all, by expert. */
+  of(region: number): number[] {
+    return [...(this.#calls[region] ?? [])]
   }
 
   /** By region; none where nothing was computed yet. */
@@ -44,7 +48,7 @@ export class Usage {
 
   #count({ experts, tokens, nUsed }: RouterChoice, region: number): void {
     const popularity = this.popularity[region]
-    const calls = this.calls[region]
+    const calls = this.#calls[region]
     if (popularity === undefined || calls === undefined) return
     let isFull = false
     for (let pair = 0; pair < tokens * nUsed; pair++) {
