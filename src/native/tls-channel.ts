@@ -19,6 +19,8 @@ export type TlsOptions = {
   readonly peerCertificatePem: string
   /** Signature algorithms, as OpenSSL writes lists. */
   readonly sigalgs: string
+  /** After so many a new key is taken. */
+  readonly recordsPerKey?: number
 }
 
 /** AES first: every processor of the last ten years has instructions for it. */
@@ -34,6 +36,7 @@ export class TlsChannel implements Channel {
   readonly #sockets: Sockets
   readonly #lib = openSsl()
   readonly #ssl: Pointer
+  readonly #recordsPerKey: number
   #isOpen = false
   /** Sent under the key in use. */
   #records = 0
@@ -46,6 +49,7 @@ export class TlsChannel implements Channel {
     const lib = this.#lib
     this.#sockets = sockets
     this.fd = fd
+    this.#recordsPerKey = options.recordsPerKey ?? RECORDS_PER_KEY
     const context = newContext(options)
     const ssl = lib.newSession(context)
     // The session keeps what it needs of the context.
@@ -97,7 +101,7 @@ export class TlsChannel implements Channel {
   }
 
   write(address: Pointer, bytes: number): number {
-    if (this.#records >= RECORDS_PER_KEY && !this.#isRepeating) this.#renewKey()
+    if (this.#records >= this.#recordsPerKey && !this.#isRepeating) this.#renewKey()
     const sent = this.#lib.write(this.#ssl, address, bytes)
     this.#isRepeating = sent <= 0
     if (sent <= 0) return this.#isWaiting() ? 0 : this.#fail()

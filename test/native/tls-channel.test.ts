@@ -18,13 +18,17 @@ const head = newIdentity()
 const node = newIdentity()
 const stranger = newIdentity()
 const cleanUps: (() => unknown)[] = []
-after(() => cleanUps.reverse().forEach((cleanUp) => cleanUp()))
+after(() => {
+  for (const cleanUp of cleanUps.reverse()) cleanUp()
+})
 
 type Keys = Pick<Identity, 'keyPem' | 'certificatePem'>
 
-function channel(fd: number, own: Keys, { peer, isServer }: { peer: Keys; isServer: boolean }) {
+type Ends = { readonly peer: Keys; readonly isServer: boolean; readonly recordsPerKey?: number }
+
+function channel(fd: number, own: Keys, { peer, ...rest }: Ends): TlsChannel {
   return new TlsChannel(sockets, fd, {
-    isServer,
+    ...rest,
     keyPem: own.keyPem,
     certificatePem: own.certificatePem,
     peerCertificatePem: peer.certificatePem,
@@ -79,6 +83,20 @@ test('TlsChannel carries bytes both ways once each end has proven its key', () =
   // Nobody reads any more: no signal may end this process.
   while (write(b, 'x'.repeat(1000)) > 0);
   b.close()
+})
+
+test('TlsChannel changes its keys after so many records', () => {
+  const [c, d] = sockets.pair()
+  const a = channel(c, head, { peer: node, isServer: true, recordsPerKey: 3 })
+  const b = channel(d, node, { peer: head, isServer: false })
+  openBoth([a, b])
+  for (let i = 0; i < 20; i++) {
+    assert.equal(write(a, `over ${i}`), `over ${i}`.length)
+    assert.equal(read(b), `over ${i}`)
+    write(b, `back ${i}`)
+    assert.equal(read(a), `back ${i}`)
+  }
+  for (const end of [a, b]) end.close()
 })
 
 function der({ certificatePem }: Keys): Buffer {
