@@ -96,7 +96,7 @@ export class RemoteDomain {
   }
 
   poll(): void {
-    this.#link.poll()
+    this.#link.peek()
   }
 
   close(): void {
