@@ -22,3 +22,21 @@ export type Link = {
   readonly bytesSent: number
   readonly bytesReceived: number
 }
+
+/** What to wait for while nothing comes. */
+export type Waits = {
+  /** -1: nothing that poll(2) could wait for. */
+  readonly fd: number
+  /** Whether bytes wait for room in the socket. */
+  readonly isWriting: boolean
+  /** Announces the sleep; false when something has come meanwhile, so nobody must sleep. */
+  doze(): boolean
+  /** The sleep is over. */
+  wake(): void
+}
+
+/** A link that is looked at without waiting. */
+export type PolledLink = Link & {
+  poll(): ReceivedFrame | 'gone' | undefined
+  readonly waits: Waits
+}

@@ -11,7 +11,7 @@ import { SputnikError } from '../base/errors.js'
 import { copyNative } from '../native/libc.js'
 import { type NativeBuffer, wrapNative } from '../native/memory.js'
 import { FRAME, HEADER_BYTES, writeHeader } from './frame.js'
-import type { Link, ReceivedFrame } from './link.js'
+import type { PolledLink, ReceivedFrame, Waits } from './link.js'
 import type { SocketLink } from './socket-link.js'
 
 const NUMBER = 0
@@ -37,7 +37,7 @@ const TRIES_PER_LOOK = 16
 
 type Mailbox = { readonly state: Int32Array; readonly frame: NativeBuffer }
 
-export class SharedLink implements Link {
+export class SharedLink implements PolledLink {
   readonly #options: SharedLinkOptions
   readonly #inbox: Mailbox
   readonly #outbox: Mailbox
@@ -98,6 +98,28 @@ export class SharedLink implements Link {
       spinUntil = 0
     }
     return undefined
+  }
+
+  poll(): ReceivedFrame | 'gone' | undefined {
+    if (!this.#isOpen) return 'gone'
+    const posted = this.#posted()
+    if (posted !== undefined) return posted
+    const frame = this.#options.socket.poll()
+    if (frame === 'gone' || frame === undefined) return frame
+    return isBell(frame) ? this.#posted() : this.#count(frame)
+  }
+
+  get waits(): Waits {
+    const { state } = this.#inbox
+    return {
+      fd: this.#options.socket.waits.fd,
+      isWriting: false,
+      doze: () => {
+        Atomics.store(state, SLEEPS, 1)
+        return Atomics.load(state, NUMBER) === this.#seen
+      },
+      wake: () => Atomics.store(state, SLEEPS, 0),
+    }
   }
 
   close(): void {

@@ -6,7 +6,7 @@ import { SputnikError } from '../base/errors.js'
 import { allocateNative, type NativeBuffer } from '../native/memory.js'
 import type { Sockets } from '../native/sockets.js'
 import { FRAME_BYTES_MAX, HEADER_BYTES, readHeader } from './frame.js'
-import type { Link, ReceivedFrame } from './link.js'
+import type { PolledLink, ReceivedFrame, Waits } from './link.js'
 
 export type SocketLinkOptions = {
   readonly sockets: Sockets
@@ -24,7 +24,7 @@ const BUFFER_BYTES_FIRST = 1 << 16
 const TRIES_PER_LOOK = 8
 const SLEEP_MS_MAX = 1000
 
-export class SocketLink implements Link {
+export class SocketLink implements PolledLink {
   readonly #options: SocketLinkOptions
   #buffer: NativeBuffer = allocateNative(BUFFER_BYTES_FIRST)
   #outgoing: NativeBuffer = allocateNative(BUFFER_BYTES_FIRST)
@@ -37,6 +37,10 @@ export class SocketLink implements Link {
 
   constructor(options: SocketLinkOptions) {
     this.#options = options
+  }
+
+  get waits(): Waits {
+    return { fd: this.#options.socket, isWriting: false, doze: () => true, wake: () => {} }
   }
 
   frame(bytes: number): NativeBuffer {
