@@ -6,12 +6,14 @@ import { SputnikError } from '../base/errors.js'
 import type { ExpertRecord } from '../base/expert.js'
 import {
   controlFrame,
+  type DomainStatus,
   helloSchema,
   mappedSchema,
   type PageAt,
   progressSchema,
   readControl,
   readMapFailure,
+  statusSchema,
 } from '../fabric/control.js'
 import { FRAME, type FrameKind, readHeader } from '../fabric/frame.js'
 import type { Join } from '../fabric/handshake-messages.js'
@@ -45,6 +47,8 @@ export class RemoteDomain {
   pageBytes = 0
   expertCalls = 0
   roundTripMs: number | undefined
+  /** What it said last of its cards. */
+  status: DomainStatus | undefined
 
   constructor({ id, nodeId, address, join, link, now }: RemoteDomainOptions) {
     this.id = id
@@ -116,6 +120,7 @@ export class RemoteDomain {
     if (kind === FRAME.hello) readControl(bytes, helloSchema)
     else if (kind === FRAME.ready) this.#note(readControl(bytes, progressSchema), true)
     else if (kind === FRAME.progress) this.#note(readControl(bytes, progressSchema), false)
+    else if (kind === FRAME.status) this.status = readControl(bytes, statusSchema)
     else if (kind === FRAME.mapped) this.#takeMapped(bytes)
     else return kind === FRAME.failed && this.#takeFailure(bytes)
     return true
