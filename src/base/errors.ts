@@ -64,7 +64,7 @@ export const ERRORS = {
   CARD_FULL: server(6, 'Unmap pages of that region first, or give the card more slots.'),
   CARD_BUSY: busy(503, 'Wait until the card has answered the maps it was sent before.'),
   PAGE_MAPPED: server(1, 'Nothing to do: the card has the page already.'),
-  PAGE_NOT_MAPPED: server(1, 'Nothing to do: the card does not have the page.'),
+  PAGE_NOT_MAPPED: server(1, 'Nothing to do: the head asks who has the page now.'),
   PAGE_STORE_FULL: server(6, 'Give the page store more room or the domain fewer pages.'),
   SOURCE_FAILED: server(1, 'Check the address and the server behind it, then try again.'),
 

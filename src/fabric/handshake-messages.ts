@@ -14,15 +14,13 @@ const LEASE_MS_MAX = 3_600_000
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/
 
 const whole = z.int().min(0).max(Number.MAX_SAFE_INTEGER)
-const rate = z.number().min(0).max(1e15)
 const hash = z.string().regex(/^[0-9a-f]{64}$/)
 const nodeId = z.string().regex(NODE_ID)
 
 const cardSchema = z.object({
   device: z.string().min(1).max(128),
+  /** Of pages it can hold. How fast it is shows when it has some, see `FRAME.status`. */
   memoryBytes: whole,
-  gflops: rate,
-  readBytesPerSecond: rate,
 })
 
 export const joinSchema = z.object({
