@@ -15,11 +15,13 @@ import { FRAME, type FrameKind, PROTOCOL_VERSION, readHeader } from '../fabric/f
 import type { ReceivedFrame } from '../fabric/link.js'
 import type { ThreadLink } from '../fabric/thread-link.js'
 import type { LocalDomain } from './local-domain.js'
+import type { SupplyMaps } from './supply-maps.js'
 
 export type DomainOptions = {
   readonly head: ThreadLink
   /** Started and loaded. */
   readonly card: LocalDomain
+  readonly maps: SupplyMaps
   /** False ends the domain: nobody wants it any more. */
   readonly isWanted: () => boolean
   readonly onProgress: (pages: number, bytes: number) => void
@@ -32,10 +34,17 @@ const MAPPING_MS = 1
 const COMPUTE_MS = 60_000
 const RESTARTS_MAX = 2
 
+type Change = {
+  /** The head's number. */
+  readonly id: number
+  readonly kind: 'map' | 'unmap'
+  readonly pages: readonly PageAt[]
+}
+
 export class Domain {
   readonly #options: DomainOptions
-  /** The head's number of each change the card works on, by the card's number. */
-  readonly #changes = new Map<number, number>()
+  /** What the card works on, by the card's number. */
+  readonly #changes = new Map<number, Change>()
 
   constructor(options: DomainOptions) {
     this.#options = options
@@ -43,12 +52,14 @@ export class Domain {
 
   /** Serves the head until it is gone. */
   run(): void {
-    const { head, card, isWanted } = this.#options
+    const { head, card, maps, isWanted } = this.#options
     this.#send(FRAME.hello, { protocol: PROTOCOL_VERSION, pid: process.pid, device: card.device })
     while (isWanted()) {
-      const frame = head.receive(this.#changes.size > 0 ? MAPPING_MS : IDLE_MS)
+      const isMapping = this.#changes.size > 0 || maps.pending > 0
+      const frame = head.receive(isMapping ? MAPPING_MS : IDLE_MS)
       if (frame !== undefined) this.#answer(frame)
       else if (!head.isOpen) return
+      this.#mapSupplied()
       card.poll()
       this.#reportChanges()
     }
@@ -97,23 +108,44 @@ export class Domain {
 
   /** The head names pages, never files of this host. */
   #change(kind: 'map' | 'unmap', { id, pages }: { id: number; pages: readonly PageAt[] }): void {
+    const { card, maps } = this.#options
+    this.#answering(id, () => {
+      if (kind === 'map') maps.begin(id, pages)
+      else this.#changes.set(card.unmap(pages), { id, kind, pages })
+    })
+  }
+
+  /** Gives the card what has come. */
+  #mapSupplied(): void {
+    const { card, maps } = this.#options
+    for (const { id, pages, ...how } of maps.take()) {
+      this.#answering(id, () => {
+        if (how.error !== undefined) throw how.error
+        this.#changes.set(card.map(pages, how.sources), { id, kind: 'map', pages })
+      })
+    }
+  }
+
+  #answering(id: number, act: () => void): void {
     try {
-      this.#changes.set(this.#options.card[kind](pages), id)
+      act()
     } catch (error) {
       this.#send(FRAME.failed, { ...toPlain(error), id })
     }
   }
 
   #reportChanges(): void {
-    const { card, onProgress } = this.#options
-    for (const { id, error } of card.takeAnswers()) {
-      const headId = this.#changes.get(id)
-      this.#changes.delete(id)
-      if (headId === undefined) continue
+    const { card, maps, onProgress } = this.#options
+    for (const { id: cardId, error } of card.takeAnswers()) {
+      const change = this.#changes.get(cardId)
+      this.#changes.delete(cardId)
+      if (change === undefined) continue
+      const { id, kind } = change
+      if ((kind === 'map') !== (error === undefined)) maps.release(change.pages)
       const { pages, pageBytes: bytes } = card
       onProgress(pages, bytes)
-      if (error === undefined) this.#send(FRAME.mapped, { id: headId, pages, bytes })
-      else this.#send(FRAME.failed, { ...toPlain(error), id: headId })
+      if (error === undefined) this.#send(FRAME.mapped, { id, pages, bytes })
+      else this.#send(FRAME.failed, { ...toPlain(error), id })
     }
   }
 

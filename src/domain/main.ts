@@ -1,23 +1,26 @@
 /**
- * Entry of a domain process: starts the card of this host, joins the head, serves it until it is
- * gone. Ends with its parent, which starts it again.
+ * Entry of a domain process: joins the head, starts the card of this host, serves the head until
+ * it is gone. Ends with its parent, which starts it again.
  */
 import { freemem } from 'node:os'
+import { defined } from '../base/assert.js'
 import { SputnikError, toPlain } from '../base/errors.js'
 import { Fabric } from '../fabric/fabric.js'
 import type { FabricEvent, PeerJoined } from '../fabric/fabric-messages.js'
 import { sharedBytes } from '../fabric/shared-link.js'
-import type { ExpertLayer } from '../gguf/pages.js'
-import { mapPages } from '../gguf/pages.js'
-import { openGguf } from '../gguf/reader.js'
 import { loadLibraries } from '../native/library.js'
 import { HAS_SHARED_MEMORY } from '../native/shared-memory.js'
 import { localSockets } from '../native/sockets.js'
-import { cardLoad, regionsInUse } from '../pages/card-load.js'
-import { manifestOf } from '../pages/manifest-store.js'
+import { loadOfManifest } from '../pages/card-load.js'
+import type { ManifestRegion } from '../pages/manifest.js'
+import { knownManifest } from '../pages/manifest-store.js'
 import { Domain } from './domain.js'
 import { LocalDomain } from './local-domain.js'
 import type { DomainCommand, DomainConfig, DomainEvent } from './protocol.js'
+import { openSupply } from './supply-link.js'
+import { SupplyMaps } from './supply-maps.js'
+import type { SupplyOpened } from './supply-messages.js'
+import { describe, identityOf, supplySetup } from './supply-setup.js'
 
 const BOX_BYTES = 4 << 20
 const SHARED_FRAME_BYTES = 16 << 20
@@ -39,6 +42,7 @@ const FINAL = new Set([
   'NODE_EVICTED',
   'PLAIN_REFUSED',
   'PROTOCOL_MISMATCH',
+  'CACHE_UNWRITABLE',
   'FILE_NOT_FOUND',
   'GGUF_INVALID',
   'LIBRARY_MISMATCH',
@@ -60,54 +64,17 @@ process.once('disconnect', () => process.exit(0))
 process.on('SIGINT', () => {})
 
 async function serve(config: DomainConfig): Promise<void> {
-  if (config.modelPath === null) {
-    throw new SputnikError('USAGE', 'a domain needs its own copy of the model: --model')
-  }
-  tell({ kind: 'state', state: 'loading', text: `reading ${config.modelPath}` })
-  const gguf = openGguf(config.modelPath)
-  const manifest = await manifestOf(config.modelPath)
-  loadLibraries(config.backend)
-  const layers = regionsInUse(mapPages(gguf), gguf)
+  const { host, port, pin, key, name, plain, device } = config
+  const known = config.modelPath === null ? undefined : await knownManifest(config.modelPath)
   const memoryBytes = config.memoryBytes ?? Math.floor(MEMORY_SHARE * freemem())
-  const room = slotsWithin(layers, memoryBytes)
-  const card = new LocalDomain({
-    id: 0,
-    backend: config.backend,
-    load: cardLoad({
-      gguf,
-      layers,
-      device: config.device,
-      threads: config.threads,
-      pages: [],
-      slots: (region) => room[region] ?? 0,
-    }),
-    sockets: localSockets(),
-    sharedBytes: HAS_SHARED_MEMORY ? sharedBytes(SHARED_FRAME_BYTES) : 0,
-    spinUs: SPIN_US,
-    now,
-    onProgress: () => {},
-  })
-  card.start()
-  card.awaitLoaded()
-  tell({ kind: 'state', state: 'connecting', text: `joining ${config.host}:${config.port}` })
-  connect(config, { card, memoryBytes, modelHash: manifest.model })
-}
-
-type Ready = {
-  readonly card: LocalDomain
-  readonly memoryBytes: number
-  readonly modelHash: string
-}
-
-function connect(config: DomainConfig, { card, memoryBytes, modelHash }: Ready): void {
-  const { host, port, pin, key, name, plain } = config
   // Rates of the card are measured by the head, which sees them with the link.
-  const cards = [{ device: card.device, memoryBytes, gflops: 0, readBytesPerSecond: 0 }]
+  const cards = [{ device, memoryBytes, gflops: 0, readBytesPerSecond: 0 }]
+  tell({ kind: 'state', state: 'connecting', text: `joining ${host}:${port}` })
   const fabric: Fabric = new Fabric({
     role: {
       role: 'domain',
-      identity: { ...config.identity, pin: '' },
-      ...{ host, port, pin, key, name, plain, modelHash, cards },
+      identity: identityOf(config),
+      ...{ host, port, pin, key, name, plain, modelHash: known?.model ?? null, cards },
       boxBytes: BOX_BYTES,
       heartbeatMs: HEARTBEAT_MS,
       leaseMs: LEASE_MS,
@@ -117,19 +84,33 @@ function connect(config: DomainConfig, { card, memoryBytes, modelHash }: Ready):
     onCrash: fail,
     onEvent: (event: FabricEvent) => {
       if (event.kind === 'failed') end(new SputnikError(event.error.code, event.error.message))
-      if (event.kind === 'joined') run(fabric, { card, joined: event })
+      if (event.kind === 'joined') run({ config, fabric, memoryBytes, joined: event }).catch(fail)
     },
   })
+  // While the thread connects.
+  loadLibraries(config.backend)
 }
 
-/** Blocks until the head is gone. */
-function run(fabric: Fabric, { card, joined }: { card: LocalDomain; joined: PeerJoined }): void {
-  tell({ kind: 'state', state: 'ready', text: `part of the fleet of ${joined.nodeId}` })
+type Joined = {
+  readonly config: DomainConfig
+  readonly fabric: Fabric
+  readonly memoryBytes: number
+  readonly joined: PeerJoined
+}
+
+/** Learns the model and starts the card, then blocks until the head is gone. */
+async function run({ config, fabric, memoryBytes, joined }: Joined): Promise<void> {
+  const { headId, modelHash } = defined(joined.welcome, 'a welcome')
+  tell({ kind: 'state', state: 'loading', text: `part of the fleet of ${headId}` })
+  const { supply, ...model } = await openSupply(supplySetup(config, modelHash))
+  const card = startCard(config, { ...model, memoryBytes })
+  tell({ kind: 'state', state: 'ready', text: describe(model) })
   const parent = process.ppid
   let toldAt = 0
   const domain = new Domain({
     head: fabric.link(joined),
     card,
+    maps: new SupplyMaps(supply),
     // Nothing else tells that the parent is gone while this thread is busy.
     isWanted: () => process.ppid === parent,
     onProgress: (pages, bytes) => {
@@ -142,11 +123,32 @@ function run(fabric: Fabric, { card, joined }: { card: LocalDomain; joined: Peer
   end(new SputnikError('PEER_UNREACHABLE', 'the link to the head has ended'))
 }
 
+function startCard(
+  { backend, device, threads }: DomainConfig,
+  { manifest, regionsInUse, copy, memoryBytes }: SupplyOpened & { memoryBytes: number },
+): LocalDomain {
+  const room = slotsWithin(manifest.regions.slice(0, regionsInUse), memoryBytes)
+  const slots = (region: number): number => room[region] ?? 0
+  const card = new LocalDomain({
+    id: 0,
+    backend,
+    load: loadOfManifest(manifest, { regionsInUse, device, threads, slots, copy }),
+    sockets: localSockets(),
+    sharedBytes: HAS_SHARED_MEMORY ? sharedBytes(SHARED_FRAME_BYTES) : 0,
+    spinUs: SPIN_US,
+    now,
+    onProgress: () => {},
+  })
+  card.start()
+  card.awaitLoaded()
+  return card
+}
+
 /** Slots of each region so that all together fit, the same part of every region. */
-function slotsWithin(layers: readonly ExpertLayer[], memoryBytes: number): number[] {
-  const all = layers.reduce((sum, { experts, pageBytes }) => sum + experts * pageBytes, 0)
+function slotsWithin(regions: readonly ManifestRegion[], memoryBytes: number): number[] {
+  const all = regions.reduce((sum, { experts, pageBytes }) => sum + experts * pageBytes, 0)
   const part = Math.min(1, memoryBytes / Math.max(1, all))
-  return layers.map(({ experts }) => Math.floor(part * experts))
+  return regions.map(({ experts }) => Math.floor(part * experts))
 }
 
 function fail(error: unknown): void {

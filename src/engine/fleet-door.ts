@@ -11,7 +11,9 @@ import { loadIdentity } from '../fabric/identity.js'
 import type { Fleet } from '../fleet/fleet.js'
 import { MEMBERSHIP_DEFAULTS } from '../fleet/membership-settings.js'
 import { RemoteDomain } from '../fleet/remote-domain.js'
-import { manifestOf } from '../pages/manifest-store.js'
+import { openGguf } from '../gguf/reader.js'
+import { manifestInBackground } from '../pages/manifest-background.js'
+import { servedModel } from '../pages/served-model.js'
 
 export type FleetDoorOptions = {
   /** `host:port`. */
@@ -24,6 +26,8 @@ export type FleetDoorOptions = {
 
 const BOX_BYTES = 4 << 20
 const TICK_MS = 20
+/** Of progress that the log tells. */
+const PERCENT_STEP = 10
 
 export class FleetDoor {
   readonly #options: FleetDoorOptions
@@ -31,6 +35,7 @@ export class FleetDoor {
   readonly #byPeer = new Map<number, RemoteDomain>()
   #fabric: Fabric | undefined
   #address: string | null = null
+  #stopMaking: () => void = () => {}
   headId = ''
   modelHash = ''
 
@@ -48,16 +53,15 @@ export class FleetDoor {
   close(): void {
     clearInterval(this.#timer)
     for (const domain of this.#options.fleet.remote) domain.close()
+    this.#stopMaking()
     void this.#fabric?.close()
   }
 
+  /** Nodes are told to wait until the manifest is there. */
   async #open(): Promise<void> {
-    const { listen, modelPath, spinUs, log } = this.#options
+    const { listen, spinUs } = this.#options
     const identity = loadIdentity()
     this.headId = identity.nodeId
-    log.info('reading the model for its manifest')
-    const { model } = await manifestOf(modelPath)
-    this.modelHash = model
     const { hostname, port } = new URL(`tcp://${listen}`)
     this.#fabric = new Fabric({
       role: {
@@ -70,13 +74,28 @@ export class FleetDoor {
         heartbeatMs: MEMBERSHIP_DEFAULTS.heartbeatMs,
         leaseMs: MEMBERSHIP_DEFAULTS.leaseMs,
         stateFolder: stateDirectory(),
-        modelHash: model,
+        pageBytesPerSecond: Number.POSITIVE_INFINITY,
       },
       spinUs,
       now: () => performance.now(),
       onEvent: (event) => this.#receive(event),
       onCrash: (error) => this.#report(error),
     })
+    await this.#serveModel(this.#fabric)
+  }
+
+  async #serveModel(fabric: Fabric): Promise<void> {
+    const { modelPath, log } = this.#options
+    log.info('reading the model for its manifest')
+    const onPercent = (percent: number): void => {
+      if (percent % PERCENT_STEP === 0) log.info('reading the model for its manifest', { percent })
+    }
+    const making = manifestInBackground(modelPath, { onPercent })
+    this.#stopMaking = making.stop
+    const manifest = await making.manifest
+    this.modelHash = manifest.model
+    fabric.serve(servedModel(manifest, openGguf(modelPath)))
+    log.info('the manifest is there', { model: manifest.model })
   }
 
   #tick(): void {
