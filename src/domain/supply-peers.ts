@@ -42,23 +42,26 @@ type Peer = {
 /** Connections at a time. */
 const CONNECTED_MAX = 16
 /** What is older is asked for again. */
-const FRESH_MS = 1000
+const HOLDINGS_FRESH_MS = 1000
+const LIST_FRESH_MS = 250
 /** Longer than that nobody waits for the others. */
 const REFRESH_MS = 1500
 /** For one piece of a page. */
 const PIECE_MS = 8000
 /** After it could not be reached. */
-const REST_MS = 10_000
+const REST_MS = 3000
 
 export class SupplyPeers {
   readonly #options: SupplyPeersOptions
   /** By node id; one that comes back is the same source as before, with the same record. */
   readonly #peers = new Map<string, Peer>()
-  #refreshing: Promise<void> | undefined
-  #refreshedAt = Number.NEGATIVE_INFINITY
+  readonly #all: Refreshing
+  readonly #list: Refreshing
 
   constructor(options: SupplyPeersOptions) {
     this.#options = options
+    this.#all = new Refreshing({ ...options, freshMs: HOLDINGS_FRESH_MS })
+    this.#list = new Refreshing({ ...options, freshMs: LIST_FRESH_MS })
   }
 
   /** Those that can be asked, the least busy first. */
@@ -73,26 +76,24 @@ export class SupplyPeers {
     return this.#peers.get(nodeId)?.place !== undefined
   }
 
-  /** Resolves when what is known is fresh, or cannot be had in time; never rejects. */
+  /** Learns who belongs to the fleet and what they have; soon resolves, and never rejects. */
   refresh(): Promise<void> {
-    const { now, log } = this.#options
-    if (this.#refreshing !== undefined) return this.#refreshing
-    if (now() - this.#refreshedAt < FRESH_MS) return Promise.resolve()
-    const late = sleep(REFRESH_MS, undefined, { ref: false })
-    this.#refreshing = Promise.race([this.#refreshAll(), late])
-      .catch((error: unknown) => log.debug('the peers are not known', { reason: String(error) }))
-      .finally(() => {
-        this.#refreshedAt = now()
-        this.#refreshing = undefined
-      })
-    return this.#refreshing
+    return this.#all.run(async () => {
+      await this.#list.run(() => this.#refreshList())
+      await Promise.allSettled(this.#neighbours().map((peer) => this.#update(peer)))
+    })
+  }
+
+  /** Learns only who belongs to the fleet. */
+  refreshList(): Promise<void> {
+    return this.#list.run(() => this.#refreshList())
   }
 
   close(): void {
     for (const { client } of this.#peers.values()) client?.end('this side has closed it')
   }
 
-  async #refreshAll(): Promise<void> {
+  async #refreshList(): Promise<void> {
     const list = await this.#options.head()?.peers()
     if (list === undefined) return
     const listed = new Map(list.map((place) => [nodeIdOf(place.pin), place]))
@@ -102,7 +103,6 @@ export class SupplyPeers {
     }
     for (const [nodeId, place] of listed) this.#note(nodeId, place)
     this.#options.onList()
-    await Promise.allSettled(this.#neighbours().map((peer) => this.#update(peer)))
   }
 
   #note(nodeId: string, place: PagePeer): void {
@@ -130,7 +130,7 @@ export class SupplyPeers {
   #neighbours(): Peer[] {
     const now = this.#options.now()
     const able = [...this.#peers].filter(
-      ([, { place, restsUntilMs }]) => place !== undefined && restsUntilMs <= now,
+      ([, { place, restsUntilMs }]) => (place?.port ?? 0) > 0 && restsUntilMs <= now,
     )
     const sorted = able.sort(([a], [b]) => (a < b ? -1 : 1))
     const after = sorted.filter(([id]) => id > this.#options.nodeId)
@@ -168,6 +168,33 @@ export class SupplyPeers {
     }
     peer.restsUntilMs = this.#options.now() + REST_MS
     throw reason
+  }
+}
+
+type RefreshingOptions = Pick<SupplyPeersOptions, 'now' | 'log'> & { readonly freshMs: number }
+
+/** Does something at most once at a time, not too often, and lets nobody wait for it for long. */
+class Refreshing {
+  readonly #options: RefreshingOptions
+  #running: Promise<void> | undefined
+  #endedAt = Number.NEGATIVE_INFINITY
+
+  constructor(options: RefreshingOptions) {
+    this.#options = options
+  }
+
+  run(refresh: () => Promise<void>): Promise<void> {
+    const { now, log, freshMs } = this.#options
+    if (this.#running !== undefined) return this.#running
+    if (now() - this.#endedAt < freshMs) return Promise.resolve()
+    const late = sleep(REFRESH_MS, undefined, { ref: false })
+    this.#running = Promise.race([refresh(), late])
+      .catch((error: unknown) => log.debug('the peers are not known', { reason: String(error) }))
+      .finally(() => {
+        this.#endedAt = now()
+        this.#running = undefined
+      })
+    return this.#running
   }
 }
 

@@ -49,6 +49,11 @@ export class SupplyServer {
     })
   }
 
+  /** Nodes that are connected. */
+  get size(): number {
+    return this.#served.size
+  }
+
   /** Listens on this address, by which the head is reached, and no longer on another. */
   async listen(host: string): Promise<PagePlace> {
     if (this.#listener?.host !== host) {

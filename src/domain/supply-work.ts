@@ -34,6 +34,8 @@ export type SupplyWorkOptions = {
 
 /** Of all pages that are being read or written. */
 const IN_FLIGHT_BYTES_MAX = 128 << 20
+const PEER_CONNECT_MS = 3000
+const REVIEW_MS = 3000
 
 export class SupplyWork {
   readonly #options: SupplyWorkOptions
@@ -89,9 +91,13 @@ export class SupplyWork {
         serves: { modelHash: manifest.model, manifestBytes: 0, regionsInUse: 0 },
         check: (nodeId) => this.#checkPeer(nodeId),
       },
-      refresh: () => this.#peers.refresh(),
+      refresh: () => this.#peers.refreshList(),
       bytesPerSecond: Number.POSITIVE_INFINITY,
     })
+    setInterval(() => {
+      // A node that was evicted meanwhile must go.
+      if (this.#server.size > 0) void this.#peers.refreshList()
+    }, REVIEW_MS)
   }
 
   obey(command: Exclude<SupplyCommand, { kind: 'close' }>): void {
@@ -176,5 +182,3 @@ export class SupplyWork {
     })
   }
 }
-
-const PEER_CONNECT_MS = 3000

@@ -24,6 +24,8 @@ import { type ConnectOptions, connectSecure } from './secure-socket.js'
 
 export type PageClientOptions = ConnectOptions & {
   readonly modelHash: string
+  /** An end that owes answers and sends nothing for so long is gone. */
+  readonly stallMs?: number
   /** Once, with the reason a person would want to read. */
   readonly onEnd: (reason: string) => void
 }
@@ -39,7 +41,6 @@ type Asked = {
 
 /** Half of what the other end bears. */
 const UNDER_WAY_MAX = REQUESTS_MAX / 2
-/** A peer that owes answers and sends nothing for so long is gone. */
 const STALL_MS = 6000
 const LOOK_MS = 500
 const MANIFEST_RANGE_BYTES = 256 << 10
@@ -49,6 +50,7 @@ export class PageClient {
   readonly #socket: Socket
   readonly #frames: FrameStream
   readonly #onEnd: (reason: string) => void
+  readonly #stallMs: number
   readonly #waiting: Asked[] = []
   readonly #underWay = new Map<number, Asked>()
   readonly #timer: NodeJS.Timeout
@@ -58,12 +60,16 @@ export class PageClient {
 
   private constructor(
     socket: Socket,
-    parts: { frames: FrameStream; welcome: PagesWelcome; onEnd: (reason: string) => void },
+    parts: Pick<PageClientOptions, 'onEnd' | 'stallMs'> & {
+      frames: FrameStream
+      welcome: PagesWelcome
+    },
   ) {
     this.welcome = parts.welcome
     this.#socket = socket
     this.#frames = parts.frames
     this.#onEnd = parts.onEnd
+    this.#stallMs = parts.stallMs ?? STALL_MS
     this.#frames.allow(ANSWER_BYTES_MAX)
     socket.on('data', (chunk: Uint8Array) => this.#receive(chunk))
     socket.on('error', (error) => this.end(error.message))
@@ -73,12 +79,16 @@ export class PageClient {
   }
 
   /** @throws SputnikError of `connectSecure`, or why the other end refused */
-  static async open({ modelHash, onEnd, ...options }: PageClientOptions): Promise<PageClient> {
+  static async open(settings: PageClientOptions): Promise<PageClient> {
+    const { modelHash, onEnd, stallMs, ...options } = settings
     const connection = await connectSecure(options)
     const pages = { nodeId: options.identity.nodeId, modelHash }
     const { timeoutMs } = options
     const { result, frames } = await openPagesOver(connection, { pages, timeoutMs })
-    return new PageClient(connection.socket, { frames, welcome: result, onEnd })
+    return new PageClient(connection.socket, {
+      ...{ frames, welcome: result, onEnd },
+      ...(stallMs !== undefined && { stallMs }),
+    })
   }
 
   get isOpen(): boolean {
@@ -180,7 +190,7 @@ export class PageClient {
 
   #look(): void {
     const isOwed = this.#underWay.size > 0
-    if (isOwed && performance.now() - this.#heardAt > STALL_MS) this.end('it answers no more')
+    if (isOwed && performance.now() - this.#heardAt > this.#stallMs) this.end('it answers no more')
   }
 }
 

@@ -62,14 +62,18 @@ const placeSchema = z.object({
   addresses: z.array(address).max(ADDRESSES_MAX),
 })
 
-const peerSchema = placeSchema.extend({ pin: z.string().regex(PIN) })
+const peerSchema = placeSchema.extend({
+  pin: z.string().regex(PIN),
+  /** 0 for a node that wants pages and serves none. */
+  port: z.int().min(0).max(0xffff),
+})
 const peersSchema = z.object({ peers: z.array(peerSchema).max(PEERS_MAX) })
 
 const refusedSchema = z.object({ message: z.string().max(1024) })
 
 /** Where a node serves pages. */
 export type PagePlace = Readonly<z.infer<typeof placeSchema>>
-/** A node that serves pages; its id follows from its pin. */
+/** A node that has a pages connection to the head; its id follows from its pin. */
 export type PagePeer = Readonly<z.infer<typeof peerSchema>>
 
 export function encodeRequest(request: PageRequest): Uint8Array {

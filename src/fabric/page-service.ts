@@ -57,6 +57,8 @@ export class PageService implements PagesDoor {
   readonly #timer: NodeJS.Timeout
   #model: ServedModel | undefined
   #shelf: PageShelf | undefined
+  /** Over connections that have ended. */
+  #bytesSentBefore = 0
 
   constructor(options: PageServiceOptions) {
     const { bytesPerSecond, now } = options
@@ -75,6 +77,16 @@ export class PageService implements PagesDoor {
   serve(model: ServedModel): void {
     this.#model = model
     this.#shelf = shelfOf(model)
+  }
+
+  /** Ids of the nodes that are connected. */
+  get nodes(): string[] {
+    return [...this.#nodes.keys()]
+  }
+
+  get bytesSent(): number {
+    const served = [...this.#nodes.values()].map(({ serving }) => serving.bytesSent)
+    return served.reduce((sum, bytes) => sum + bytes, this.#bytesSentBefore)
   }
 
   get modelHash(): string | null {
@@ -111,6 +123,7 @@ export class PageService implements PagesDoor {
         node.place = place
       },
       onEnd: () => {
+        this.#bytesSentBefore += serving.bytesSent
         if (this.#nodes.get(nodeId) === node) this.#nodes.delete(nodeId)
       },
     })
@@ -129,11 +142,11 @@ export class PageService implements PagesDoor {
     const isLocal = isLoopback(this.#nodes.get(asker)?.address ?? '')
     const peers: PagePeer[] = []
     for (const [nodeId, { pin, address, place }] of this.#nodes) {
-      if (place === null || pin === null || nodeId === asker) continue
-      const all = [...new Set([...place.addresses, address])]
+      if (pin === null || nodeId === asker) continue
+      const all = [...new Set([...(place?.addresses ?? []), address])]
       // Another host would find itself there.
       const addresses = all.filter((one) => one !== '' && (isLocal || !isLoopback(one)))
-      if (addresses.length > 0) peers.push({ pin, port: place.port, addresses })
+      peers.push({ pin, port: place?.port ?? 0, addresses })
     }
     return peers
   }

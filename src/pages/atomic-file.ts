@@ -3,7 +3,7 @@
  * Knows nothing of contents.
  */
 import { readdirSync, rmSync } from 'node:fs'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { SputnikError } from '../base/errors.js'
 
@@ -26,7 +26,6 @@ export async function writeAtomic(
   const draft = `${path}.${process.pid}.${drafts++}.draft`
   ours.add(draft)
   try {
-    await mkdir(dirname(path), { recursive: true })
     await writeDraft(draft, { chunks, isDurable })
     await rename(draft, path)
     if (isDurable) await syncFolder(dirname(path))
@@ -54,12 +53,23 @@ async function writeDraft(
   draft: string,
   { chunks, isDurable }: { chunks: readonly Uint8Array[]; isDurable: boolean },
 ): Promise<void> {
-  const file = await open(draft, 'wx')
+  const file = await openDraft(draft)
   try {
     for (const chunk of chunks) await file.writeFile(chunk)
     if (isDurable) await file.sync()
   } finally {
     await file.close()
+  }
+}
+
+/** The folder is there but for the first file in it. */
+async function openDraft(draft: string): Promise<FileHandle> {
+  try {
+    return await open(draft, 'wx')
+  } catch (error) {
+    if (!(error instanceof Error) || !('code' in error) || error.code !== 'ENOENT') throw error
+    await mkdir(dirname(draft), { recursive: true })
+    return open(draft, 'wx')
   }
 }
 

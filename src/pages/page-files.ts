@@ -138,7 +138,6 @@ export class PageFiles implements PageSource {
       this.#bytes -= entry.bytes
       throw error
     }
-    await this.#touch(page)
   }
 
   #takeOver(): void {
