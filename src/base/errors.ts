@@ -74,6 +74,7 @@ export const ERRORS = {
   PEER_REFUSED: server(1, 'Both ends must run the same sputnik version.'),
   LINK_TIMEOUT: server(1, 'Check the network between the two machines and try again.'),
   HEAD_MISMATCH: server(1, 'Check the address, or make a new join key on the head that is there.'),
+  HEAD_NOT_READY: server(1, 'Wait: the head still reads its model; joining is tried again.'),
   JOIN_KEY_INVALID: server(2, 'Copy the whole line that `sputnik token create` printed.'),
   JOIN_KEY_UNKNOWN: server(4, 'Make a join key with `sputnik token create` on the head.'),
   JOIN_KEY_EXPIRED: server(4, 'Make another with `sputnik token create --ttl 24h` on the head.'),
