@@ -173,10 +173,8 @@ export class FleetDoor {
 
 /** Until links tell of heartbeats themselves. */
 function beating(link: Link & { readonly isOpen: boolean }): PeerLink {
-  return Object.assign(link, {
-    get heartbeats() {
-      return Math.floor(performance.now() / 500)
-    },
-    roundTripUs: 0,
+  const told = Object.assign(link, { heartbeats: 0, roundTripUs: 0 })
+  return Object.defineProperty(told, 'heartbeats', {
+    get: () => Math.floor(performance.now() / 500),
   })
 }
