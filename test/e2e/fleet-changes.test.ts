@@ -79,7 +79,7 @@ test('a domain drains without a changed token, is pardoned, is evicted and stays
   assert.deepEqual(await completeTokens(url, ask), reference)
   const view: ExpertsView = JSON.parse((await call(url, '/v1/fleet/experts')).text)
   const held = view.layers.flatMap(({ holders }) => holders.flat())
-  assert.ok(held.includes(1) && held.includes(0))
+  assert.deepEqual([...new Set(held)], [1])
   assert.ok(view.layers.every(({ calls }) => calls.some((count) => count > 0)))
 
   await fleet(served, 'evict', 'attic')
