@@ -11,13 +11,13 @@ import {
   recordsSchema,
   unmapSchema,
 } from '../fabric/control.js'
+import type { DataLink } from '../fabric/data-link.js'
 import { FRAME, type FrameKind, PROTOCOL_VERSION, readHeader } from '../fabric/frame.js'
 import type { ReceivedFrame } from '../fabric/link.js'
-import type { ThreadLink } from '../fabric/thread-link.js'
 import type { LocalDomain } from './local-domain.js'
 
 export type DomainOptions = {
-  readonly head: ThreadLink
+  readonly head: DataLink
   /** Started and loaded. */
   readonly card: LocalDomain
   /** False ends the domain: nobody wants it any more. */

@@ -19,7 +19,6 @@ import { Domain } from './domain.js'
 import { LocalDomain } from './local-domain.js'
 import type { DomainCommand, DomainConfig, DomainEvent } from './protocol.js'
 
-const BOX_BYTES = 4 << 20
 const SHARED_FRAME_BYTES = 16 << 20
 const HEARTBEAT_MS = 1000
 const LEASE_MS = 3000
@@ -108,7 +107,6 @@ function connect(config: DomainConfig, { card, memoryBytes, modelHash }: Ready):
       role: 'domain',
       identity: { ...config.identity, pin: '' },
       ...{ host, port, pin, key, name, plain, modelHash, cards },
-      boxBytes: BOX_BYTES,
       heartbeatMs: HEARTBEAT_MS,
       leaseMs: LEASE_MS,
     },

@@ -22,7 +22,6 @@ export type FleetDoorOptions = {
   readonly log: Logger
 }
 
-const BOX_BYTES = 4 << 20
 const TICK_MS = 20
 
 export class FleetDoor {
@@ -66,7 +65,6 @@ export class FleetDoor {
         host: hostname.replace(/^\[|\]$/g, ''),
         port: Number(port),
         plain: false,
-        boxBytes: BOX_BYTES,
         heartbeatMs: MEMBERSHIP_DEFAULTS.heartbeatMs,
         leaseMs: MEMBERSHIP_DEFAULTS.leaseMs,
         stateFolder: stateDirectory(),
@@ -93,9 +91,6 @@ export class FleetDoor {
     else if (event.kind === 'listening') {
       this.#address = `${event.host}:${event.port}`
       log.info('domains may join', { address: this.#address })
-    } else if (event.kind === 'stats') {
-      const domain = this.#byPeer.get(event.peer)
-      if (domain !== undefined) domain.roundTripMs = event.stats.roundTripMs
     } else if (event.kind === 'ended') this.#byPeer.delete(event.peer)
     else if (event.kind === 'refused') {
       log.warn('a node was refused', { address: event.address, reason: event.error.message })

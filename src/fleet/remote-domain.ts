@@ -13,11 +13,11 @@ import {
   readControl,
   readMapFailure,
 } from '../fabric/control.js'
+import type { DataLink } from '../fabric/data-link.js'
 import { FRAME, type FrameKind, readHeader } from '../fabric/frame.js'
 import type { Join } from '../fabric/handshake-messages.js'
 import type { Link, ReceivedFrame } from '../fabric/link.js'
 import { StepLink } from '../fabric/step-link.js'
-import type { ThreadLink } from '../fabric/thread-link.js'
 import type { MapAnswer } from './fleet-domain.js'
 
 export type RemoteDomainOptions = {
@@ -25,7 +25,7 @@ export type RemoteDomainOptions = {
   readonly nodeId: string
   readonly address: string
   readonly join: Join
-  readonly link: ThreadLink
+  readonly link: DataLink
   readonly now: () => number
 }
 
@@ -36,7 +36,7 @@ export class RemoteDomain {
   readonly nodeId: string
   readonly address: string
   readonly join: Join
-  readonly #thread: ThreadLink
+  readonly #data: DataLink
   readonly #link: StepLink
   #answers: MapAnswer[] = []
   #lastId = 0
@@ -44,20 +44,19 @@ export class RemoteDomain {
   pages = 0
   pageBytes = 0
   expertCalls = 0
-  roundTripMs: number | undefined
 
   constructor({ id, nodeId, address, join, link, now }: RemoteDomainOptions) {
     this.id = id
     this.nodeId = nodeId
     this.address = address
     this.join = join
-    this.#thread = link
+    this.#data = link
     this.#link = new StepLink(link, { take: (frame) => this.#take(frame), now })
   }
 
   /** Undefined when it is gone. */
   get link(): Link | undefined {
-    return this.#thread.isOpen ? this.#link : undefined
+    return this.#data.isOpen ? this.#link : undefined
   }
 
   /** Knows what its experts compute. */
@@ -65,12 +64,17 @@ export class RemoteDomain {
     return this.#isReady
   }
 
+  get roundTripMs(): number | undefined {
+    const { roundTripUs } = this.#data
+    return roundTripUs === undefined ? undefined : roundTripUs / 1000
+  }
+
   get bytesSent(): number {
-    return this.#thread.bytesSent
+    return this.#data.bytesSent
   }
 
   get bytesReceived(): number {
-    return this.#thread.bytesReceived
+    return this.#data.bytesReceived
   }
 
   learn(records: readonly ExpertRecord[]): void {
@@ -106,7 +110,7 @@ export class RemoteDomain {
   /** A domain that is gone is noticed by whoever waits for it. */
   #send(kind: FrameKind, message: unknown): void {
     const frame = controlFrame(kind, message)
-    this.#thread.send(frame, frame.bytes.length)
+    this.#data.send(frame, frame.bytes.length)
   }
 
   /** Deals with all frames but those a step waits for. */
