@@ -23,6 +23,8 @@ export type CardsOptions = {
   readonly threads: number
   readonly spinUs: number
   readonly now: () => number
+  /** Whether a card is computed in this process; when left out, one that is alone is. */
+  readonly isInline?: boolean
 }
 
 /** Larger frames go through the socket. */
@@ -71,9 +73,9 @@ export class Cards {
   }
 
   #open(card: number): PolledLink {
-    const { devices, backend, spinUs, now } = this.#options
+    const { devices, backend, spinUs, now, isInline = devices.length === 1 } = this.#options
     const device = defined(devices[card], 'a device')
-    if (devices.length === 1) return new InlineCardLink({ hello: { device }, now })
+    if (isInline) return new InlineCardLink({ hello: { device }, now })
     const process = new CardProcess({
       ...{ backend, device, spinUs, now },
       sockets: localSockets(),

@@ -43,7 +43,10 @@ export type ServeOptions = {
   readonly onProgress: (pages: number, bytes: number) => void
 }
 
-/** Loads the cards; what it gives serves a head until that is gone. @throws SputnikError */
+/**
+ * Loads the cards; what it gives serves a head until that is gone. The process had better end when
+ * it fails: cards that did start are not ended. @throws SputnikError why a card cannot load
+ */
 export function openDomain({ links, lent }: LentCards, options: ServeOptions): DomainLoop {
   const { load, supply, now, isWanted, onProgress } = options
   const regions = tableRegions(load)
