@@ -60,8 +60,14 @@ export class Cards {
     return this.#processes.flatMap((process) => process?.pid ?? [])
   }
 
-  /** Ends what is left of a card and starts a new one. */
+  /**
+   * Ends what is left of a card and starts a new one.
+   * @throws SputnikError CARD_FAILED when that takes a new process of the domain itself
+   */
   restart(card: number): void {
+    if (this.#processes[card] === undefined) {
+      throw new SputnikError('CARD_FAILED', 'the card of this process can no longer be used')
+    }
     this.#first.delete(card)
     this.#processes[card]?.stop()
     this.links[card] = this.#open(card)

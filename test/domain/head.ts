@@ -57,6 +57,7 @@ class HeadLink implements PolledLink {
 }
 
 export type DomainHead = {
+  readonly link: HeadLink
   readonly domain: Domain
   readonly cards: Cards
   readonly load: Load
@@ -132,7 +133,7 @@ export function openDomainHead(
     link.toDomain.push(frame)
   }
   return {
-    ...{ domain, cards, load, record, take, serveUntil, ask },
+    ...{ link, domain, cards, load, record, take, serveUntil, ask },
     tell: (kind, message) => void link.toDomain.push(controlFrame(kind, message)),
     compute: (tokens, format) => {
       ask(tokens, format)
