@@ -49,6 +49,7 @@ export const ERRORS = {
   MODEL_DENSE: server(2, 'Serve it without cards: `--cards 0`.'),
   REGION_UNKNOWN: server(1, 'Serve it with `--cards 0` and report the architecture.'),
   PLATFORM_UNSUPPORTED: server(1, 'Use `--cards 0` on this system.'),
+  NODE_UNSUPPORTED: server(1, 'Use a build of Node.js from nodejs.org; OpenSSL is part of it.'),
   CARD_FAILED: server(1, 'Look at the log above for the reason the card gave.'),
   CARD_LOST: server(1, 'The pages of the lost card could not be loaded again; see the log.'),
   PLACEMENT_FULL: server(6, 'Add a domain, lend more memory, or lower --replicas.'),

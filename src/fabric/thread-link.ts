@@ -7,7 +7,7 @@ import { SputnikError } from '../base/errors.js'
 import { copyNative } from '../native/libc.js'
 import { allocateNative, type NativeBuffer, nativeViews } from '../native/memory.js'
 import { FRAME_BYTES_MAX, HEADER_BYTES } from './frame.js'
-import type { Link, ReceivedFrame } from './link.js'
+import type { Link, ReceivedFrame, Waits } from './link.js'
 import type { ThreadBox } from './thread-box.js'
 
 export type ThreadLinkOptions = {
@@ -25,6 +25,7 @@ export type ThreadLinkOptions = {
 }
 
 export class ThreadLink implements Link {
+  readonly waits: Waits = { fd: -1, isWriting: false, doze: () => false, wake: () => {} }
   readonly #options: ThreadLinkOptions
   readonly #out: NativeBuffer
   readonly #in: NativeBuffer
@@ -83,6 +84,10 @@ export class ThreadLink implements Link {
     if (bytes < frameBytes) return this.#gather(frameBytes, deadline)
     this.#isHeld = true
     return { buffer: this.#in, bytes }
+  }
+
+  poll(): ReceivedFrame | 'gone' | undefined {
+    return this.receive(0) ?? (this.isOpen ? undefined : 'gone')
   }
 
   close(): void {

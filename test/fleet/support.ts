@@ -124,7 +124,9 @@ function openStill(own: readonly LocalDomain[], losses: string[]): RealFleet {
   const regions = [{ experts: EXPERTS, pageBytes: 1 }]
   const placement = dealPages(regions, own.length)
   const ownBytes = EXPERTS
-  return new StillFleet({ regions, own, ownBytes, isSpare: false, placement, replicas: 1, log }, 0)
+  const news = new FleetLog(() => 0)
+  const options = { regions, own, ownBytes, isSpare: false, placement, replicas: 1, log, news }
+  return new StillFleet(options, 0)
 }
 
 function computeStep(
