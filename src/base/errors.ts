@@ -64,7 +64,7 @@ export const ERRORS = {
   CARD_FULL: server(6, 'Unmap pages of that region first, or give the card more slots.'),
   CARD_BUSY: busy(503, 'Wait until the card has answered the maps it was sent before.'),
   PAGE_MAPPED: server(1, 'Nothing to do: the card has the page already.'),
-  PAGE_NOT_MAPPED: server(1, 'Nothing to do: the card does not have the page.'),
+  PAGE_NOT_MAPPED: server(1, 'Nothing to do: the head asks who has the page now.'),
   PAGE_STORE_FULL: server(6, 'Give the page store more room or the domain fewer pages.'),
   SOURCE_FAILED: server(1, 'Check the address and the server behind it, then try again.'),
 
@@ -74,6 +74,7 @@ export const ERRORS = {
   PEER_REFUSED: server(1, 'Both ends must run the same sputnik version.'),
   LINK_TIMEOUT: server(1, 'Check the network between the two machines and try again.'),
   HEAD_MISMATCH: server(1, 'Check the address, or make a new join key on the head that is there.'),
+  HEAD_NOT_READY: server(1, 'Wait: the head still reads its model; joining is tried again.'),
   JOIN_KEY_INVALID: server(2, 'Copy the whole line that `sputnik token create` printed.'),
   JOIN_KEY_UNKNOWN: server(4, 'Make a join key with `sputnik token create` on the head.'),
   JOIN_KEY_EXPIRED: server(4, 'Make another with `sputnik token create --ttl 24h` on the head.'),

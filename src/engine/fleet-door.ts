@@ -10,12 +10,15 @@ import { Fabric } from '../fabric/fabric.js'
 import type { FabricEvent } from '../fabric/fabric-messages.js'
 import { FRAME } from '../fabric/frame.js'
 import { loadIdentity } from '../fabric/identity.js'
+import type { Link } from '../fabric/link.js'
 import { NodeRegistry } from '../fabric/node-registry.js'
 import type { Fleet } from '../fleet/fleet.js'
 import { changeFleet, type FleetAction } from '../fleet/fleet-control.js'
 import { MEMBERSHIP_DEFAULTS } from '../fleet/membership-settings.js'
 import { type PeerLink, RemoteDomain } from '../fleet/remote-domain.js'
-import { manifestOf } from '../pages/manifest-store.js'
+import { openGguf } from '../gguf/reader.js'
+import { manifestInBackground } from '../pages/manifest-background.js'
+import { servedModel } from '../pages/served-model.js'
 import type { Reply, StepLoop } from './step-loop.js'
 import { TrafficWatch } from './traffic-watch.js'
 
@@ -33,6 +36,8 @@ export type FleetDoorOptions = {
 
 const BOX_BYTES = 4 << 20
 const TICK_MS = 20
+/** Of progress that the log tells. */
+const PERCENT_STEP = 10
 
 export class FleetDoor {
   readonly #options: FleetDoorOptions
@@ -40,6 +45,7 @@ export class FleetDoor {
   readonly #traffic: TrafficWatch
   #fabric: Fabric | undefined
   #address: string | null = null
+  #stopMaking: () => void = () => {}
   headId = ''
   modelHash = ''
 
@@ -67,16 +73,15 @@ export class FleetDoor {
     clearInterval(this.#timer)
     this.#traffic.close()
     for (const domain of this.#options.fleet.joined) domain.close()
+    this.#stopMaking()
     void this.#fabric?.close()
   }
 
+  /** Nodes are told to wait until the manifest is there. */
   async #open(): Promise<void> {
-    const { listen, modelPath, spinUs, isPlain, log } = this.#options
+    const { listen, spinUs, isPlain } = this.#options
     const identity = loadIdentity()
     this.headId = identity.nodeId
-    log.info('reading the model for its manifest')
-    const { model } = await manifestOf(modelPath)
-    this.modelHash = model
     const { hostname, port } = new URL(`tcp://${listen}`)
     this.#fabric = new Fabric({
       role: {
@@ -89,13 +94,28 @@ export class FleetDoor {
         heartbeatMs: MEMBERSHIP_DEFAULTS.heartbeatMs,
         leaseMs: MEMBERSHIP_DEFAULTS.leaseMs,
         stateFolder: stateDirectory(),
-        modelHash: model,
+        pageBytesPerSecond: Number.POSITIVE_INFINITY,
       },
       spinUs,
       now: () => performance.now(),
       onEvent: (event) => this.#receive(event),
       onCrash: (error) => this.#report(error),
     })
+    await this.#serveModel(this.#fabric)
+  }
+
+  async #serveModel(fabric: Fabric): Promise<void> {
+    const { modelPath, log } = this.#options
+    log.info('reading the model for its manifest')
+    const onPercent = (percent: number): void => {
+      if (percent % PERCENT_STEP === 0) log.info('reading the model for its manifest', { percent })
+    }
+    const making = manifestInBackground(modelPath, { onPercent })
+    this.#stopMaking = making.stop
+    const manifest = await making.manifest
+    this.modelHash = manifest.model
+    fabric.serve(servedModel(manifest, openGguf(modelPath)))
+    log.info('the manifest is there', { model: manifest.model })
   }
 
   /** Replies that a step is about to ask for: credits are granted for all of them together. */
@@ -127,7 +147,7 @@ export class FleetDoor {
     const { fabric, join } = { fabric: this.#fabric, join: event.join }
     if (fabric === undefined || join === undefined) return
     const { nodeId, address } = event
-    const link = fabric.link(event)
+    const link: PeerLink = beating(fabric.link(event))
     const now = (): number => performance.now()
     try {
       const id = fleet.admit(nodeId, now())
@@ -149,4 +169,12 @@ export class FleetDoor {
     const reason = error instanceof Error ? error.message : String(error)
     this.#options.log.error('the fleet has a problem', { reason })
   }
+}
+
+/** Until links tell of heartbeats themselves. */
+function beating(link: Link & { readonly isOpen: boolean }): PeerLink {
+  const told = Object.assign(link, { heartbeats: 0, roundTripUs: 0 })
+  return Object.defineProperty(told, 'heartbeats', {
+    get: () => Math.floor(performance.now() / 500),
+  })
 }

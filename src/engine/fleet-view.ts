@@ -5,6 +5,7 @@
 
 import type { Usage } from '../fleet/usage.js'
 import type { Directory } from '../pages/directory.js'
+import { NO_DOMAIN } from '../pages/holder-table.js'
 import type { ExpertLayerView, ExpertsView, FleetView, TierBytes } from './fleet-protocol.js'
 
 /** One set of experts, as the directory numbers them. */
@@ -60,14 +61,25 @@ export function viewExperts(viewed: ViewedExperts): ExpertsView {
   }
 }
 
+/** The engine stands still meanwhile, so it copies no more than it tells. */
 function viewLayer({ directory, regions, calls, tierOf }: ViewedExperts, region: number) {
   const { layer = 0, group = '', experts = 0 } = regions[region] ?? {}
-  const holders = Array.from({ length: experts }, (_, expert) =>
-    directory.holdersOf({ region, expert }),
-  )
-  const tiers = holders.map((ids, expert) =>
-    ids.map((domain) => tierOf(domain, region, expert)).join(''),
-  )
+  const table = directory.holders(region)
+  const { replicas } = directory
+  const holders: number[][] = []
+  const tiers: string[] = []
+  for (let expert = 0; expert < experts; expert++) {
+    const ids: number[] = []
+    let letters = ''
+    for (let at = expert * replicas; at < (expert + 1) * replicas; at++) {
+      const domain = table[at] ?? NO_DOMAIN
+      if (domain === NO_DOMAIN) break
+      ids.push(domain)
+      letters += tierOf(domain, region, expert)
+    }
+    holders.push(ids)
+    tiers.push(letters)
+  }
   return { layer, group, calls: calls.of(region), holders, tiers } satisfies ExpertLayerView
 }
 

@@ -2,6 +2,7 @@
 import type { PlainError } from '../base/errors.js'
 import type { Join, JoinCard, Welcome } from './handshake-messages.js'
 import type { Identity } from './identity.js'
+import type { ServedModel } from './page-service.js'
 import type { PeerStats } from './peer-connection.js'
 
 type Common = {
@@ -22,7 +23,8 @@ export type FabricRole =
       readonly role: 'head'
       /** Where join keys and nodes are kept. */
       readonly stateFolder: string
-      readonly modelHash: string
+      /** Most of the link that serving pages may take; Infinity: all there is. */
+      readonly pageBytesPerSecond: number
     })
   | (Common & {
       readonly role: 'domain'
@@ -61,5 +63,8 @@ export type FabricEvent =
   /** Nothing can be done any more: the port is taken, the head refuses. */
   | { readonly kind: 'failed'; readonly error: PlainError }
 
-/** Of one peer: look at the boxes. */
-export type FabricCommand = { readonly kind: 'wake'; readonly peer: number }
+export type FabricCommand =
+  /** Of one peer: look at the boxes. */
+  | { readonly kind: 'wake'; readonly peer: number }
+  /** At a head: nodes may join from now on, and get their pages. */
+  | { readonly kind: 'model'; readonly model: ServedModel }

@@ -11,6 +11,7 @@ import type { FrameStream } from './frame-stream.js'
 import { admitOver, joinOver } from './handshake-io.js'
 import { JoinKeys } from './join-keys.js'
 import { NodeRegistry } from './node-registry.js'
+import { PageService } from './page-service.js'
 import { PeerConnection } from './peer-connection.js'
 import { listenSecure } from './secure-listener.js'
 import { connectSecure, type SecureConnection } from './secure-socket.js'
@@ -24,10 +25,14 @@ const parent = defined(parentPort, 'a main thread')
 const role = workerData as FabricRole
 const peers = new Map<number, PeerConnection>()
 let peerCount = 0
+let pages: PageService | undefined
 
 const tell = (event: FabricEvent): void => parent.postMessage(event)
 
-parent.on('message', ({ peer }: FabricCommand) => peers.get(peer)?.turn())
+parent.on('message', (command: FabricCommand) => {
+  if (command.kind === 'model') pages?.serve(command.model)
+  else peers.get(command.peer)?.turn()
+})
 setInterval(() => {
   for (const [peer, { stats }] of peers) tell({ kind: 'stats', peer, stats })
 }, STATS_MS)
@@ -39,16 +44,11 @@ try {
 
 async function listen(head: FabricRole & { role: 'head' }): Promise<void> {
   const now = (): number => Date.now()
-  const admission = createAdmission({
-    keys: new JoinKeys(head.stateFolder, { now }),
-    registry: new NodeRegistry(head.stateFolder, { now }),
-  })
-  const welcome = {
-    headId: head.identity.nodeId,
-    epoch: 0,
-    modelHash: head.modelHash,
-    leaseMs: head.leaseMs,
-  }
+  const registry = new NodeRegistry(head.stateFolder, { now })
+  const admission = createAdmission({ keys: new JoinKeys(head.stateFolder, { now }), registry })
+  const { pageBytesPerSecond: bytesPerSecond, leaseMs } = head
+  const door = new PageService({ registry, bytesPerSecond, now: () => performance.now() })
+  pages = door
   const listener = await listenSecure({
     host: head.host,
     port: head.port,
@@ -59,8 +59,11 @@ async function listen(head: FabricRole & { role: 'head' }): Promise<void> {
     onRefused: (error, address) => tell({ kind: 'refused', address, error: toPlain(error) }),
     onSocket: async (connection) => {
       const timeoutMs = HANDSHAKE_MS
-      const { result, frames } = await admitOver(connection, { welcome, admission, timeoutMs })
-      open(connection, { frames, nodeId: result.nodeId, said: { join: result.join } })
+      const welcome = { headId: head.identity.nodeId, epoch: 0, modelHash: door.modelHash, leaseMs }
+      const options = { welcome, admission, door, timeoutMs }
+      const { frames, result } = await admitOver(connection, options)
+      if ('pages' in result) door.open(connection, { frames, nodeId: result.nodeId })
+      else open(connection, { frames, nodeId: result.nodeId, said: { join: result.join } })
     },
   })
   tell({ kind: 'listening', host: listener.host, port: listener.port })

@@ -4,6 +4,7 @@
  */
 import { Worker } from 'node:worker_threads'
 import type { FabricEvent, FabricRole, PeerJoined } from './fabric-messages.js'
+import type { ServedModel } from './page-service.js'
 import { ThreadBox } from './thread-box.js'
 import { ThreadLink } from './thread-link.js'
 
@@ -43,6 +44,11 @@ export class Fabric {
       now,
       onClose: () => {},
     })
+  }
+
+  /** At a head: lets nodes join and serves them the model's pages. */
+  serve(model: ServedModel): void {
+    this.#worker.postMessage({ kind: 'model', model })
   }
 
   async close(): Promise<void> {

@@ -37,6 +37,8 @@ export const FRAME = {
   /** Signs of life between fabric threads, and their answer. */
   heartbeat: 13,
   heard: 14,
+  /** What a domain holds and how fast its cards are, from time to time. */
+  status: 20,
 } as const
 
 export type FrameKind = (typeof FRAME)[keyof typeof FRAME]

@@ -10,11 +10,24 @@ import {
   type Admission,
   type Admitted,
   type Handshake,
-  HeadHandshake,
+  type HeadWelcome,
   JoinHandshake,
 } from './handshake.js'
-import { HANDSHAKE_BYTES_MAX, type Join, type Welcome } from './handshake-messages.js'
+import {
+  HANDSHAKE_BYTES_MAX,
+  type Join,
+  type Pages,
+  type PagesWelcome,
+  type Welcome,
+} from './handshake-messages.js'
 import { decodeMessage, encodeMessage, MESSAGE_KIND } from './message.js'
+import {
+  Entrance,
+  OpenPagesHandshake,
+  type PagesAdmitted,
+  type PagesDoor,
+  PagesHandshake,
+} from './page-handshake.js'
 import type { SecureConnection } from './secure-socket.js'
 
 /** So long a refused peer may take to read why. */
@@ -47,18 +60,36 @@ export function joinOver(
 }
 
 export type AdmitOverOptions = {
-  readonly welcome: Omit<Welcome, 'type' | 'protocol'>
+  readonly welcome: HeadWelcome
   readonly admission: Admission
+  readonly door: PagesDoor
   readonly timeoutMs: number
 }
 
-/** The head's end. @throws SputnikError why the node was refused */
+/** The head's end, whatever the node comes for. @throws SputnikError why the node was refused */
 export function admitOver(
   { socket, peerId }: SecureConnection,
-  { welcome, admission, timeoutMs }: AdmitOverOptions,
-): Promise<Shaken<Admitted>> {
-  const now = performance.now()
-  const handshake = new HeadHandshake({ welcome, admission, peerId, timeoutMs, now })
+  options: AdmitOverOptions,
+): Promise<Shaken<Admitted | PagesAdmitted>> {
+  const handshake = new Entrance({ ...options, peerId, now: performance.now() })
+  return shake(socket, { handshake, timeoutMs: options.timeoutMs })
+}
+
+/** The end that wants pages; throws as `joinOver`. */
+export function openPagesOver(
+  { socket }: SecureConnection,
+  { pages, timeoutMs }: { pages: Omit<Pages, 'type' | 'protocol'>; timeoutMs: number },
+): Promise<Shaken<PagesWelcome>> {
+  const handshake = new OpenPagesHandshake({ pages, timeoutMs, now: performance.now() })
+  return shake(socket, { handshake, timeoutMs })
+}
+
+/** The end of a node that serves pages and nothing else; throws as `admitOver`. */
+export function servePagesOver(
+  { socket, peerId }: SecureConnection,
+  { door, timeoutMs }: { door: PagesDoor; timeoutMs: number },
+): Promise<Shaken<PagesAdmitted>> {
+  const handshake = new PagesHandshake({ door, peerId, timeoutMs, now: performance.now() })
   return shake(socket, { handshake, timeoutMs })
 }
 

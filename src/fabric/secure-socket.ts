@@ -65,9 +65,14 @@ export async function connectSecure(options: ConnectOptions): Promise<SecureConn
 /** Where a plain link may go: `localhost` is not looked up. @throws SputnikError PLAIN_REFUSED */
 export function loopbackAddress(host: string): string {
   if (host === 'localhost') return '127.0.0.1'
-  const version = isIP(host)
-  if (version !== 0 && loopback.check(host, version === 6 ? 'ipv6' : 'ipv4')) return host
+  if (isLoopback(host)) return host
   throw new SputnikError('PLAIN_REFUSED', `${host} is not this machine, so links are encrypted`)
+}
+
+/** Whether an address, not a name, is this machine itself. */
+export function isLoopback(address: string): boolean {
+  const version = isIP(address)
+  return version !== 0 && loopback.check(address, version === 6 ? 'ipv6' : 'ipv4')
 }
 
 /** Small frames go out at once, and a peer that vanished is noticed even by an idle link. */

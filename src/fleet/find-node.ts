@@ -23,7 +23,9 @@ export function findNode<T extends KnownNode>(
 ): T {
   const exact = nodes.find(({ nodeId }) => nodeId === wanted)
   if (exact !== undefined) return exact
-  const meant = nodes.filter(({ name, domain }) => name === wanted || String(domain) === wanted)
+  const meant = nodes.filter(({ name, domain }) => {
+    return name === wanted || (domain !== null && String(domain) === wanted)
+  })
   const best = meant.filter(preferred)
   const [found, ...others] = best.length > 0 ? best : meant
   if (found === undefined) {

@@ -25,7 +25,7 @@ export type FleetControl = {
   pardon(nodeId: string): boolean
 }
 
-/** @throws SputnikError NODE_UNKNOWN, NODE_AMBIGUOUS, NODE_OWN, NODE_AWAY, NODE_NOT_OUT, STATE_... */
+/** @throws SputnikError NODE_UNKNOWN, NODE_AMBIGUOUS, NODE_OWN, NODE_AWAY, NODE_NOT_OUT, STATE_ */
 export function changeFleet(
   { fleet, registry }: { readonly fleet: FleetControl; readonly registry: NodeRegistry },
   { action, node }: { readonly action: FleetAction; readonly node: string },

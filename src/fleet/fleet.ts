@@ -20,6 +20,7 @@ import type { RouterChoice } from './partition.js'
 import { Relocation } from './relocation.js'
 import { ReplicaChooser, STANDING } from './replica-choice.js'
 import { Usage } from './usage.js'
+import { EVICTED, LOST, refusal } from './why.js'
 import { WorkEstimates } from './work-estimates.js'
 
 export type FleetOptions = {
@@ -40,7 +41,13 @@ export type FleetOptions = {
 
 /** Ids of domains that may be in the directory at the same time. */
 export const DOMAINS_MAX = 256
-type Joined = { readonly domain: JoinedDomain; readonly session: Session; heartbeats: number }
+type Joined = {
+  readonly domain: JoinedDomain
+  readonly session: Session
+  /** As last looked at. */
+  heartbeats: number
+  cardsVersion: number
+}
 
 export class Fleet implements FleetControl {
   readonly #options: FleetOptions
@@ -151,7 +158,7 @@ export class Fleet implements FleetControl {
     const generation = defined(this.#membership.member(nodeId), 'a member').generation
     const session = { nodeId, generation }
     this.#membership.loading(session, now)
-    this.#joined.set(id, { domain, session, heartbeats: 0 })
+    this.#joined.set(id, { domain, session, heartbeats: 0, cardsVersion: 0 })
     this.#remember(domain)
     while (this.domains.length <= id) this.domains.push(undefined)
     this.domains[id] = domain
@@ -283,6 +290,10 @@ export class Fleet implements FleetControl {
         joined.heartbeats = domain.heartbeats
         this.#membership.heartbeat(session, { sequence: domain.heartbeats, now })
       }
+      if (domain.cardsVersion !== joined.cardsVersion) {
+        joined.cardsVersion = domain.cardsVersion
+        this.#relocation.ask()
+      }
       if (domain.isReady && this.#membership.ready(session, now)) this.#relocation.ask()
     }
   }
@@ -372,27 +383,4 @@ export class Fleet implements FleetControl {
   #note(kind: FleetChangeKind, about: FleetChangeAbout): void {
     this.#options.news.note(kind, about)
   }
-}
-
-const EVICTED = 'this node was evicted from the fleet'
-
-const LOST = {
-  lease: 'nothing was heard of it',
-  connection: 'its link has ended',
-  replaced: 'it has joined again',
-  evicted: 'it was evicted',
-} as const
-
-function refusal({
-  reason,
-  retryMs,
-}: {
-  reason: 'evicted' | 'flapping' | 'full'
-  retryMs: number
-}): SputnikError {
-  if (reason === 'evicted') return new SputnikError('NODE_EVICTED', EVICTED)
-  if (reason === 'full') return new SputnikError('FLEET_FULL', 'too many nodes are known')
-  const seconds = Math.ceil(retryMs / 1000)
-  const text = `this node was lost too often, it may join in ${seconds} s`
-  return new SputnikError('NODE_KEPT_OUT', text, { seconds })
 }

@@ -6,12 +6,14 @@ import { SputnikError, toPlain } from '../base/errors.js'
 import type { ExpertRecord } from '../base/expert.js'
 import {
   controlFrame,
+  type DomainStatus,
   helloSchema,
   mappedSchema,
   type PageAt,
   progressSchema,
   readControl,
   readMapFailure,
+  statusSchema,
 } from '../fabric/control.js'
 import { FRAME, type FrameKind, readHeader } from '../fabric/frame.js'
 import type { Join } from '../fabric/handshake-messages.js'
@@ -51,6 +53,9 @@ export class RemoteDomain implements JoinedDomain {
   pages = 0
   pageBytes = 0
   expertCalls = 0
+  /** What it said last of its cards. */
+  status: DomainStatus | undefined
+  #cardsVersion = 0
 
   constructor({ id, nodeId, address, join, link, now }: RemoteDomainOptions) {
     this.id = id
@@ -66,7 +71,18 @@ export class RemoteDomain implements JoinedDomain {
   }
 
   get cards(): readonly CardCapacity[] {
-    return this.join.cards.map(({ memoryBytes }) => ({ memoryBytes, speed: SPEED }))
+    const { status } = this
+    if (status === undefined) {
+      return this.join.cards.map(({ memoryBytes }) => ({ memoryBytes, speed: SPEED }))
+    }
+    return status.cards.map(({ memoryBytes, points }) => ({
+      memoryBytes,
+      speed: points.length > 0 ? { points } : SPEED,
+    }))
+  }
+
+  get cardsVersion(): number {
+    return this.#cardsVersion
   }
 
   get link(): Link | undefined {
@@ -133,6 +149,7 @@ export class RemoteDomain implements JoinedDomain {
     if (kind === FRAME.hello) readControl(bytes, helloSchema)
     else if (kind === FRAME.ready) this.#note(readControl(bytes, progressSchema), true)
     else if (kind === FRAME.progress) this.#note(readControl(bytes, progressSchema), false)
+    else if (kind === FRAME.status) this.#takeStatus(readControl(bytes, statusSchema))
     else if (kind === FRAME.mapped) this.#takeMapped(bytes)
     else return kind === FRAME.failed && this.#takeFailure(bytes)
     return true
@@ -142,6 +159,13 @@ export class RemoteDomain implements JoinedDomain {
     this.pages = pages
     this.pageBytes = bytes
     this.#isReady ||= isReady
+  }
+
+  #takeStatus(status: DomainStatus): void {
+    if (placementKey(status) !== placementKey(this.status)) this.#cardsVersion++
+    this.status = status
+    this.pages = status.pages
+    this.pageBytes = status.bytes
   }
 
   #takeMapped(bytes: Uint8Array): void {
@@ -166,3 +190,9 @@ export class RemoteDomain implements JoinedDomain {
 
 /** Until it is measured; only the ratio between cards counts. */
 const SPEED = { flopsPerSecond: 1e12, bytesPerSecond: 10e9 }
+
+/** What of a status a placement goes by; speeds count once they are known. */
+function placementKey(status: DomainStatus | undefined): string {
+  if (status === undefined) return ''
+  return status.cards.map((card) => `${card.memoryBytes} ${card.points.length > 0}`).join()
+}

@@ -1,21 +1,17 @@
-/** Who may be in a fleet: refusals, draining, eviction, and a node that comes and goes. */
+/** Who may be in a fleet: refusals, and a node that comes and goes. */
 
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import { plainGreedy, promptOf, textModel } from '../engine/support.js'
+import { textModel } from '../engine/support.js'
 import { testModel } from '../support/models.js'
 import { waitUntil } from '../support/processes.js'
 import { scratchDirectory } from '../support/scratch.js'
 import { FleetHead, type JoinOptions } from './fleet-head.js'
-import { openStream, tokensOf } from './requests.js'
 
 const model = textModel()
-const ask = { prompt: promptOf(40), count: 400 }
-const reference = plainGreedy(model, ask).tokens
-
 const head = await FleetHead.start(model)
 after(() => head[Symbol.asyncDispose]())
 
@@ -42,40 +38,6 @@ test('another model and another version of the protocol are refused with the rea
   assert.match(other, /MODEL_MISMATCH.*\nfix: /)
   const env = { NODE_OPTIONS: `--import ${otherProtocol()}` }
   assert.match(await refusal({ name: 'newer', env }), /PROTOCOL_MISMATCH.*\nfix: /)
-})
-
-test('a drained node gives its pages away while a stream runs, and stays', async () => {
-  await using _node = await head.join({ name: 'drained' })
-  await head.settled(['drained'])
-  const stream = await openStream(head.url, ask)
-  const { status, stdout, stderr } = await head.sputnik(
-    'fleet',
-    'drain',
-    'drained',
-    '--url',
-    head.url,
-  )
-  assert.equal(status, 0, stderr)
-  assert.match(stdout, /drained holds nothing/)
-  assert.deepEqual(tokensOf(await stream.rest), reference)
-  const domain = await head.domain('drained')
-  assert.deepEqual([domain?.state, domain?.pages], ['draining', 0])
-  await head.sputnik('fleet', 'pardon', 'drained', '--url', head.url)
-  await head.settled(['drained'])
-})
-
-test('an evicted node is thrown out in the middle of a stream and refused afterwards', async () => {
-  const node = await head.join({ name: 'evicted' })
-  await head.settled(['evicted'])
-  const stream = await openStream(head.url, ask)
-  const { status, stderr } = await head.sputnik('fleet', 'evict', 'evicted', '--url', head.url)
-  assert.equal(status, 0, stderr)
-  assert.deepEqual(tokensOf(await stream.rest), reference)
-  assert.notEqual(await node.refused(), 0)
-  assert.match(node.said(), /NODE_EVICTED.*\nfix: /)
-  assert.match(await refusal({ name: 'evicted' }), /NODE_EVICTED.*\nfix: /)
-  await using _back = await head.join({ name: 'evicted', key: await head.newKey() })
-  await head.settled(['evicted'])
 })
 
 test('a node that comes and goes is kept out for a while, then let in', async () => {

@@ -1,9 +1,12 @@
 /** A domain joins a running head over TLS, takes pages over, computes, leaves: real processes. */
 
 import assert from 'node:assert/strict'
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { defined } from '../../src/base/assert.js'
 import { plainGreedy, promptOf, textModel } from '../engine/support.js'
+import { scratchDirectory } from '../support/scratch.js'
 import { FleetHead } from './fleet-head.js'
 import { completeTokens, openStream, streamTokens, tokensOf } from './requests.js'
 
@@ -46,6 +49,28 @@ test('a domain with room for some pages takes those, the head keeps the rest', a
   assert.equal((held.get('card 0') ?? 0) + little, pages)
   assert.deepEqual(await completeTokens(head.url, short), shortReference)
 })
+
+test('a domain without a model file gets its pages from the head, and keeps them', async () => {
+  const store = scratchDirectory()
+  const bare = { name: 'bare', model: null, args: ['--no-search', '--page-store', store] }
+  const node = await head.join(bare)
+  await head.settled(['bare'])
+  assert.deepEqual(await completeTokens(head.url, short), shortReference)
+  await node[Symbol.asyncDispose]()
+  const kept = pagesIn(store)
+  assert.equal(kept.length, (await head.fleet()).pages)
+  await using _again = await head.join(bare)
+  await head.settled(['bare'])
+  assert.deepEqual(await completeTokens(head.url, short), shortReference)
+  assert.deepEqual(pagesIn(store), kept)
+})
+
+/** With the times of their making. */
+function pagesIn(folder: string): string[] {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  const pages = names.filter((name) => /^..[\\/].{62}$/.test(name)).sort()
+  return pages.map((name) => `${name} ${statSync(join(folder, name)).birthtimeMs}`)
+}
 
 test('pages lie on two domains, each with two cards', async () => {
   const args = ['--device', 'cpu,cpu']

@@ -59,7 +59,7 @@ export function joinOf(identity: Identity, key: JoinKey | null): JoinFields {
     name: 'laptop',
     key: key === null ? null : { id: key.id, secret: key.secret },
     modelHash: MODEL_HASH,
-    cards: [{ device: 'cpu', memoryBytes: 8e9, gflops: 120.5, readBytesPerSecond: 2e10 }],
+    cards: [{ device: 'cpu', memoryBytes: 8e9 }],
   }
 }
 
