@@ -72,9 +72,10 @@ export function joinCommand(): Command {
         .default('auto'),
     )
     .addOption(
-      option('--plain', 'no encryption, for a head on this machine with --fleet-plain').default(
-        false,
-      ),
+      option(
+        '--plain',
+        'the link is not encrypted, as the head must want it; loopback only',
+      ).default(false),
     )
     .addOption(
       option('--log-level <level>', 'how much is logged on stderr')
