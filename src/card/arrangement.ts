@@ -113,7 +113,7 @@ export function checkExperts(
     const expert = frame.u16[experts + pair] ?? 0
     if (table.slotOf(expert) >= 0) continue
     throw new SputnikError(
-      'FRAME_INVALID',
+      'PAGE_NOT_MAPPED',
       `expert ${expert} of layer ${layer} is not on this card`,
     )
   }

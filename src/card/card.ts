@@ -1,11 +1,12 @@
 /**
- * A card: one ggml device with its pages. Answers the frames of a link one after the other and
- * takes pages in between them; knows nothing of the head's reasons and of other cards.
+ * A card: one ggml device with its pages. Answers frames one after the other and works on pages in
+ * between; knows nothing of the head's reasons and of other cards. `runCard` lets it serve a link.
  */
 import { defined } from '../base/assert.js'
 import { SputnikError, toPlain } from '../base/errors.js'
 import { regionKey } from '../base/expert.js'
 import {
+  type About,
   controlFrame,
   type Load,
   loadSchema,
@@ -16,21 +17,32 @@ import {
 } from '../fabric/control.js'
 import { combineBytes, readDispatch } from '../fabric/dispatch.js'
 import { encodedRowBytes, encodingId } from '../fabric/encoding.js'
-import { FRAME, HEADER_BYTES, PROTOCOL_VERSION, readHeader, writeHeader } from '../fabric/frame.js'
+import {
+  FRAME,
+  type FrameKind,
+  HEADER_BYTES,
+  PROTOCOL_VERSION,
+  readHeader,
+  writeHeader,
+} from '../fabric/frame.js'
 import type { Link, ReceivedFrame } from '../fabric/link.js'
 import { DEVICE_TYPE, ggml } from '../native/ggml.js'
 import type { Pointer } from '../native/memory.js'
 import { createThreadpool, useThreadpool } from '../native/threadpool.js'
+import { findDevice } from './device.js'
 import { Kernel } from './kernel.js'
 import { PageStore } from './page-store.js'
 import { type PageTask, PageWork } from './page-work.js'
 import { KernelDevice } from './placed-graph.js'
 
-/** A card waits for an idle head as long as it lives: the link ends when the head does. */
-const IDLE_MS = Infinity
+/** Where a card puts its answers. */
+export type CardOutlet = Pick<Link, 'frame' | 'send'>
+
+/** What a card says of itself at first. */
+export type CardHello = { readonly device: string; readonly freeBytes?: number }
 
 export class Card {
-  readonly #link: Link
+  readonly #outlet: CardOutlet
   readonly #now: () => number
   #load: Load | undefined
   #store: PageStore | undefined
@@ -42,34 +54,38 @@ export class Card {
   #isHeard = true
 
   /** `now`: monotonic milliseconds. */
-  constructor(link: Link, now: () => number) {
-    this.#link = link
+  constructor(outlet: CardOutlet, now: () => number) {
+    this.#outlet = outlet
     this.#now = now
     this.#work = new PageWork(now)
   }
 
-  /** Serves the link until its other end is gone. */
-  run(): void {
-    this.#send(FRAME.hello, { protocol: PROTOCOL_VERSION, pid: process.pid, device: '' })
-    while (this.#isHeard) {
-      const { isEmpty, restMs } = this.#work
-      const frame = this.#link.receive(isEmpty ? IDLE_MS : restMs)
-      if (frame === undefined && isEmpty) return
-      if (frame !== undefined && !this.#answer(frame)) return
-      // Also after a frame, or a head that never pauses would get no page moved.
-      if (this.#work.isDue && !this.#workOnPage()) return
-    }
+  /** False when nobody hears it. */
+  start(hello: CardHello): boolean {
+    this.#send(FRAME.hello, { protocol: PROTOCOL_VERSION, pid: process.pid, ...hello })
+    return this.#isHeard
   }
 
-  /** False when the card can no longer be used. */
-  #answer(frame: ReceivedFrame): boolean {
+  /** False when the card can no longer be used, or nobody takes its answers. */
+  receive(frame: ReceivedFrame): boolean {
     try {
       this.#handle(frame)
-      return true
     } catch (error) {
-      this.#send(FRAME.failed, toPlain(error))
-      return error instanceof SputnikError
+      const header = readHeader(frame.buffer.view)
+      this.#send(FRAME.failed, toPlain(error), header.kind === FRAME.dispatch ? header : undefined)
+      if (!(error instanceof SputnikError)) return false
     }
+    return this.#isHeard
+  }
+
+  /** How long nothing is to be done unless a frame comes; without end when no page waits. */
+  get restMs(): number {
+    return this.#work.isEmpty ? Infinity : this.#work.restMs
+  }
+
+  /** Works on a page when one is due. False when the card can no longer be used. */
+  work(): boolean {
+    return !this.#work.isDue || (this.#workOnPage() && this.#isHeard)
   }
 
   #handle(frame: ReceivedFrame): void {
@@ -147,7 +163,7 @@ export class Card {
     const rowBytes = encodedRowBytes(dispatch.replyEncoding, kernel.record.nOut)
     const rows = dispatch.isSummed ? dispatch.tokens : dispatch.pairs
     const bytes = combineBytes(rows, rowBytes)
-    const reply = this.#link.frame(bytes)
+    const reply = this.#outlet.frame(bytes)
     kernel.compute(dispatch, reply.address + BigInt(HEADER_BYTES))
     writeHeader(reply.view, {
       ...header,
@@ -156,26 +172,27 @@ export class Card {
       encoding: encodingId(dispatch.replyEncoding),
       computeUs: Math.min(0xffff_ffff, Math.round(1000 * (this.#now() - started))),
     })
-    this.#isHeard = this.#link.send(reply, bytes)
+    this.#isHeard = this.#outlet.send(reply, bytes)
     this.#work.noteDispatch()
   }
 
-  #send(kind: (typeof FRAME)[keyof typeof FRAME], message: unknown): void {
-    const frame = controlFrame(kind, message)
-    this.#isHeard = this.#link.send(frame, frame.bytes.length)
+  #send(kind: FrameKind, message: unknown, about?: About): void {
+    const frame = controlFrame(kind, message, about)
+    this.#isHeard = this.#outlet.send(frame, frame.bytes.length)
   }
 }
 
-/** @throws SputnikError USAGE */
-function findDevice(name: string): Pointer {
-  const api = ggml()
-  const device =
-    name === 'cpu' ? api.deviceByType(DEVICE_TYPE.cpu) : api.deviceByName(name.toUpperCase())
-  if (device !== null) return device
-  const names = Array.from({ length: Number(api.deviceCount()) }, (_, index) =>
-    api.deviceName(api.device(index)).toLowerCase(),
-  )
-  throw new SputnikError('USAGE', `no device ${name}; there are: ${names.join(', ')}`)
+/** Serves a link until its other end is gone, however long that says nothing. */
+export function runCard(link: Link, { now, hello }: { now: () => number; hello: CardHello }): void {
+  const card = new Card(link, now)
+  let isUsable = card.start(hello)
+  while (isUsable) {
+    const { restMs } = card
+    const frame = link.receive(restMs)
+    if (frame === undefined && restMs === Infinity) return
+    // Also works after a frame, or a head that never pauses would get no page moved.
+    isUsable = (frame === undefined || card.receive(frame)) && card.work()
+  }
 }
 
 function openDevice(device: Pointer, threads: number): KernelDevice {

@@ -9,21 +9,31 @@ import { loadLibraries } from '../native/library.js'
 import type { Backend } from '../native/release.js'
 import { mapShared, unmapShared } from '../native/shared-memory.js'
 import { localSockets } from '../native/sockets.js'
-import { Card } from './card.js'
+import { type CardHello, runCard } from './card.js'
+import { freeBytesOf } from './device.js'
 
 const LINK_SOCKET = 3
 const LINK_MEMORY = 4
 const SEND_TIMEOUT_MS = 60_000
 
-const [backend = 'cpu', spin = '0', shared = '0'] = process.argv.slice(2)
+const [backend = 'cpu', device = 'cpu', spin = '0', shared = '0'] = process.argv.slice(2)
 
 // Ctrl+C reaches the whole group, but a card is to serve until its head lets go of it.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 loadLibraries(backend as Backend)
 const now = (): number => performance.now()
-new Card(openLink(), now).run()
+runCard(openLink(), { now, hello: hello() })
 // A normal exit would run destructors of a thread pool that may still be polling.
 process.kill(process.pid, 'SIGKILL')
+
+/** A device that is not there is reported when it is to be loaded. */
+function hello(): CardHello {
+  try {
+    return { device, freeBytes: freeBytesOf(device) }
+  } catch {
+    return { device }
+  }
+}
 
 function openLink(): Link {
   const sockets = localSockets()

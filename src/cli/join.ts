@@ -24,8 +24,13 @@ type JoinOptions = {
   readonly device: string
   readonly threads: number
   readonly model?: string
+  readonly search: boolean
+  readonly source: readonly string[]
+  readonly pageStore?: string
+  readonly pageStoreSize?: number
   readonly memory?: number
   readonly backend: DomainConfig['backend']
+  readonly plain: boolean
   readonly logLevel: LogLevel
   readonly domain: string
 }
@@ -34,7 +39,7 @@ const SIGNAL_STATUS = { SIGINT: 130, SIGTERM: 143 } as const
 const DEVICES = /^[a-z][a-z0-9_]{0,31}(,[a-z][a-z0-9_]{0,31}){0,63}$/
 
 export function joinCommand(): Command {
-  return new Command('join')
+  return addSourceOptions(new Command('join'))
     .description('lend the cards of this machine to a head')
     .argument('<host:port>', 'where the head listens for domains', readAddress)
     .addOption(
@@ -56,9 +61,6 @@ export function joinCommand(): Command {
         .default(availableParallelism(), 'all cores'),
     )
     .addOption(
-      option('--model <path>', 'a copy of the model here; what it lacks comes from the head'),
-    )
-    .addOption(
       option(
         '--memory <size>',
         'most memory for pages, such as 8GiB (default: what is free)',
@@ -68,6 +70,12 @@ export function joinCommand(): Command {
       option('--backend <name>', 'native library to load')
         .choices(['auto', 'cpu', 'cuda', 'vulkan', 'metal'])
         .default('auto'),
+    )
+    .addOption(
+      option(
+        '--plain',
+        'the link is not encrypted, as the head must want it; loopback only',
+      ).default(false),
     )
     .addOption(
       option('--log-level <level>', 'how much is logged on stderr')
@@ -80,6 +88,29 @@ export function joinCommand(): Command {
         .hideHelp(),
     )
     .action(join)
+}
+
+/** Where pages come from: this machine, other nodes, addresses, and at last the head. */
+function addSourceOptions(command: Command): Command {
+  return command
+    .addOption(option('--model <path>', 'a copy of the model here; what it lacks is fetched'))
+    .addOption(
+      option('--no-search', 'do not look for a copy in the usual places when none is named'),
+    )
+    .addOption(
+      option('--source <url>', 'http(s) address of the model to take pages from; may be repeated')
+        .argParser(collectUrl)
+        .default([], 'none'),
+    )
+    .addOption(
+      option('--page-store <folder>', "where fetched pages are kept (default: the user's cache)"),
+    )
+    .addOption(
+      option(
+        '--page-store-size <size>',
+        'most of the disk for them, such as 50GiB (default: half of what is free)',
+      ).argParser(parseMemory),
+    )
 }
 
 async function join(address: Address, options: JoinOptions): Promise<void> {
@@ -114,10 +145,16 @@ function toConfig({ host, port }: Address, options: JoinOptions): DomainConfig {
     device: options.device,
     threads: options.threads,
     modelPath,
+    search: options.search,
+    sources: options.source,
+    pageStore: {
+      folder: options.pageStore === undefined ? null : resolve(options.pageStore),
+      bytesMax: options.pageStoreSize ?? null,
+    },
     memoryBytes: options.memory ?? null,
     backend: options.backend,
     logLevel: options.logLevel,
-    plain: false,
+    plain: options.plain,
   }
 }
 
@@ -156,4 +193,10 @@ function parseDevices(text: string): string {
   const devices = text.toLowerCase()
   if (DEVICES.test(devices)) return devices
   throw new InvalidArgumentError('It must be names of devices such as cpu or cuda0,cuda1,cpu.')
+}
+
+function collectUrl(text: string, previous: readonly string[]): string[] {
+  const isHttp = URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol)
+  if (isHttp) return [...previous, text]
+  throw new InvalidArgumentError('It must begin with http:// or https://.')
 }

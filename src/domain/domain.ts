@@ -1,124 +1,321 @@
 /**
- * A domain: passes what the head asks on to the card of this host, and what the card answers back.
- * Its page table is the card's. All waits block, with a deadline.
+ * A domain: the second level of the page table and the cards under it, as a state machine. It is
+ * told what comes from the head, from cards and from the supply, and says what is to be done; it
+ * has no sockets, no processes and no clock, so that a seed replays whatever happens to it.
+ *
+ * Inputs: `joined`, `receive` (from the head), `receiveCard`, `cardLost`, `supplied`, `tick`.
+ * After each of them `takeOutbox` gives what is to be done, in order. Frames there are valid until
+ * the next input, as long as the frame given to this one is: an answer of a card passes through.
+ * Whoever keeps one copies it. Time is monotonic milliseconds; `tick` is wanted every 10 ms or so.
+ *
+ * A card is a peer that speaks frames: it says `hello`, is told `load` and `records`, takes `map`,
+ * `unmap` and one dispatch at a time, answers `ready`, `mapped`, `combine` or `failed`. After
+ * `restart` a new one is expected in its place, with a `hello` of its own.
  */
 import { SputnikError, toPlain } from '../base/errors.js'
+import { type ExpertRecord, regionKey } from '../base/expert.js'
 import {
-  controlFrame,
+  type DomainStatus,
+  mappedSchema,
   mapSchema,
-  type PageAt,
   readControl,
+  readFailure,
+  readMapFailure,
   recordsSchema,
   unmapSchema,
 } from '../fabric/control.js'
-import { FRAME, type FrameKind, PROTOCOL_VERSION, readHeader } from '../fabric/frame.js'
+import { FRAME, type FrameHeader, PROTOCOL_VERSION, readHeader } from '../fabric/frame.js'
 import type { ReceivedFrame } from '../fabric/link.js'
-import type { ThreadLink } from '../fabric/thread-link.js'
-import type { LocalDomain } from './local-domain.js'
+import { DomainTable } from '../pages/domain-table.js'
+import { CardSpeeds } from './card-speeds.js'
+import type { Failed } from './dispatch-queue.js'
+import { type CardSpec, DomainCards, type DomainLoad, tableRegions } from './domain-cards.js'
+import { DomainWork } from './domain-work.js'
+import { type DomainMessage, Outbox } from './outbox.js'
+import { PageChanges } from './page-changes.js'
+import type { SupplyAnswer } from './supply.js'
 
 export type DomainOptions = {
-  readonly head: ThreadLink
-  /** Started and loaded. */
-  readonly card: LocalDomain
-  /** False ends the domain: nobody wants it any more. */
-  readonly isWanted: () => boolean
-  readonly onProgress: (pages: number, bytes: number) => void
+  readonly load: DomainLoad
+  readonly cards: readonly CardSpec[]
+  readonly pid: number
+  readonly now: number
 }
 
-/** How long it waits for the head before it looks around. */
-const IDLE_MS = 500
-/** The same while the card takes pages in. */
-const MAPPING_MS = 1
-const COMPUTE_MS = 60_000
-const RESTARTS_MAX = 2
+/** Between two reports of what the domain holds. */
+const STATUS_MS = 250
 
 export class Domain {
   readonly #options: DomainOptions
-  /** The head's number of each change the card works on, by the card's number. */
-  readonly #changes = new Map<number, number>()
+  readonly #outbox = new Outbox()
+  readonly #table: DomainTable
+  readonly #changes: PageChanges
+  readonly #cards: DomainCards
+  readonly #work: DomainWork
+  readonly #speeds: CardSpeeds
+  #isJoined = false
+  /** The head waits to hear that its records are known. */
+  #isLearning = false
+  #isChanged = false
+  #statusAt = -Infinity
+  #badPages = 0
 
   constructor(options: DomainOptions) {
+    const { load, cards, now } = options
     this.#options = options
+    this.#table = new DomainTable(tableRegions(load), cards)
+    this.#changes = new PageChanges(this.#table)
+    this.#cards = new DomainCards({ load, cards, outbox: this.#outbox, now })
+    this.#work = new DomainWork({ table: this.#table, cards: this.#cards, outbox: this.#outbox })
+    this.#speeds = new CardSpeeds(this.#table)
   }
 
-  /** Serves the head until it is gone. */
-  run(): void {
-    const { head, card, isWanted } = this.#options
-    this.#send(FRAME.hello, { protocol: PROTOCOL_VERSION, pid: process.pid, device: card.device })
-    while (isWanted()) {
-      const frame = head.receive(this.#changes.size > 0 ? MAPPING_MS : IDLE_MS)
-      if (frame !== undefined) this.#answer(frame)
-      else if (!head.isOpen) return
-      card.poll()
-      this.#reportChanges()
+  /** Whether all cards have taken in what there is to load; the head may be joined then. */
+  get isLoaded(): boolean {
+    return this.#cards.isLoaded
+  }
+
+  /** Why this domain can never serve; everything else it deals with by itself. */
+  get failure(): SputnikError | undefined {
+    return this.#cards.failure
+  }
+
+  /** Whether pages are on their way, so that whoever drives this should not sleep for long. */
+  get isMoving(): boolean {
+    return this.#changes.isMoving
+  }
+
+  get status(): DomainStatus {
+    const { cards } = this.#options
+    return {
+      pages: this.#table.pages,
+      bytes: this.#table.bytes,
+      cards: cards.map(({ device, memoryBytes }, card) => {
+        const { pages, bytes } = this.#table.use(card)
+        const memory = this.#table.isOpen(card) ? memoryBytes : 0
+        return { device, pages, bytes, memoryBytes: memory, points: this.#speeds.points(card) }
+      }),
+      tierBytes: this.#table.tierBytes,
+      badPages: this.#badPages,
     }
   }
 
-  #answer(frame: ReceivedFrame): void {
+  takeOutbox(): DomainMessage[] {
+    return this.#outbox.take()
+  }
+
+  /** The link to the head is there. */
+  joined(now: number): void {
+    const device = this.#options.cards.map((card) => card.device).join(',')
+    this.#isJoined = true
+    this.#isChanged = true
+    this.#outbox.tellHead(FRAME.hello, {
+      protocol: PROTOCOL_VERSION,
+      pid: this.#options.pid,
+      device: device.slice(0, 256),
+    })
+    this.#pump(now)
+  }
+
+  /** A frame from the head. */
+  receive(frame: ReceivedFrame, now: number): void {
+    const header = readHeader(frame.buffer.view)
     try {
-      this.#handle(frame)
+      this.#handle(header, frame, now)
     } catch (error) {
-      this.#send(FRAME.failed, toPlain(error))
+      const isDispatch = header.kind === FRAME.dispatch
+      this.#outbox.tellHead(FRAME.failed, toPlain(error), isDispatch ? header : undefined)
     }
+    this.#pump(now)
   }
 
-  #handle(frame: ReceivedFrame): void {
-    const { kind } = readHeader(frame.buffer.view)
+  /** A frame from a card. */
+  receiveCard(card: number, frame: ReceivedFrame, now: number): void {
+    // What a card says that is about to be started again counts no more.
+    if (this.#cards.phase(card) === 'resting') return
+    try {
+      this.#handleCard(card, frame, now)
+    } catch (error) {
+      this.#lose(card, { now, error: errorOf(error) })
+    }
+    this.#pump(now)
+  }
+
+  /** The link to a card has ended; false when that is known. */
+  cardLost(card: number, now: number): boolean {
+    if (this.#cards.phase(card) === 'resting') return false
+    this.#lose(card, { now, error: new SputnikError('CARD_FAILED', `card ${card} has ended`) })
+    this.#pump(now)
+    return true
+  }
+
+  /** Pages that have come, and how many were wrong so far. */
+  supplied(
+    answers: readonly SupplyAnswer[],
+    { badPages, now }: { badPages: number; now: number },
+  ): void {
+    if (badPages !== this.#badPages) this.#isChanged = true
+    this.#badPages = badPages
+    for (const answer of answers) this.#changes.supplied(answer)
+    this.#pump(now)
+  }
+
+  /** Time passes. */
+  tick(now: number): void {
+    for (const card of [...this.#cards.tick(now), ...this.#work.silent(now)]) {
+      const text = `card ${card} does not answer`
+      this.#lose(card, { now, error: new SputnikError('CARD_FAILED', text) })
+    }
+    this.#fail(this.#work.expire(now))
+    this.#pump(now)
+  }
+
+  #handle(header: FrameHeader, frame: ReceivedFrame, now: number): void {
+    const { kind } = header
     if (kind === FRAME.dispatch) {
-      this.#compute(frame)
+      this.#work.receive(header, frame, now)
       return
     }
-    const bytes = frame.buffer.bytes.subarray(0, frame.bytes)
-    if (kind === FRAME.records) this.#learn(bytes)
-    else if (kind === FRAME.map) this.#change('map', readControl(bytes, mapSchema))
-    else if (kind === FRAME.unmap) this.#change('unmap', readControl(bytes, unmapSchema))
+    const bytes = bytesOf(frame)
+    if (kind === FRAME.records) this.#learn(readControl(bytes, recordsSchema).records, now)
+    else if (kind === FRAME.map) this.#change('map', bytes)
+    else if (kind === FRAME.unmap) this.#change('unmap', bytes)
     else throw new SputnikError('FRAME_INVALID', `a domain does not expect frames of kind ${kind}`)
   }
 
-  /** A card that ends meanwhile is started again with its pages, and asked again. */
-  #compute(frame: ReceivedFrame): void {
-    const { card, head } = this.#options
-    for (let attempt = 0; attempt <= RESTARTS_MAX; attempt++) {
-      if (attempt > 0) card.restart()
-      const isSent = card.link?.send(frame.buffer, frame.bytes) === true
-      const answer = isSent ? card.link?.receive(COMPUTE_MS) : undefined
-      if (answer === undefined) continue
-      head.send(answer.buffer, answer.bytes)
-      return
-    }
-    throw new SputnikError('CARD_LOST', 'the card of this domain does not come back')
-  }
-
-  #learn(bytes: Uint8Array): void {
-    const { card } = this.#options
-    card.learn(readControl(bytes, recordsSchema).records)
-    this.#send(FRAME.ready, { pages: card.pages, bytes: card.pageBytes })
+  #learn(records: readonly ExpertRecord[], now: number): void {
+    const { regions } = this.#options.load
+    const byKey = new Map(records.map((record) => [regionKey(record), record]))
+    this.#work.learn(regions.map((region) => byKey.get(regionKey(region))))
+    this.#cards.learn(records, now)
+    this.#isLearning = true
   }
 
   /** The head names pages, never files of this host. */
-  #change(kind: 'map' | 'unmap', { id, pages }: { id: number; pages: readonly PageAt[] }): void {
+  #change(kind: 'map' | 'unmap', bytes: Uint8Array): void {
+    const { id, pages } = readControl(bytes, kind === 'map' ? mapSchema : unmapSchema)
     try {
-      this.#changes.set(this.#options.card[kind](pages), id)
+      this.#changes[kind](id, pages)
     } catch (error) {
-      this.#send(FRAME.failed, { ...toPlain(error), id })
+      this.#outbox.tellHead(FRAME.failed, { ...toPlain(error), id })
     }
   }
 
-  #reportChanges(): void {
-    const { card, onProgress } = this.#options
-    for (const { id, error } of card.takeAnswers()) {
-      const headId = this.#changes.get(id)
-      this.#changes.delete(id)
-      if (headId === undefined) continue
-      const { pages, pageBytes: bytes } = card
-      onProgress(pages, bytes)
-      if (error === undefined) this.#send(FRAME.mapped, { id: headId, pages, bytes })
-      else this.#send(FRAME.failed, { ...toPlain(error), id: headId })
+  #handleCard(card: number, frame: ReceivedFrame, now: number): void {
+    const { kind } = readHeader(frame.buffer.view)
+    this.#cards.heard(card, now)
+    if (kind === FRAME.combine) this.#answer(card, frame)
+    else if (kind === FRAME.hello) this.#cards.hello(card, { bytes: bytesOf(frame), now })
+    else if (kind === FRAME.ready) this.#ready(card, now)
+    else if (kind === FRAME.mapped) this.#finish(card, readControl(bytesOf(frame), mappedSchema))
+    else if (kind === FRAME.failed) this.#takeFailure(card, bytesOf(frame))
+    else if (kind !== FRAME.progress) {
+      throw new SputnikError('CARD_FAILED', `card ${card} sent a frame of kind ${kind}`)
     }
   }
 
-  #send(kind: FrameKind, message: unknown): void {
-    const frame = controlFrame(kind, message)
-    this.#options.head.send(frame, frame.bytes.length)
+  #ready(card: number, now: number): void {
+    this.#cards.ready(card, now)
+    if (this.#cards.phase(card) === 'serving') this.#table.setOpen(card, true)
+    this.#isChanged = true
   }
+
+  #answer(card: number, frame: ReceivedFrame): void {
+    const { answer, test } = this.#work.answered(card, frame)
+    if (answer !== undefined) this.#outbox.toHead(answer)
+    if (test === undefined) return
+    this.#speeds.note(card, test.computeUs)
+    this.#isChanged = true
+  }
+
+  #finish(card: number, how: { id: number; error?: SputnikError }): void {
+    this.#changes.finished(card, how)
+    this.#isChanged = true
+  }
+
+  /** Of a map, of a dispatch, or of a card that cannot load its pages or learn. */
+  #takeFailure(card: number, bytes: Uint8Array): void {
+    const ofMap = readMapFailure(bytes, card)
+    if (ofMap !== undefined) this.#finish(card, ofMap)
+    else if (this.#work.isComputing(card)) {
+      this.#fail([{ job: this.#work.refused(card), error: readFailure(bytes, card) }])
+    } else throw readFailure(bytes, card)
+  }
+
+  /** Ends jobs without a result. */
+  #fail(failed: readonly Failed[]): void {
+    for (const { job, error } of failed) {
+      if (this.#work.isTest(job)) this.#speeds.stop(job.parts[0]?.card ?? 0)
+      else this.#outbox.tellHead(FRAME.failed, toPlain(error), job.header)
+      this.#work.end(job)
+    }
+  }
+
+  #lose(card: number, { now, error }: { now: number; error: SputnikError }): void {
+    this.#cards.lost(card, { now, error })
+    this.#isChanged = true
+    if (this.#isLearning && this.failure !== undefined) {
+      this.#outbox.tellHead(FRAME.failed, toPlain(error))
+    }
+    if (this.#cards.isGivenUp(card)) {
+      this.#table.setOpen(card, false)
+      this.#changes.cardGone(card, error)
+    } else this.#changes.cardLost(card)
+    this.#fail(this.#work.cardLost(card))
+  }
+
+  /** Whatever can go on now goes on. */
+  #pump(now: number): void {
+    if (this.#isLearning && this.#cards.isServing) this.#tellReady()
+    for (const { id, error } of this.#changes.takeAnswers()) this.#tellChange(id, error)
+    this.#outbox.supply('want', this.#changes.takeWants())
+    this.#outbox.supply('release', this.#changes.takeReleases())
+    for (let card = 0; card < this.#options.cards.length; card++) this.#pumpCard(card, now)
+    this.#report(now)
+  }
+
+  #pumpCard(card: number, now: number): void {
+    const phase = this.#cards.phase(card)
+    if (phase !== 'loaded' && phase !== 'serving') return
+    for (let next = this.#changes.takeChange(card); next; next = this.#changes.takeChange(card)) {
+      const { id, kind, pages, sources } = next
+      const message = kind === 'map' ? { id, pages, sources } : { id, pages }
+      this.#outbox.tellCard(card, FRAME[kind], message)
+    }
+    if (phase !== 'serving') return
+    if (this.#table.restoringOf(card) === 0) this.#cards.restored(card)
+    if (this.#work.isIdle(card) && this.#changes.isIdle(card)) {
+      this.#work.addTest(this.#speeds.next(card, { now, work: this.#work }), now)
+    }
+    this.#work.send(card, now)
+  }
+
+  #tellReady(): void {
+    this.#isLearning = false
+    const { pages, bytes } = this.#table
+    this.#outbox.tellHead(FRAME.ready, { pages, bytes })
+  }
+
+  #tellChange(id: number, error: SputnikError | undefined): void {
+    const { pages, bytes } = this.#table
+    if (error === undefined) this.#outbox.tellHead(FRAME.mapped, { id, pages, bytes })
+    else this.#outbox.tellHead(FRAME.failed, { ...toPlain(error), id })
+  }
+
+  #report(now: number): void {
+    if (!this.#isJoined || !this.#isChanged || now - this.#statusAt < STATUS_MS) return
+    this.#isChanged = false
+    this.#statusAt = now
+    this.#outbox.tellHead(FRAME.status, this.status)
+  }
+}
+
+function bytesOf({ buffer, bytes }: ReceivedFrame): Uint8Array {
+  return buffer.bytes.subarray(0, bytes)
+}
+
+/** What a card says is checked, but it may still say what nobody expects. */
+function errorOf(error: unknown): SputnikError {
+  if (error instanceof SputnikError) return error
+  throw error
 }

@@ -3,8 +3,6 @@
  * gives it its pages and changes them while it serves, starts it again when it was lost. All waits
  * block, with a deadline.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { assert } from '../base/assert.js'
 import { SputnikError } from '../base/errors.js'
 import type { ExpertRecord } from '../base/expert.js'
@@ -23,12 +21,9 @@ import {
 } from '../fabric/control.js'
 import { FRAME, type FrameKind, PROTOCOL_VERSION, readHeader } from '../fabric/frame.js'
 import type { Link, ReceivedFrame } from '../fabric/link.js'
-import { SharedLink } from '../fabric/shared-link.js'
-import { SocketLink } from '../fabric/socket-link.js'
 import { StepLink } from '../fabric/step-link.js'
-import type { NativeBuffer } from '../native/memory.js'
-import { createShared, unmapShared } from '../native/shared-memory.js'
 import type { Sockets } from '../native/sockets.js'
+import { CardProcess } from './card-process.js'
 import { MappedPages, type PageSources, type PagesToMap } from './mapped-pages.js'
 
 export type LocalDomainOptions = {
@@ -53,12 +48,11 @@ const CHANGES_MAX = 256
 const HELLO_MS = 20_000
 const LOAD_STALL_MS = 120_000
 const LEARN_MS = 30_000
-const SEND_MS = 60_000
 
 export class LocalDomain {
   readonly id: number
   readonly #options: LocalDomainOptions
-  #child: ChildProcess | undefined
+  #process: CardProcess | undefined
   #link: StepLink | undefined
   readonly #mapped: MappedPages
   #answers: MapAnswer[] = []
@@ -79,7 +73,7 @@ export class LocalDomain {
   }
 
   get pid(): number {
-    return this.#child?.pid ?? 0
+    return this.#process?.pid ?? 0
   }
 
   get device(): string {
@@ -96,37 +90,13 @@ export class LocalDomain {
 
   /** Starts the process and tells it what to load, without waiting for that. */
   start(): void {
-    const { sockets, backend, spinUs, sharedBytes, now } = this.#options
-    const [ours, theirs] = sockets.pair()
-    const memory = sharedBytes > 0 ? createShared(sharedBytes) : undefined
-    const entry = fileURLToPath(new URL('../card/main.js', import.meta.url))
-    const inherited = memory === undefined ? [theirs] : [theirs, memory.fd]
-    this.#child = spawn(process.execPath, [entry, backend, String(spinUs), String(sharedBytes)], {
-      stdio: ['ignore', 'inherit', 'inherit', ...inherited],
-    })
-    this.#child.on('error', () => {})
-    for (const fd of inherited) sockets.close(fd)
-    this.#link = new StepLink(this.#openLink(ours, memory?.buffer), {
+    const { now, load } = this.#options
+    this.#process = new CardProcess({ ...this.#options, device: load.device })
+    this.#link = new StepLink(this.#process.link, {
       take: (frame) => this.#isServing && this.#take(frame),
       now,
     })
     this.#send(FRAME.load, this.#mapped.load())
-  }
-
-  #openLink(ours: number, memory: NativeBuffer | undefined): Link {
-    const { sockets, spinUs, now } = this.#options
-    const socket = new SocketLink({ sockets, socket: ours, spinUs, sendTimeoutMs: SEND_MS, now })
-    if (memory === undefined) return socket
-    const release = (): void => unmapShared(memory)
-    return new SharedLink({
-      socket,
-      memory,
-      isHead: true,
-      spinUs,
-      yield: sockets.yield,
-      now,
-      release,
-    })
   }
 
   /** Waits until the pages are there. @throws SputnikError CARD_FAILED or the card's own error */
@@ -193,7 +163,7 @@ export class LocalDomain {
 
   /** Looks for answers while no step waits for the card. */
   poll(): void {
-    this.#link?.poll()
+    this.#link?.peek()
   }
 
   /** Deals with a frame about pages; false for all others. */
@@ -245,10 +215,9 @@ export class LocalDomain {
     for (const id of this.#mapped.failAll()) this.#answers.push({ id, error })
     this.#isServing = false
     this.#bytesBefore = { sent: this.bytesSent, received: this.bytesReceived }
-    this.#link?.close()
+    this.#process?.stop()
+    this.#process = undefined
     this.#link = undefined
-    this.#child?.kill('SIGKILL')
-    this.#child = undefined
   }
 
   /** Undefined when the card is gone. */

@@ -13,6 +13,7 @@ import type { WireFormat } from '../fabric/dispatch.js'
 import { type Encoding, encodingFor } from '../fabric/encoding.js'
 import { sharedBytes } from '../fabric/shared-link.js'
 import { Fleet } from '../fleet/fleet.js'
+import { FleetLog } from '../fleet/fleet-log.js'
 import type { ExpertLayer, PageMap } from '../gguf/pages.js'
 import type { GgufModel } from '../gguf/reader.js'
 import { FleetDevice } from '../native/fleet-device.js'
@@ -24,11 +25,12 @@ import { HAS_SHARED_MEMORY } from '../native/shared-memory.js'
 import { localSockets } from '../native/sockets.js'
 import { cardLoad, regionsInUse } from '../pages/card-load.js'
 import { pagesOf } from '../pages/placement.js'
+import { viewJoined, viewOwn } from './domain-view.js'
 import { expertsUsed } from './experts-used.js'
 import { FleetDoor } from './fleet-door.js'
-import { viewFleet } from './fleet-view.js'
+import { tierOfDevice, viewExperts, viewPlacement } from './fleet-view.js'
 import { OwnRoom } from './own-room.js'
-import type { EngineConfig, FleetView } from './protocol.js'
+import type { EngineConfig, ExpertsView, FleetAction, FleetView } from './protocol.js'
 import { RegionReader } from './region-reader.js'
 import type { Experts, LoadProgress } from './runtime.js'
 import { stepError } from './step-error.js'
@@ -64,6 +66,7 @@ export class CardExperts implements Experts {
   readonly #device: FleetDevice
   readonly #domains: readonly LocalDomain[]
   readonly #fleet: Fleet
+  readonly #news = new FleetLog(Date.now)
   readonly #reader = new RegionReader()
   readonly #regions = new Map<string, number>()
   readonly #loadedBytes: number[]
@@ -103,6 +106,7 @@ export class CardExperts implements Experts {
         placement,
         replicas: config.replicas ?? 1,
         log: this.#log,
+        news: this.#news,
       },
       performance.now(),
     )
@@ -156,7 +160,45 @@ export class CardExperts implements Experts {
   }
 
   #view(): FleetView | null {
-    return this.#door === undefined ? null : viewFleet(this.#fleet, this.#domains, this.#door)
+    const door = this.#door
+    if (door === undefined) return null
+    const fleet = this.#fleet
+    const { moving, toMove, directory } = fleet
+    const memoryBytes = this.#room.cardBytes
+    return {
+      ...viewPlacement({ directory, regions: this.#layers }),
+      headId: door.headId,
+      address: door.address,
+      modelHash: door.modelHash,
+      domains: [
+        ...this.#domains.map((domain) => viewOwn(domain, { fleet, memoryBytes })),
+        ...viewJoined(fleet, performance.now()),
+      ],
+      moving,
+      toMove,
+      events: this.#news.changes,
+    }
+  }
+
+  changeFleet(action: FleetAction, node: string): void {
+    if (this.#door === undefined) throw new SputnikError('FLEET_OFF', 'no domain can join')
+    this.#door.change(action, node)
+  }
+
+  experts(): ExpertsView {
+    const { directory, usage } = this.#fleet
+    const domains = [
+      ...this.#domains.map((domain) => viewOwn(domain, { fleet: this.#fleet, memoryBytes: 0 })),
+      ...viewJoined(this.#fleet, performance.now()),
+    ]
+    const devices = new Map(domains.map(({ id, devices: names }) => [id, names[0] ?? '']))
+    return viewExperts({
+      directory,
+      regions: this.#layers,
+      calls: usage,
+      domains: domains.map(({ id, name }) => ({ id, name })),
+      tierOf: (domain) => tierOfDevice(devices.get(domain) ?? ''),
+    })
   }
 
   /** Time all cards spent on computing so far, in microseconds, as they report it. */

@@ -11,7 +11,9 @@ import { compileGrammar } from './grammar.js'
 import type {
   EngineEvent,
   EngineStats,
+  ExpertsView,
   FinishReason,
+  FleetAction,
   Prompt,
   SamplingParams,
   StepOutput,
@@ -140,6 +142,20 @@ export class Engine {
       cards: experts?.cards ?? [],
       fleet: experts?.fleet ?? null,
     }
+  }
+
+  /** @throws SputnikError FLEET_OFF and the NODE_ ones */
+  changeFleet(action: FleetAction, node: string): void {
+    const { experts } = this.#runtime
+    if (experts?.changeFleet === undefined) throw noFleet()
+    experts.changeFleet(action, node)
+  }
+
+  /** @throws SputnikError FLEET_OFF */
+  experts(): ExpertsView {
+    const view = this.#runtime.experts?.experts?.() ?? null
+    if (view === null) throw noFleet()
+    return view
   }
 
   /** Frees the samplers; the runtime is freed by its owner. */
@@ -365,6 +381,10 @@ function checkGenerates(model: Model): void {
     'MODEL_UNSUPPORTED',
     `${model.description} does not generate text token by token`,
   )
+}
+
+function noFleet(): SputnikError {
+  return new SputnikError('FLEET_OFF', 'the experts are not in a fleet')
 }
 
 function once<T>(create: () => T): () => T {

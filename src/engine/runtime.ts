@@ -14,7 +14,7 @@ import { nativeError } from '../native/native-log.js'
 import { createThreadpool, freeThreadpool } from '../native/threadpool.js'
 import { checkFlashAttention, kvTypeId, parseKvType } from './kv-type.js'
 import { chooseContextLength, kvCellBytes } from './memory-need.js'
-import type { CardStats, EngineConfig, FleetView } from './protocol.js'
+import type { CardStats, EngineConfig, ExpertsView, FleetAction, FleetView } from './protocol.js'
 
 export type LoadProgress = (stage: string, done: number, total: number) => void
 
@@ -41,6 +41,10 @@ export type Experts = {
     readonly cards: readonly CardStats[]
     readonly fleet: FleetView | null
   }
+  /** What people ask of a fleet. @throws SputnikError FLEET_OFF and the NODE_ ones */
+  changeFleet?(action: FleetAction, node: string): void
+  /** Null where no directory says who holds them. */
+  experts?(): ExpertsView | null
   close(): void
 }
 

@@ -10,8 +10,8 @@ import {
   PROJECTIONS,
   UNARY_FUNCTIONS,
 } from '../base/expert.js'
-import { allocateNative, type NativeBuffer } from '../native/memory.js'
-import { type FrameKind, HEADER_BYTES, writeHeader } from './frame.js'
+import { type NativeBuffer, nativeViews } from '../native/memory.js'
+import { type FrameHeader, type FrameKind, HEADER_BYTES, writeHeader } from './frame.js'
 
 const count = (max: number) => z.int().min(0).max(max)
 const size = z.int().min(0).max(Number.MAX_SAFE_INTEGER)
@@ -25,6 +25,8 @@ export const helloSchema = z.object({
   protocol: count(0xffff),
   pid: size,
   device: z.string().max(256),
+  /** Memory of the device that nothing uses yet; a card knows it, a domain has several. */
+  freeBytes: size.optional(),
 })
 
 const tensorSchema = z.object({
@@ -141,6 +143,37 @@ export const recordsSchema = z.object({ records: z.array(recordSchema).max(2 * L
 
 export const progressSchema = z.object({ pages: size, bytes: size })
 
+/** Most cards of one domain. */
+export const CARDS_MAX = 64
+
+/** Measured times of one card, see `statusSchema`. */
+export const SPEED_POINTS_MAX = 8
+
+/** What a domain holds, after changes and a few times a second at most. */
+export const statusSchema = z.object({
+  pages: size,
+  bytes: size,
+  cards: z
+    .array(
+      z.object({
+        device: z.string().min(1).max(128),
+        pages: size,
+        bytes: size,
+        /** Of pages it can hold in all; 0 while the card does not come back. */
+        memoryBytes: size,
+        /** Microseconds of a (token, expert) pair, by tokens of one expert; none until measured. */
+        points: z
+          .array(z.object({ tokens: count(0xffff), usPerPair: z.number().min(0).max(1e12) }))
+          .max(SPEED_POINTS_MAX),
+      }),
+    )
+    .max(CARDS_MAX),
+  /** `disk`: pages that are ready to be mapped and in no slot. */
+  tierBytes: z.object({ device: size, host: size, disk: size }),
+  /** Pages whose bytes were wrong wherever they came from, so far. */
+  badPages: size,
+})
+
 export const failedSchema = z.object({
   code: z.enum(Object.keys(ERRORS) as ErrorCode[]),
   message: z.string().max(65536),
@@ -149,6 +182,7 @@ export const failedSchema = z.object({
   id: size.optional(),
 })
 
+export type DomainStatus = z.infer<typeof statusSchema>
 export type Hello = z.infer<typeof helloSchema>
 export type Load = z.infer<typeof loadSchema>
 export type LoadRegion = Load['regions'][number]
@@ -164,21 +198,30 @@ export type PageSource = NonNullable<NonNullable<MapRequest['sources']>[number]>
 /** JSON has no infinity, but a clamp may be open on one side. */
 const OPEN = { Infinity: 'inf', '-Infinity': '-inf' } as const
 
-/** A whole frame around a JSON message. */
-export function controlFrame(kind: FrameKind, message: unknown): NativeBuffer {
+/** The dispatch that a `failed` frame answers; `tokens` is 0 when it answers none. */
+export type About = Pick<FrameHeader, 'region' | 'step' | 'attempt' | 'tokens'>
+
+const ABOUT_NOTHING: About = { region: 0, step: 0, attempt: 0, tokens: 0 }
+
+/** A whole frame around a JSON message, in memory that goes with the last reference to it. */
+export function controlFrame(
+  kind: FrameKind,
+  message: unknown,
+  { region, step, attempt, tokens }: About = ABOUT_NOTHING,
+): NativeBuffer {
   const text = JSON.stringify(message, (_, value: unknown) =>
     value === Infinity ? OPEN.Infinity : value === -Infinity ? OPEN['-Infinity'] : value,
   )
   const payload = new TextEncoder().encode(text)
-  const frame = allocateNative(HEADER_BYTES + payload.length)
+  const frame = nativeViews(new Uint8Array(new ArrayBuffer(HEADER_BYTES + payload.length)))
   writeHeader(frame.view, {
     payloadBytes: payload.length,
     kind,
     encoding: 0,
-    region: 0,
-    step: 0,
-    attempt: 0,
-    tokens: 0,
+    region,
+    step,
+    attempt,
+    tokens,
     computeUs: 0,
   })
   frame.bytes.set(payload, HEADER_BYTES)

@@ -13,6 +13,7 @@ import { type NativeBuffer, wrapNative } from '../native/memory.js'
 import { FRAME, HEADER_BYTES, writeHeader } from './frame.js'
 import type { Link, ReceivedFrame, Waits } from './link.js'
 import type { SocketLink } from './socket-link.js'
+import { waitAny } from './wait-any.js'
 
 const NUMBER = 0
 const BYTES = 1
@@ -38,12 +39,14 @@ const TRIES_PER_LOOK = 16
 type Mailbox = { readonly state: Int32Array; readonly frame: NativeBuffer }
 
 export class SharedLink implements Link {
+  readonly waits: Waits
   readonly #options: SharedLinkOptions
   readonly #inbox: Mailbox
   readonly #outbox: Mailbox
   readonly #bell: NativeBuffer
   #seen: number
-  readonly waits: Waits
+  /** Looks at the mailbox since the last one at the socket. */
+  #tries = 0
   #isOpen = true
   #bytesSent = 0
   #bytesReceived = 0
@@ -55,25 +58,7 @@ export class SharedLink implements Link {
     this.#outbox = options.isHead ? fromHead : fromCard
     this.#seen = Atomics.load(this.#inbox.state, NUMBER)
     this.#bell = options.socket.frame(HEADER_BYTES)
-    const { state } = this.#inbox
-    this.waits = {
-      fd: options.socket.waits.fd,
-      isWriting: false,
-      doze: () => {
-        Atomics.store(state, SLEEPS, 1)
-        return Atomics.load(state, NUMBER) === this.#seen
-      },
-      wake: () => Atomics.store(state, SLEEPS, 0),
-    }
-  }
-
-  poll(): ReceivedFrame | 'gone' | undefined {
-    if (!this.#isOpen) return 'gone'
-    const posted = this.#posted()
-    if (posted !== undefined) return posted
-    const frame = this.#options.socket.poll()
-    if (frame === 'gone' || frame === undefined) return frame
-    return isBell(frame) ? undefined : this.#count(frame)
+    this.waits = this.#waits()
   }
 
   /** Payload bytes, however they travelled; bells are not counted. */
@@ -99,25 +84,34 @@ export class SharedLink implements Link {
     return isNumbers && fits ? this.#post(frame, bytes) : this.#options.socket.send(frame, bytes)
   }
 
+  /** Looks at the mailbox; at the socket too, but not each time, because that costs much more. */
+  poll(): ReceivedFrame | 'gone' | undefined {
+    if (!this.#isOpen) return 'gone'
+    const posted = this.#posted()
+    if (posted !== undefined) return posted
+    if (this.#tries++ % TRIES_PER_LOOK !== 0) return undefined
+    const frame = this.#options.socket.poll()
+    if (frame === undefined || frame === 'gone') return frame
+    if (!isBell(frame)) return this.#count(frame)
+    this.#tries = 0
+    return this.#posted()
+  }
+
   receive(timeoutMs: number): ReceivedFrame | undefined {
     const { now, spinUs } = this.#options
     const deadline = now() + timeoutMs
     let spinUntil = now() + Math.min(spinUs / 1000, timeoutMs)
-    for (let tries = 1; this.#isOpen; tries++) {
-      const posted = this.#posted()
-      if (posted !== undefined) return posted
+    for (let tries = 1; ; tries++) {
+      const frame = this.poll()
+      if (frame !== undefined) return frame === 'gone' ? undefined : frame
       this.#options.yield()
       if (tries % TRIES_PER_LOOK !== 0) continue
-      const frame = this.#options.socket.poll()
-      if (frame === 'gone') return undefined
-      if (frame !== undefined && !isBell(frame)) return this.#count(frame)
       const time = now()
       if (time < spinUntil) continue
       if (time >= deadline) return undefined
-      this.#sleep(deadline - time)
+      waitAny([this], deadline - time)
       spinUntil = 0
     }
-    return undefined
   }
 
   close(): void {
@@ -150,16 +144,31 @@ export class SharedLink implements Link {
   }
 
   #count(frame: ReceivedFrame): ReceivedFrame {
+    this.#tries = 0
     this.#bytesReceived += frame.bytes
     return frame
   }
 
   /** Announces the sleep first, so that a frame posted meanwhile rings the bell. */
-  #sleep(timeoutMs: number): void {
+  #waits(): Waits {
     const { state } = this.#inbox
-    Atomics.store(state, SLEEPS, 1)
-    if (Atomics.load(state, NUMBER) === this.#seen) this.#options.socket.sleep(timeoutMs)
-    Atomics.store(state, SLEEPS, 0)
+    const { waits } = this.#options.socket
+    return {
+      get fd() {
+        return waits.fd
+      },
+      isWriting: false,
+      doze: () => {
+        if (!this.#isOpen) return false
+        Atomics.store(state, SLEEPS, 1)
+        return Atomics.load(state, NUMBER) === this.#seen
+      },
+      wake: () => {
+        // The memory is gone with the link.
+        if (this.#isOpen) Atomics.store(state, SLEEPS, 0)
+        this.#tries = 0
+      },
+    }
   }
 }
 

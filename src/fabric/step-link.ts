@@ -14,12 +14,16 @@ export type StepLinkOptions = {
 }
 
 export class StepLink implements Link {
+  readonly waits: Waits
   readonly #link: Link
   readonly #options: StepLinkOptions
+  /** Came while nobody waited for it; the link is not asked for another before it is fetched. */
+  #held: ReceivedFrame | undefined
 
   constructor(link: Link, options: StepLinkOptions) {
     this.#link = link
     this.#options = options
+    this.waits = this.#waits()
   }
 
   get bytesSent(): number {
@@ -39,27 +43,55 @@ export class StepLink implements Link {
   }
 
   receive(timeoutMs: number): ReceivedFrame | undefined {
-    const { now, take } = this.#options
-    const deadline = now() + timeoutMs
-    for (let leftMs = timeoutMs; ; leftMs = Math.max(0, deadline - now())) {
-      const frame = this.#link.receive(leftMs)
-      if (frame === undefined || !take(frame)) return frame
-    }
+    const held = this.#held
+    this.#held = undefined
+    return held ?? this.#next(timeoutMs)
   }
 
-  /** Deals with what has come so far, up to the first frame for a step, which it returns. */
   poll(): ReceivedFrame | 'gone' | undefined {
+    const held = this.#held
+    this.#held = undefined
+    return held ?? this.#look()
+  }
+
+  /** Deals with what has come so far, without waiting, up to the first frame for a step. */
+  peek(): void {
+    if (this.#held !== undefined) return
+    const frame = this.#look()
+    if (frame !== 'gone') this.#held = frame
+  }
+
+  close(): void {
+    this.#link.close()
+  }
+
+  #look(): ReceivedFrame | 'gone' | undefined {
     for (;;) {
       const frame = this.#link.poll()
       if (frame === undefined || frame === 'gone' || !this.#options.take(frame)) return frame
     }
   }
 
-  get waits(): Waits {
-    return this.#link.waits
+  #waits(): Waits {
+    const { waits } = this.#link
+    return {
+      get fd() {
+        return waits.fd
+      },
+      get isWriting() {
+        return waits.isWriting
+      },
+      doze: () => this.#held === undefined && waits.doze(),
+      wake: () => waits.wake(),
+    }
   }
 
-  close(): void {
-    this.#link.close()
+  #next(timeoutMs: number): ReceivedFrame | undefined {
+    const { now, take } = this.#options
+    const deadline = now() + timeoutMs
+    for (let leftMs = timeoutMs; ; leftMs = Math.max(0, deadline - now())) {
+      const frame = this.#link.receive(leftMs)
+      if (frame === undefined || !take(frame)) return frame
+    }
   }
 }

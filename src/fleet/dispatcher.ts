@@ -165,12 +165,15 @@ export class Dispatcher {
     for (const piece of pieces) this.#askAgain(piece, now)
   }
 
-  /** Somebody may hold now what nobody held. */
+  /** Somebody may hold now what nobody held: asks for what waits once all of it can be had. */
   placementChanged(now: number): void {
     if (this.#call === undefined || this.#waitsSinceMs === undefined) return
-    const waiting = [...this.#all()].filter((piece) => isWaiting(piece))
-    for (const piece of waiting) this.#askAgain(piece, now)
-    if ([...this.#all()].some((piece) => isWaiting(piece))) return
+    for (const piece of [...this.#all()]) {
+      if (isWaiting(piece) && this.#canAsk(workOf(piece.share, piece.work))) {
+        this.#askAgain(piece, now)
+      }
+    }
+    if ([...this.#all()].some(isWaiting)) return
     this.#waitsSinceMs = undefined
   }
 
@@ -291,21 +294,28 @@ export class Dispatcher {
     piece.state = piece.domain === NO_DOMAIN ? 'waiting' : 'lost'
     if (piece.isDone || piece.others !== undefined) return
     const work = workOf(piece.share, piece.work)
-    const others = this.#split(work, { partition: this.#later, now, except })
-    const isStuck = piece.domain === NO_DOMAIN && others.every((other) => isWaiting(other))
-    if (!isStuck) piece.others = others
+    piece.others = this.#split(work, { partition: this.#later, now, except })
   }
 
-  /** Only when others can do all of it: a sum cannot be taken apart. */
+  /** Only when others can do all of it: a sum cannot be taken apart. Not a second time. */
   #hedge(piece: Piece, now: number): void {
     piece.lateAtMs = Number.POSITIVE_INFINITY
-    const { region } = this.#openCall()
     const work = workOf(piece.share, piece.work)
-    const owners = this.#options.choose(work.choice, region, piece.domain)
-    const isPossible = owners.every((owner, pair) => owner !== NO_DOMAIN || isGap(work, pair))
-    this.#options.onLate(piece.domain, isPossible)
-    if (!isPossible || piece.others !== undefined || piece.isDone) return
+    const isFirst = this.#pieces.includes(piece) && piece.others === undefined
+    const isHedged = isFirst && this.#canAsk(work, piece.domain)
+    this.#options.onLate(piece.domain, isHedged)
+    if (!isHedged) return
     piece.others = this.#split(work, { partition: this.#later, now, except: piece.domain })
+  }
+
+  /** Whether somebody else can be asked for every pair. */
+  #canAsk(work: Work, except?: number): boolean {
+    const { region } = this.#openCall()
+    const owners = this.#options.choose(work.choice, region, except)
+    for (let pair = 0; pair < owners.length; pair++) {
+      if (owners[pair] === NO_DOMAIN && !isGap(work, pair)) return false
+    }
+    return true
   }
 
   #giveUp(): void {

@@ -29,6 +29,8 @@ export type JoinedDomain = FleetDomain & {
   readonly nodeId: string
   readonly name: string
   readonly cards: readonly CardCapacity[]
+  /** Grows when a placement has to go by other memory or speed of its cards. */
+  readonly cardsVersion: number
   /** Knows what its experts compute, so that it can be given pages and work. */
   readonly isReady: boolean
   /** Signs of life so far. */

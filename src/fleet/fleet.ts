@@ -7,10 +7,12 @@ import { defined } from '../base/assert.js'
 import { SputnikError } from '../base/errors.js'
 import type { ExpertRecord } from '../base/expert.js'
 import type { Logger } from '../base/log.js'
+import type { TrafficRequest } from '../pages/better-placement.js'
 import type { DomainCapacity, RegionPages } from '../pages/capacity.js'
 import { Directory } from '../pages/directory.js'
+import type { ControlledNode, FleetControl } from './fleet-control.js'
 import type { FleetDomain, JoinedDomain, OwnDomain } from './fleet-domain.js'
-import { type FleetEventKind, FleetLog } from './fleet-log.js'
+import type { FleetChangeAbout, FleetChangeKind, FleetLog } from './fleet-log.js'
 import type { MemberInfo } from './member.js'
 import { type MemberEvent, Membership, type Session } from './membership.js'
 import { MEMBERSHIP_DEFAULTS, type MembershipSettings } from './membership-settings.js'
@@ -18,6 +20,7 @@ import type { RouterChoice } from './partition.js'
 import { Relocation } from './relocation.js'
 import { ReplicaChooser, STANDING } from './replica-choice.js'
 import { Usage } from './usage.js'
+import { EVICTED, LOST, refusal } from './why.js'
 import { WorkEstimates } from './work-estimates.js'
 
 export type FleetOptions = {
@@ -31,14 +34,22 @@ export type FleetOptions = {
   readonly placement: readonly (readonly number[])[]
   readonly replicas: number
   readonly log: Logger
+  /** What happens, for people. */
+  readonly news: FleetLog
   readonly settings?: Partial<MembershipSettings>
 }
 
 /** Ids of domains that may be in the directory at the same time. */
 export const DOMAINS_MAX = 256
-type Joined = { readonly domain: JoinedDomain; readonly session: Session; heartbeats: number }
+type Joined = {
+  readonly domain: JoinedDomain
+  readonly session: Session
+  /** As last looked at. */
+  heartbeats: number
+  cardsVersion: number
+}
 
-export class Fleet {
+export class Fleet implements FleetControl {
   readonly #options: FleetOptions
   readonly #settings: MembershipSettings
   /** By id. */
@@ -46,11 +57,12 @@ export class Fleet {
   readonly directory: Directory
   readonly usage: Usage
   readonly estimates = new WorkEstimates(DOMAINS_MAX)
-  readonly log = new FleetLog()
   readonly #relocation: Relocation
   readonly #chooser = new ReplicaChooser(DOMAINS_MAX)
   readonly #membership: Membership
   readonly #joined = new Map<number, Joined>()
+  /** Of nodes that membership remembers. */
+  readonly #names = new Map<string, string>()
   #records: readonly ExpertRecord[] = []
   #tickedMs: number
   #nowMs: number
@@ -124,12 +136,14 @@ export class Fleet {
   }
 
   /**
-   * A node that proved its identity has joined; an earlier session of it ends.
+   * A node that was let in has joined; an earlier session of it ends. One that was evicted got in
+   * with a newer key, or was pardoned.
    * @returns its domain id
-   * @throws SputnikError NODE_EVICTED, NODE_KEPT_OUT, FLEET_FULL
+   * @throws SputnikError NODE_KEPT_OUT, FLEET_FULL
    */
   admit(nodeId: string, now: number): number {
     this.#nowMs = now
+    if (this.#membership.member(nodeId)?.state === 'evicted') this.#membership.pardon(nodeId, now)
     const answer = this.#membership.join(nodeId, now)
     this.#settle()
     if (!answer.isAccepted) throw refusal(answer)
@@ -146,12 +160,13 @@ export class Fleet {
     const generation = defined(this.#membership.member(nodeId), 'a member').generation
     const session = { nodeId, generation }
     this.#membership.loading(session, now)
-    this.#joined.set(id, { domain, session, heartbeats: 0 })
+    this.#joined.set(id, { domain, session, heartbeats: 0, cardsVersion: 0 })
+    this.#remember(domain)
     while (this.domains.length <= id) this.domains.push(undefined)
     this.domains[id] = domain
     this.estimates.begin(id)
     if (this.#records.length > 0) domain.learn(this.#records)
-    this.#tell('joined', domain, domain.cards.length === 1 ? '' : `${domain.cards.length} cards`)
+    this.#tell('joined', domain)
   }
 
   /** The link of a domain has ended, or it broke the rules. */
@@ -187,6 +202,16 @@ export class Fleet {
     return owners
   }
 
+  /** What a better placement would have to go by; undefined while pages move. */
+  traffic(): TrafficRequest | undefined {
+    return this.#relocation.traffic(this.usage.samples)
+  }
+
+  /** Moves pages to where a placement of the same domains wants them. */
+  relocate(holders: readonly (readonly number[])[]): void {
+    this.#relocation.relocate(holders)
+  }
+
   /** A combine of a domain is late, or one came. */
   late(id: number, isLate: boolean): void {
     const joined = this.#joined.get(id)
@@ -203,45 +228,56 @@ export class Fleet {
       this.#membership.tick(now)
     }
     this.#settle()
-    if (this.#relocation.tick(now)) this.#noteOrphans()
+    if (!this.#relocation.tick(now)) return
+    this.#noteOrphans()
+    if (this.toMove > 0) this.#options.news.moved(this.directory.epoch, this.toMove)
   }
 
-  /** Its pages move away; it works until they have. @throws SputnikError NODE_UNKNOWN and such */
-  drain(node: string): void {
-    const { domain } = this.#find(node)
-    this.#membership.drain(domain.nodeId)
+  /** Cards of this host, and all nodes that are remembered. */
+  nodes(): ControlledNode[] {
+    const own = this.#options.own.map(({ id }) => {
+      return { nodeId: null, name: `card ${id}`, domain: id, isOut: false }
+    })
+    const members = this.members.map((member) => {
+      const { nodeId, state, keptOutUntilMs } = member
+      const isOut = state === 'draining' || state === 'evicted' || keptOutUntilMs > this.#nowMs
+      const id = this.idOf(member)
+      const domain = this.#joined.has(id) ? id : null
+      return { nodeId, name: this.#names.get(nodeId) ?? '', domain, isOut }
+    })
+    return [...own, ...members]
+  }
+
+  /** Its pages move away; it works until they have. */
+  drain(nodeId: string): void {
+    const domain = this.#domainOf(nodeId)
+    if (domain === undefined || !this.#membership.drain(nodeId)) return
     this.#relocation.ask()
-    this.#tell('draining', domain, `${domain.pages} pages move away`)
+    this.#tell('draining', domain, `${domain.pages} pages are to move`)
   }
 
-  /** Throws a node out at once, for as long as it is remembered. Returns its node id. */
-  evict(node: string, now: number): string {
-    this.#nowMs = now
-    const { domain } = this.#find(node)
-    const { nodeId, id } = domain
-    this.#tell('evicted', domain, '')
-    this.#membership.evict(nodeId, now)
-    this.#drop(id, 'evicted', new SputnikError('NODE_EVICTED', 'this node was evicted'))
+  /** Throws a node out at once, for as long as it is remembered. */
+  evict(nodeId: string): void {
+    const domain = this.#domainOf(nodeId)
+    this.#membership.evict(nodeId, this.#nowMs)
+    if (domain === undefined) return
+    this.#tell('evicted', domain)
+    this.#drop(domain.id, 'it was evicted', new SputnikError('NODE_EVICTED', EVICTED))
     this.#settle()
-    return nodeId
   }
 
-  /** An evicted node may join again. False when it was not evicted. */
-  pardon(nodeId: string, now: number): boolean {
-    return this.#membership.pardon(nodeId, now)
+  /** A node that drains stays, one that was thrown or kept out may come. */
+  pardon(nodeId: string): boolean {
+    if (!this.#membership.pardon(nodeId, this.#nowMs)) return false
+    this.#relocation.ask()
+    const domain = this.#domainOf(nodeId)
+    const name = this.#names.get(nodeId) ?? ''
+    this.#note('pardoned', { domain: { id: domain?.id ?? null, name } })
+    return true
   }
 
-  /** A domain by node id, by name, or by its number. */
-  #find(node: string): Joined {
-    const all = [...this.#joined.values()]
-    const exact = all.find(({ domain }) => domain.nodeId === node || String(domain.id) === node)
-    if (exact !== undefined) return exact
-    const named = all.filter(({ domain }) => domain.name === node)
-    const [found] = named
-    if (found === undefined) throw new SputnikError('NODE_UNKNOWN', `no domain is called ${node}`)
-    if (named.length === 1) return found
-    const ids = named.map(({ domain }) => domain.nodeId).join(', ')
-    throw new SputnikError('NODE_AMBIGUOUS', `${named.length} domains are called ${node}: ${ids}`)
+  #domainOf(nodeId: string): JoinedDomain | undefined {
+    return this.joined.find((domain) => domain.nodeId === nodeId)
   }
 
   /** Signs of life, links that ended, domains that got ready. */
@@ -255,6 +291,10 @@ export class Fleet {
       if (domain.heartbeats !== joined.heartbeats) {
         joined.heartbeats = domain.heartbeats
         this.#membership.heartbeat(session, { sequence: domain.heartbeats, now })
+      }
+      if (domain.cardsVersion !== joined.cardsVersion) {
+        joined.cardsVersion = domain.cardsVersion
+        this.#relocation.ask()
       }
       if (domain.isReady && this.#membership.ready(session, now)) this.#relocation.ask()
     }
@@ -274,8 +314,16 @@ export class Fleet {
     if (event.kind === 'lost') this.#drop(id, LOST[event.reason])
     else if (event.kind === 'keptOut') {
       const seconds = Math.ceil((event.untilMs - this.#nowMs) / 1000)
-      this.#log('kept out', id, { name: event.nodeId, text: `for ${seconds} s, it comes and goes` })
-    } else if (domain !== undefined && event.kind !== 'back') this.#tell(event.kind, domain, '')
+      const name = this.#names.get(event.nodeId) ?? event.nodeId
+      this.#note('kept-out', { domain: { id, name }, text: `for ${seconds} s: it comes and goes` })
+    } else if (domain !== undefined) this.#tell(event.kind, domain)
+  }
+
+  #remember({ nodeId, name }: JoinedDomain): void {
+    this.#names.set(nodeId, name)
+    if (this.#names.size <= 2 * this.#settings.nodesMax) return
+    const known = new Set(this.members.map((member) => member.nodeId))
+    for (const id of this.#names.keys()) if (!known.has(id)) this.#names.delete(id)
   }
 
   #drop(id: number, reason: string, told?: SputnikError): void {
@@ -311,12 +359,12 @@ export class Fleet {
   }
 
   #moved(stuck: number): void {
-    const text = stuck === 0 ? '' : `, ${stuck} pages found no room`
-    this.#log('moved', null, { name: '', text: `epoch ${this.directory.epoch}${text}` })
+    const text = stuck === 0 ? undefined : `${stuck} pages found no room`
+    if (text !== undefined) this.#note('moved', { text })
+    else this.#options.news.moved(this.directory.epoch, 0)
     for (const { domain, session } of this.#joined.values()) {
-      if (this.directory.occupied(domain.id).every((pages) => pages === 0)) {
-        this.#membership.drained(session)
-      }
+      const isEmpty = this.directory.occupied(domain.id).every((pages) => pages === 0)
+      if (isEmpty) this.#membership.drained(session)
     }
     this.#settle()
   }
@@ -326,40 +374,15 @@ export class Fleet {
     this.#orphans = this.directory.orphans().length
     if (before === 0) this.#orphansSinceMs = this.#nowMs
     const text = `${this.#orphans === 0 ? before : this.#orphans} pages`
-    if (before === 0 && this.#orphans > 0) this.#log('pages lost', null, { name: '', text })
-    if (before > 0 && this.#orphans === 0) this.#log('pages recovered', null, { name: '', text })
+    if (before === 0 && this.#orphans > 0) this.#note('pages-lost', { text })
+    if (before > 0 && this.#orphans === 0) this.#note('pages-recovered', { text })
   }
 
-  #tell(kind: FleetEventKind, { id, name }: JoinedDomain, text: string): void {
-    this.#log(kind, id, { name, text })
+  #tell(kind: FleetChangeKind, { id, name }: JoinedDomain, text = ''): void {
+    this.#note(kind, { domain: { id, name }, text })
   }
 
-  #log(
-    kind: FleetEventKind,
-    domain: number | null,
-    { name, text }: { name: string; text: string },
-  ): void {
-    this.log.add({ atMs: this.#nowMs, kind, domain, name, text })
+  #note(kind: FleetChangeKind, about: FleetChangeAbout): void {
+    this.#options.news.note(kind, about)
   }
-}
-
-const LOST = {
-  lease: 'nothing was heard of it',
-  connection: 'its link has ended',
-  replaced: 'it has joined again',
-  evicted: 'it was evicted',
-} as const
-
-function refusal({
-  reason,
-  retryMs,
-}: {
-  reason: 'evicted' | 'flapping' | 'full'
-  retryMs: number
-}): SputnikError {
-  if (reason === 'evicted') return new SputnikError('NODE_EVICTED', 'this node was evicted')
-  if (reason === 'full') return new SputnikError('FLEET_FULL', 'too many nodes are known')
-  const seconds = Math.ceil(retryMs / 1000)
-  const text = `this node was lost too often, it may join in ${seconds} s`
-  return new SputnikError('NODE_KEPT_OUT', text, { seconds })
 }

@@ -4,8 +4,10 @@
  * leases and links.
  */
 import type { SputnikError } from '../base/errors.js'
+import { holdersOf, type TrafficRequest, tableOf } from '../pages/better-placement.js'
 import type { CardCapacity, DomainCapacity, RegionPages } from '../pages/capacity.js'
 import type { Directory } from '../pages/directory.js'
+import type { HolderTable } from '../pages/holder-table.js'
 import { Migration } from '../pages/migration.js'
 import type { FleetDomain } from './fleet-domain.js'
 import { PageMoves } from './page-moves.js'
@@ -101,23 +103,45 @@ export class Relocation {
     }
   }
 
+  /** All is where it should be, and what a better placement would have to go by. */
+  traffic(samples: TrafficRequest['samples']): TrafficRequest | undefined {
+    const { regions, directory, popularity } = this.#options
+    const { members } = this.#rooms()
+    if (this.#isDue || this.#migration !== undefined || members.length < 2) return undefined
+    const replicas = Math.min(this.#options.replicas, members.length)
+    const holders = holdersOf(directory.copy())
+    return { regions, domains: members, replicas, popularity, samples, holders }
+  }
+
+  /** Moves pages to where a placement of the same domains wants them. */
+  relocate(holders: readonly (readonly number[])[]): void {
+    const { regions, replicas } = this.#options
+    this.#begin(tableOf({ regions, replicas }, holders))
+  }
+
   #replace(): void {
     this.#isDue = false
-    const { regions, replicas, own, isSpare, directory, popularity } = this.#options
-    const memoryBytes = this.#options.ownBytes
+    const { regions, replicas, directory, popularity } = this.#options
+    const current = directory.copy()
+    this.#begin(
+      wantedPlacement({ ...{ regions, replicas, popularity, current }, ...this.#rooms() }),
+    )
+  }
+
+  #rooms(): { members: DomainCapacity[]; spares: DomainCapacity[] } {
+    const { own, isSpare, ownBytes: memoryBytes } = this.#options
     const ours = own.map((id) => this.#bounded({ id, cards: [{ memoryBytes, speed: OWN_SPEED }] }))
-    const members = this.#options.members().map((member) => this.#bounded(member))
-    const wanted = wantedPlacement({
-      ...{ regions, replicas, popularity },
-      members: isSpare ? members : [...ours, ...members],
-      spares: isSpare ? ours : [],
-      current: directory.copy(),
-    })
+    const joined = this.#options.members().map((member) => this.#bounded(member))
+    return { members: isSpare ? joined : [...ours, ...joined], spares: isSpare ? ours : [] }
+  }
+
+  #begin(wanted: HolderTable): void {
+    const { members, spares } = this.#rooms()
     this.#migration = new Migration({
       wanted,
-      regions,
+      regions: this.#options.regions,
       limits: { bytesInFlight: BYTES_IN_FLIGHT, movesPerDomain: MOVES_PER_DOMAIN },
-      capacityBytes: new Map([...ours, ...members].map(({ id, cards }) => [id, bytesOf(cards)])),
+      capacityBytes: new Map([...members, ...spares].map(({ id, cards }) => [id, bytesOf(cards)])),
     })
     this.#lookedMs = Number.NEGATIVE_INFINITY
   }

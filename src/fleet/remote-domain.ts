@@ -6,12 +6,14 @@ import { SputnikError, toPlain } from '../base/errors.js'
 import type { ExpertRecord } from '../base/expert.js'
 import {
   controlFrame,
+  type DomainStatus,
   helloSchema,
   mappedSchema,
   type PageAt,
   progressSchema,
   readControl,
   readMapFailure,
+  statusSchema,
 } from '../fabric/control.js'
 import { FRAME, type FrameKind, readHeader } from '../fabric/frame.js'
 import type { Join } from '../fabric/handshake-messages.js'
@@ -22,9 +24,12 @@ import type { JoinedDomain, MapAnswer } from './fleet-domain.js'
 
 /** The link to a domain, with what its fabric thread knows of it. */
 export type PeerLink = Link & {
+  /** Its number where credit is asked for. */
+  readonly peer: number
   readonly isOpen: boolean
   readonly heartbeats: number
-  readonly roundTripUs: number
+  /** Undefined before the first. */
+  readonly roundTripUs: number | undefined
 }
 
 export type RemoteDomainOptions = {
@@ -51,6 +56,9 @@ export class RemoteDomain implements JoinedDomain {
   pages = 0
   pageBytes = 0
   expertCalls = 0
+  /** What it said last of its cards. */
+  status: DomainStatus | undefined
+  #cardsVersion = 0
 
   constructor({ id, nodeId, address, join, link, now }: RemoteDomainOptions) {
     this.id = id
@@ -66,7 +74,18 @@ export class RemoteDomain implements JoinedDomain {
   }
 
   get cards(): readonly CardCapacity[] {
-    return this.join.cards.map(({ memoryBytes }) => ({ memoryBytes, speed: SPEED }))
+    const { status } = this
+    if (status === undefined) {
+      return this.join.cards.map(({ memoryBytes }) => ({ memoryBytes, speed: SPEED }))
+    }
+    return status.cards.map(({ memoryBytes, points }) => ({
+      memoryBytes,
+      speed: points.length > 0 ? { points } : SPEED,
+    }))
+  }
+
+  get cardsVersion(): number {
+    return this.#cardsVersion
   }
 
   get link(): Link | undefined {
@@ -77,12 +96,17 @@ export class RemoteDomain implements JoinedDomain {
     return this.#isReady
   }
 
+  get peer(): number {
+    return this.#peer.peer
+  }
+
   get heartbeats(): number {
     return this.#peer.heartbeats
   }
 
   get roundTripMs(): number | null {
-    return this.#peer.roundTripUs > 0 ? this.#peer.roundTripUs / 1000 : null
+    const { roundTripUs } = this.#peer
+    return roundTripUs === undefined ? null : roundTripUs / 1000
   }
 
   get bytesSent(): number {
@@ -133,6 +157,7 @@ export class RemoteDomain implements JoinedDomain {
     if (kind === FRAME.hello) readControl(bytes, helloSchema)
     else if (kind === FRAME.ready) this.#note(readControl(bytes, progressSchema), true)
     else if (kind === FRAME.progress) this.#note(readControl(bytes, progressSchema), false)
+    else if (kind === FRAME.status) this.#takeStatus(readControl(bytes, statusSchema))
     else if (kind === FRAME.mapped) this.#takeMapped(bytes)
     else return kind === FRAME.failed && this.#takeFailure(bytes)
     return true
@@ -142,6 +167,13 @@ export class RemoteDomain implements JoinedDomain {
     this.pages = pages
     this.pageBytes = bytes
     this.#isReady ||= isReady
+  }
+
+  #takeStatus(status: DomainStatus): void {
+    if (placementKey(status) !== placementKey(this.status)) this.#cardsVersion++
+    this.status = status
+    this.pages = status.pages
+    this.pageBytes = status.bytes
   }
 
   #takeMapped(bytes: Uint8Array): void {
@@ -166,3 +198,9 @@ export class RemoteDomain implements JoinedDomain {
 
 /** Until it is measured; only the ratio between cards counts. */
 const SPEED = { flopsPerSecond: 1e12, bytesPerSecond: 10e9 }
+
+/** What of a status a placement goes by; speeds count once they are known. */
+function placementKey(status: DomainStatus | undefined): string {
+  if (status === undefined) return ''
+  return status.cards.map((card) => `${card.memoryBytes} ${card.points.length > 0}`).join()
+}

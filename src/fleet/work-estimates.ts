@@ -56,6 +56,7 @@ export class WorkEstimates {
   }
 
   counts(domain: number): { readonly late: number; readonly hedges: number } {
-    return this.#counts.get(domain) ?? { late: 0, hedges: 0 }
+    const { late = 0, hedges = 0 } = this.#counts.get(domain) ?? {}
+    return { late, hedges }
   }
 }

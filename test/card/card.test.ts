@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { defined } from '../../src/base/assert.js'
 import { Prng } from '../../src/base/prng.js'
-import { Card } from '../../src/card/card.js'
+import { runCard } from '../../src/card/card.js'
 import { controlFrame, type Load, mappedSchema, readControl } from '../../src/fabric/control.js'
 import { encodingByte } from '../../src/fabric/dispatch.js'
 import { FRAME, HEADER_BYTES, readHeader, writeHeader } from '../../src/fabric/frame.js'
@@ -25,6 +25,7 @@ import {
 const TENSORS = ['gate.weight', 'up.weight', 'down.weight']
 const SLICE_BYTES = 4 * 32 * 32
 const BALLAST = 128
+const HELLO = { device: 'cpu' }
 
 /** Experts that nothing computes, so that a map can be long. */
 function withBallast(load: Load): Load {
@@ -89,6 +90,12 @@ class ScriptedLink implements Link {
     return { buffer, bytes: buffer.bytes.length }
   }
 
+  readonly waits = { fd: -1, isWriting: false, doze: () => false, wake: () => {} }
+
+  poll(): ReceivedFrame | undefined {
+    return this.receive(0)
+  }
+
   close(): void {}
 }
 
@@ -147,7 +154,7 @@ test('Card serves between any two pages of a long map', () => {
     isMapped = link.events.includes(FRAME.mapped)
     return !isMapped && look % 2 === 0 ? dispatch : undefined
   })
-  new Card(link, () => 0).run()
+  runCard(link, { now: () => 0, hello: HELLO })
 
   const from = link.events.indexOf(FRAME.map)
   const during = link.events.slice(from, link.events.indexOf(FRAME.mapped))
@@ -179,7 +186,7 @@ test('Card works off maps and unmaps in their order, and answers each', () => {
     controlFrame(FRAME.unmap, { id: 5, pages }),
   ]
   const link = new ScriptedLink((look) => script[look])
-  new Card(link, () => performance.now()).run()
+  runCard(link, { now: () => performance.now(), hello: HELLO })
   const answers = link.sent.flatMap(({ view, bytes }) => {
     const { kind } = readHeader(view)
     if (kind !== FRAME.mapped && kind !== FRAME.failed) return []
@@ -205,7 +212,7 @@ test('Card refuses more maps than it may keep, and maps before it has regions', 
   )
   const script = [early, ...start, ...maps]
   const link = new ScriptedLink((look) => script[look])
-  new Card(link, () => 0).run()
+  runCard(link, { now: () => 0, hello: HELLO })
   const codes = link.sent
     .filter(({ view }) => readHeader(view).kind === FRAME.failed)
     .map(({ bytes }) => JSON.parse(new TextDecoder().decode(bytes.slice(HEADER_BYTES))).code)
@@ -220,6 +227,6 @@ test('Card ends when nobody takes its answers', () => {
   const script = [...start, controlFrame(FRAME.map, map)]
   const link = new ScriptedLink((look) => script[look])
   link.send = () => false
-  new Card(link, () => performance.now()).run()
+  runCard(link, { now: () => performance.now(), hello: HELLO })
   assert.deepEqual(link.events, [])
 })

@@ -312,7 +312,7 @@ test('Kernel refuses experts that are not on the card, and goes on', () => {
       assert.ok(first)
       const stray = { ...first, pairs: [{ expert, weight: 1 }, ...first.pairs.slice(1)] }
       assert.throws(() => computeOnCard(both.kernel, [stray, ...others]), {
-        code: 'FRAME_INVALID',
+        code: 'PAGE_NOT_MAPPED',
         message: new RegExp(`expert ${expert} `),
       })
     }
@@ -323,5 +323,5 @@ test('Kernel refuses experts that are not on the card, and goes on', () => {
 test('Kernel of a region without pages refuses every expert', () => {
   const load = loadOf(testModel('olmoe'), { tensors: WEIGHTS, pages: [] })
   const kernel = openKernel(load, recordOf(load, { activation: [SWIGLU], weights: 'after' }))
-  assert.throws(() => computeOnCard(kernel, drawTokens([2])), { code: 'FRAME_INVALID' })
+  assert.throws(() => computeOnCard(kernel, drawTokens([2])), { code: 'PAGE_NOT_MAPPED' })
 })

@@ -129,7 +129,7 @@ test('PageStore shows the pages of a map when all of them are in place', () => {
     )
     const [token] = drawTokens(1, [2, 3])
     assert.ok(token)
-    assert.throws(() => computeOnCard(card.kernel, [token]), { code: 'FRAME_INVALID' })
+    assert.throws(() => computeOnCard(card.kernel, [token]), { code: 'PAGE_NOT_MAPPED' })
   }
   assert.equal(steps.next().done, true)
   assert.ok([3, 4, 5].every((expert) => table.slotOf(expert) >= 0))

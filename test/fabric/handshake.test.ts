@@ -130,7 +130,7 @@ const refusals: Record<string, [ErrorCode, (head: TestHead) => unknown]> = {
   'a name that steers a terminal': ['FRAME_INVALID', () => ({ name: '\u001b[2J' })],
   'a speed that is no number': [
     'FRAME_INVALID',
-    () => ({ cards: [{ ...join.cards[0], gflops: null }] }),
+    () => ({ cards: [{ ...join.cards[0], memoryBytes: null }] }),
   ],
   'a key id that is a path': [
     'FRAME_INVALID',

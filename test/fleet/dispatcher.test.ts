@@ -92,9 +92,12 @@ test('Dispatcher sums exactly whatever the order of answers, losses and lateness
   const acts = fc.array(fc.record({ kind: fc.nat(9), at: fc.nat(99) }), { maxLength: 12 })
   fc.assert(
     fc.property(holders, choice, acts, fc.boolean(), (held, chosen, list, isSummed) => {
-      const head = new Head(held, {
-        format: { dispatch: 'f32', combine: 'f32', isSummed },
-      })
+      const head = new Head(
+        held.map((ids) => [...ids]),
+        {
+          format: { dispatch: 'f32', combine: 'f32', isSummed },
+        },
+      )
       const call = callOf(chosen, EXPERTS)
       let now = 0
       let open: Outgoing[] = []

@@ -120,7 +120,7 @@ for (const isShared of [true, false]) {
     const wanted = fleet.holders.slice()
     fleet.holders.set([0, 0, 0, 0, 1, 1, 1, 1])
     assert.throws(() => fleet.compute(tokens), {
-      code: 'FRAME_INVALID',
+      code: 'PAGE_NOT_MAPPED',
       message: /^card \d: expert \d of layer 0 is not on this card/,
     })
     fleet.holders.set(wanted)

@@ -142,7 +142,7 @@ for (const isShared of [true, false]) {
     assert.equal(answer?.id, lost)
     assert.equal(answer?.error?.code, 'CARD_FAILED')
     fleet.holders[c] = 0
-    assert.throws(() => fleet.compute(tokens), { code: 'FRAME_INVALID' })
+    assert.throws(() => fleet.compute(tokens), { code: 'PAGE_NOT_MAPPED' })
     const again = first.map(at([c]))
     assert.deepEqual(answersOf(first, 1), [{ id: again }])
     assert.deepEqual(fleet.compute(tokens), before)

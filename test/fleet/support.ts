@@ -7,6 +7,7 @@ import { StepLoop } from '../../src/engine/step-loop.js'
 import type { Load } from '../../src/fabric/control.js'
 import { sharedBytes } from '../../src/fabric/shared-link.js'
 import { Fleet as RealFleet } from '../../src/fleet/fleet.js'
+import { FleetLog } from '../../src/fleet/fleet-log.js'
 import { loadLibraries } from '../../src/native/library.js'
 import { allocateNative } from '../../src/native/memory.js'
 import { HAS_SHARED_MEMORY } from '../../src/native/shared-memory.js'
@@ -123,7 +124,9 @@ function openStill(own: readonly LocalDomain[], losses: string[]): RealFleet {
   const regions = [{ experts: EXPERTS, pageBytes: 1 }]
   const placement = dealPages(regions, own.length)
   const ownBytes = EXPERTS
-  return new StillFleet({ regions, own, ownBytes, isSpare: false, placement, replicas: 1, log }, 0)
+  const news = new FleetLog(() => 0)
+  const options = { regions, own, ownBytes, isSpare: false, placement, replicas: 1, log, news }
+  return new StillFleet(options, 0)
 }
 
 function computeStep(
