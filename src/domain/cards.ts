@@ -23,6 +23,8 @@ export type CardsOptions = {
   readonly threads: number
   readonly spinUs: number
   readonly now: () => number
+  /** Whether a card is computed in this process; when left out, one that is alone is. */
+  readonly isInline?: boolean
 }
 
 /** Larger frames go through the socket. */
@@ -58,8 +60,14 @@ export class Cards {
     return this.#processes.flatMap((process) => process?.pid ?? [])
   }
 
-  /** Ends what is left of a card and starts a new one. */
+  /**
+   * Ends what is left of a card and starts a new one.
+   * @throws SputnikError CARD_FAILED when that takes a new process of the domain itself
+   */
   restart(card: number): void {
+    if (this.#processes[card] === undefined) {
+      throw new SputnikError('CARD_FAILED', 'the card of this process can no longer be used')
+    }
     this.#first.delete(card)
     this.#processes[card]?.stop()
     this.links[card] = this.#open(card)
@@ -71,9 +79,9 @@ export class Cards {
   }
 
   #open(card: number): Link {
-    const { devices, backend, spinUs, now } = this.#options
+    const { devices, backend, spinUs, now, isInline = devices.length === 1 } = this.#options
     const device = defined(devices[card], 'a device')
-    if (devices.length === 1) return new InlineCardLink({ hello: { device }, now })
+    if (isInline) return new InlineCardLink({ hello: { device }, now })
     const process = new CardProcess({
       ...{ backend, device, spinUs, now },
       sockets: localSockets(),

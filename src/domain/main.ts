@@ -14,7 +14,6 @@ import { type LentCards, lendCards, openDomain } from './serve-head.js'
 import { openSupply } from './supply-link.js'
 import { describe, identityOf, supplySetup } from './supply-setup.js'
 
-const BOX_BYTES = 4 << 20
 const HEARTBEAT_MS = 1000
 const LEASE_MS = 3000
 const SPIN_US = 200
@@ -63,7 +62,6 @@ async function serve(config: DomainConfig): Promise<void> {
       identity: identityOf(config),
       ...{ host, port, pin, key, name, plain, modelHash: known?.model ?? null },
       cards: cards.lent.map(({ device, memoryBytes }) => ({ device, memoryBytes })),
-      boxBytes: BOX_BYTES,
       heartbeatMs: HEARTBEAT_MS,
       leaseMs: LEASE_MS,
     },

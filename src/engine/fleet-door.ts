@@ -10,7 +10,6 @@ import { Fabric } from '../fabric/fabric.js'
 import type { FabricEvent } from '../fabric/fabric-messages.js'
 import { FRAME } from '../fabric/frame.js'
 import { loadIdentity } from '../fabric/identity.js'
-import type { Link } from '../fabric/link.js'
 import { NodeRegistry } from '../fabric/node-registry.js'
 import type { Fleet } from '../fleet/fleet.js'
 import { changeFleet, type FleetAction } from '../fleet/fleet-control.js'
@@ -34,7 +33,6 @@ export type FleetDoorOptions = {
   readonly log: Logger
 }
 
-const BOX_BYTES = 4 << 20
 const TICK_MS = 20
 /** Of progress that the log tells. */
 const PERCENT_STEP = 10
@@ -90,7 +88,6 @@ export class FleetDoor {
         host: hostname.replace(/^\[|\]$/g, ''),
         port: Number(port),
         plain: isPlain,
-        boxBytes: BOX_BYTES,
         heartbeatMs: MEMBERSHIP_DEFAULTS.heartbeatMs,
         leaseMs: MEMBERSHIP_DEFAULTS.leaseMs,
         stateFolder: stateDirectory(),
@@ -119,7 +116,14 @@ export class FleetDoor {
   }
 
   /** Replies that a step is about to ask for: credits are granted for all of them together. */
-  expect(_replies: readonly Reply[]): void {}
+  expect(replies: readonly Reply[]): void {
+    const { fleet } = this.#options
+    const asked = replies.flatMap(({ domain: id, transfer, bytes }) => {
+      const domain = fleet.domains[id]
+      return domain instanceof RemoteDomain ? [{ peer: domain.peer, transfer, bytes }] : []
+    })
+    this.#fabric?.credits.request(asked, performance.now())
+  }
 
   #tick(): void {
     try {
@@ -147,7 +151,7 @@ export class FleetDoor {
     const { fabric, join } = { fabric: this.#fabric, join: event.join }
     if (fabric === undefined || join === undefined) return
     const { nodeId, address } = event
-    const link: PeerLink = beating(fabric.link(event))
+    const link = fabric.link(event)
     const now = (): number => performance.now()
     try {
       const id = fleet.admit(nodeId, now())
@@ -169,12 +173,4 @@ export class FleetDoor {
     const reason = error instanceof Error ? error.message : String(error)
     this.#options.log.error('the fleet has a problem', { reason })
   }
-}
-
-/** Until links tell of heartbeats themselves. */
-function beating(link: Link & { readonly isOpen: boolean }): PeerLink {
-  const told = Object.assign(link, { heartbeats: 0, roundTripUs: 0 })
-  return Object.defineProperty(told, 'heartbeats', {
-    get: () => Math.floor(performance.now() / 500),
-  })
 }

@@ -4,7 +4,6 @@
  */
 import type { Socket } from 'node:net'
 import { SputnikError } from '../base/errors.js'
-import { FRAME_BYTES_MAX } from './frame.js'
 import { FrameStream } from './frame-stream.js'
 import {
   type Admission,
@@ -36,8 +35,8 @@ const FAREWELL_MS = 2000
 export type Shaken<T> = {
   readonly result: T
   /**
-   * Goes on with the frames after the handshake: call `next` for what waits in it already, then
-   * listen to the socket and `resume` it, since it is paused.
+   * Goes on with the frames after the handshake: `allow` what may come, call `next` for what waits
+   * in it already, then listen to the socket and `resume` it, since it is paused.
    */
   readonly frames: FrameStream
 }
@@ -112,10 +111,7 @@ function shake<T>(socket: Socket, { handshake, timeoutMs }: Shaking<T>): Promise
       clearTimeout(timer)
       socket.pause().off('data', onData).off('close', onClose).off('end', onClose)
       const { state } = handshake
-      if (state.kind === 'done') {
-        frames.allow(FRAME_BYTES_MAX)
-        resolve({ result: state.result, frames })
-      }
+      if (state.kind === 'done') resolve({ result: state.result, frames })
       if (state.kind !== 'failed') return
       sayFarewell(socket)
       reject(state.error)

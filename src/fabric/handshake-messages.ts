@@ -47,6 +47,8 @@ export const welcomeSchema = z.object({
   epoch: whole,
   modelHash: hash,
   leaseMs: z.int().min(1).max(LEASE_MS_MAX),
+  /** To be shown by the data connection. */
+  ticket: z.string().regex(/^[0-9a-f]{32}$/),
 })
 
 export const refusedSchema = z.object({

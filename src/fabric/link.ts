@@ -1,7 +1,7 @@
 /**
- * A link carries frames between the head and a domain or a card. Nothing here waits but `receive`: the
- * thread that computes steps looks at all its links in turn and sleeps on all of them at once, see
- * wait-any.ts, since a step runs inside a native call and no event loop turns meanwhile.
+ * A link carries frames between the head and a domain or a card. Nothing here waits but `receive`:
+ * the thread that computes steps looks at all its links in turn and sleeps on all of them at once,
+ * see wait-any.ts, since a step runs inside a native call and no event loop turns meanwhile.
  */
 import type { NativeBuffer } from '../native/memory.js'
 
@@ -18,6 +18,8 @@ export type Waits = {
   readonly fd: number
   /** Whether bytes wait for room in the socket. */
   readonly isWriting: boolean
+  /** Longest sleep; absent: any. */
+  readonly limitMs?: number
   /** Announces the sleep; false when something has come meanwhile, so that nobody may sleep. */
   doze(): boolean
   /** The sleep is over, or did not begin. */
@@ -28,8 +30,8 @@ export type Link = {
   /** Memory to write the next frame into; what is written elsewhere is copied. */
   frame(bytes: number): NativeBuffer
   /**
-   * Takes a whole frame; its memory may be used again afterwards. False when the peer is gone; links
-   * to cards wait for room, so there also when the deadline passes.
+   * Takes a whole frame; its memory may be used again afterwards. False when the peer is gone;
+   * links to cards wait for room, so there also when the deadline passes.
    */
   send(frame: NativeBuffer, bytes: number): boolean
   /** The next frame if one is there; also moves on what waits to be sent. Never waits. */

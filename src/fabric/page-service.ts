@@ -3,7 +3,7 @@
  * and knows which nodes serve pages themselves. Lives in the fabric thread, so that steps and pages
  * do not wait for each other. Knows nothing of steps.
  */
-import { TLSSocket } from 'node:tls'
+import { X509Certificate } from 'node:crypto'
 import { checkKnown } from './admission.js'
 import type { PageAt } from './control.js'
 import type { FrameStream } from './frame-stream.js'
@@ -12,7 +12,7 @@ import type { PagesDoor } from './page-handshake.js'
 import { emptyBits, type PagePeer, type PagePlace, PEERS_MAX, setBit } from './page-messages.js'
 import { PagePace } from './page-pace.js'
 import { PageServing, type PageShelf } from './page-serving.js'
-import { peerPin } from './peer-key.js'
+import { pinOfCertificate } from './peer-key.js'
 import { isLoopback, type SecureConnection } from './secure-socket.js'
 import { type Slice, SliceReader } from './slice-reader.js'
 
@@ -105,7 +105,10 @@ export class PageService implements PagesDoor {
   }
 
   /** Serves a node that was admitted; its connection from before ends. */
-  open({ socket }: SecureConnection, { frames, nodeId }: { frames: FrameStream; nodeId: string }) {
+  open(
+    { socket, peerCertificatePem: pem }: SecureConnection,
+    { frames, nodeId }: { frames: FrameStream; nodeId: string },
+  ) {
     const shelf = this.#shelf
     if (shelf === undefined || this.#nodes.size >= PEERS_MAX) {
       socket.destroy()
@@ -127,7 +130,7 @@ export class PageService implements PagesDoor {
         if (this.#nodes.get(nodeId) === node) this.#nodes.delete(nodeId)
       },
     })
-    const pin = socket instanceof TLSSocket ? peerPin(socket) : null
+    const pin = pem === null ? null : pinOfCertificate(new X509Certificate(pem))
     const node: Node = { serving, pin, address: socket.remoteAddress ?? '', place: null }
     this.#nodes.set(nodeId, node)
     serving.start()

@@ -8,13 +8,15 @@ import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'n
 import { SputnikError } from '../base/errors.js'
 import { codeOf } from '../base/state.js'
 import { type Identity, nodeIdOf } from './identity.js'
-import { peerPin } from './peer-key.js'
+import { pinOfCertificate, takePeerCertificate } from './peer-key.js'
 
 export type SecureConnection = {
   /** Paused until somebody reads; destroying it is up to its owner. */
   readonly socket: Socket
   /** Node id of the other end by the key it proved; null on a plain link. */
   readonly peerId: string | null
+  /** What it showed as proof, in PEM; null on a plain link. */
+  readonly peerCertificatePem: string | null
 }
 
 export type ConnectOptions = {
@@ -55,7 +57,9 @@ export async function connectSecure(options: ConnectOptions): Promise<SecureConn
     : connectTls(tlsOptions(options))
   try {
     await opened(socket, { event: plain ? 'connect' : 'secureConnect', timeoutMs })
-    return { socket: tune(socket), peerId: plain ? null : verifyHead(socket as TLSSocket, options) }
+    tune(socket)
+    if (plain) return { socket, peerId: null, peerCertificatePem: null }
+    return verifyHead(socket as TLSSocket, options)
   } catch (error) {
     socket.destroy()
     throw error instanceof SputnikError ? error : connectError(error, `${host}:${port}`)
@@ -106,9 +110,16 @@ function opened(
   })
 }
 
-function verifyHead(socket: TLSSocket, { pin, host, port }: ConnectOptions): string {
-  const proven = peerPin(socket)
-  if (proven === pin) return nodeIdOf(proven)
+/** A TLS socket whose handshake is done. @throws SputnikError PEER_REFUSED when it is no node's */
+export function secureConnection(socket: TLSSocket): SecureConnection & { readonly pin: string } {
+  const certificate = takePeerCertificate(socket)
+  const pin = pinOfCertificate(certificate)
+  return { socket, pin, peerId: nodeIdOf(pin), peerCertificatePem: certificate.toString() }
+}
+
+function verifyHead(socket: TLSSocket, { pin, host, port }: ConnectOptions): SecureConnection {
+  const connection = secureConnection(socket)
+  if (connection.pin === pin) return connection
   throw new SputnikError('HEAD_MISMATCH', `${host}:${port} has another key than the one expected`)
 }
 

@@ -17,16 +17,18 @@ let requests = new Int32Array(2 * 32)
 export function waitAny(links: readonly Pick<Link, 'waits'>[], timeoutMs: number): void {
   if (requests.length < 2 * links.length) requests = new Int32Array(4 * links.length)
   let dozing = 0
-  let mayWait = timeoutMs > 0
+  let waitMs = Math.min(Math.ceil(timeoutMs), SLICE_MS_MAX)
+  let mayWait = waitMs > 0
   for (const { waits } of links) {
     requests[2 * dozing] = waits.fd
     requests[2 * dozing + 1] = waits.isWriting ? WAIT_FOR.readAndWrite : WAIT_FOR.read
     dozing++
     mayWait &&= waits.doze()
+    // What is due within a millisecond is not worth a sleep, which cannot be shorter.
+    waitMs = Math.min(waitMs, Math.floor(waits.limitMs ?? SLICE_MS_MAX))
+    mayWait &&= waitMs > 0
     if (!mayWait) break
   }
-  if (mayWait) {
-    localSockets().waitAny(requests, dozing, Math.min(Math.ceil(timeoutMs), SLICE_MS_MAX))
-  }
+  if (mayWait) localSockets().waitAny(requests, dozing, waitMs)
   for (let i = 0; i < dozing; i++) links[i]?.waits.wake()
 }

@@ -136,12 +136,14 @@ export class Fleet implements FleetControl {
   }
 
   /**
-   * A node that proved its identity has joined; an earlier session of it ends.
+   * A node that was let in has joined; an earlier session of it ends. One that was evicted got in
+   * with a newer key, or was pardoned.
    * @returns its domain id
-   * @throws SputnikError NODE_EVICTED, NODE_KEPT_OUT, FLEET_FULL
+   * @throws SputnikError NODE_KEPT_OUT, FLEET_FULL
    */
   admit(nodeId: string, now: number): number {
     this.#nowMs = now
+    if (this.#membership.member(nodeId)?.state === 'evicted') this.#membership.pardon(nodeId, now)
     const answer = this.#membership.join(nodeId, now)
     this.#settle()
     if (!answer.isAccepted) throw refusal(answer)

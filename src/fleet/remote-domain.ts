@@ -24,9 +24,12 @@ import type { JoinedDomain, MapAnswer } from './fleet-domain.js'
 
 /** The link to a domain, with what its fabric thread knows of it. */
 export type PeerLink = Link & {
+  /** Its number where credit is asked for. */
+  readonly peer: number
   readonly isOpen: boolean
   readonly heartbeats: number
-  readonly roundTripUs: number
+  /** Undefined before the first. */
+  readonly roundTripUs: number | undefined
 }
 
 export type RemoteDomainOptions = {
@@ -93,12 +96,17 @@ export class RemoteDomain implements JoinedDomain {
     return this.#isReady
   }
 
+  get peer(): number {
+    return this.#peer.peer
+  }
+
   get heartbeats(): number {
     return this.#peer.heartbeats
   }
 
   get roundTripMs(): number | null {
-    return this.#peer.roundTripUs > 0 ? this.#peer.roundTripUs / 1000 : null
+    const { roundTripUs } = this.#peer
+    return roundTripUs === undefined ? null : roundTripUs / 1000
   }
 
   get bytesSent(): number {
