@@ -52,6 +52,12 @@ async function listen(head: FabricRole & { role: 'head' }): Promise<void> {
   const { modelHash, leaseMs } = head
   const about = { headId: head.identity.nodeId, epoch: 0, modelHash, leaseMs }
   const door = new DataDoor()
+  const onRefused = (error: unknown, address: string): void =>
+    tell({ kind: 'refused', address, error: toPlain(error) })
+  const refuse = ({ socket }: SecureConnection, error: unknown): void => {
+    onRefused(error, socket.remoteAddress ?? 'gone')
+    socket.destroy()
+  }
   const listener = await listenSecure({
     host: head.host,
     port: head.port,
@@ -59,14 +65,18 @@ async function listen(head: FabricRole & { role: 'head' }): Promise<void> {
     plain: head.plain,
     handshakeTimeoutMs: HANDSHAKE_MS,
     maxPending: PENDING_MAX,
-    onRefused: (error, address) => tell({ kind: 'refused', address, error: toPlain(error) }),
+    onRefused,
     onData: (ticket, socket) => door.arrive(ticket, socket),
     onSocket: async (connection) => {
       const timeoutMs = HANDSHAKE_MS
       const welcome = { ...about, ticket: door.newTicket() }
       const { result, frames } = await admitOver(connection, { welcome, admission, timeoutMs })
-      const data = await door.expect(welcome.ticket, timeoutMs)
-      open({ connection, data, frames, nodeId: result.nodeId, said: { join: result.join } })
+      const { nodeId, join } = result
+      // It has proven itself; strangers must not have to wait for its second connection.
+      door.expect(welcome.ticket, timeoutMs).then(
+        (data) => open({ connection, data, frames, nodeId, said: { join } }),
+        (error: unknown) => refuse(connection, error),
+      )
     },
   })
   tell({ kind: 'listening', host: listener.host, port: listener.port })
