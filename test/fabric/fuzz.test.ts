@@ -1,12 +1,13 @@
 /**
- * Mutates recorded inputs of the frame decoder and of the handshake. `SPUTNIK_FUZZ_SECONDS` is how
- * long for each of the two (2), `SPUTNIK_FUZZ_SEED` where to begin (1): a failure names its seed,
- * which alone replays it.
+ * Mutates recorded inputs of the frame decoder, of data links and of the handshake.
+ * `SPUTNIK_FUZZ_SECONDS` is how long for each of them (2), `SPUTNIK_FUZZ_SEED` where to begin (1): a
+ * failure names its seed, which alone replays it.
  *
  * The corpus is in `corpus/<target>`, one input for each file; an input that once failed is added
  * there. `"protocol":99999` in one becomes the version of this code.
  */
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -17,7 +18,10 @@ import { HEADER_BYTES, PROTOCOL_VERSION } from '../../src/fabric/frame.js'
 import { type Frame, FrameStream } from '../../src/fabric/frame-stream.js'
 import { type Handshake, HeadHandshake, JoinHandshake } from '../../src/fabric/handshake.js'
 import { HANDSHAKE_BYTES_MAX } from '../../src/fabric/handshake-messages.js'
+import type { ReceivedFrame } from '../../src/fabric/link.js'
 import { decodeMessage, MESSAGE_KIND } from '../../src/fabric/message.js'
+import { endOf } from './link-pair.js'
+import { MemoryChannel, Pipe } from './memory-channel.js'
 import { joinOf, MODEL_HASH, newIdentity, TICKET } from './nodes.js'
 
 const CORPUS = 'test/fabric/corpus'
@@ -136,6 +140,60 @@ test('FrameStream survives any bytes, and gives the same however they are cut', 
   }
 })
 
+type Received = { readonly frames: string[]; readonly end: string; readonly ownBytes: number }
+
+/** What a data link gives of these bytes when they come cut as told, and why it ends. */
+function receive(bytes: Buffer, nextLength: () => number): Received {
+  const [over, back] = [new Pipe(1 << 26), new Pipe(1 << 26)]
+  const { link, ends } = endOf(new MemoryChannel(over, back), true, { now: () => 1000 })
+  const frames: string[] = []
+  for (let at = 0; at < bytes.length && ends.length === 0; ) {
+    const chunk = bytes.subarray(at, at + nextLength())
+    at += chunk.length
+    over.put(chunk)
+    // Frames about credit in great numbers take several looks.
+    for (let looks = 0; looks < 3 + bytes.length / (64 * HEADER_BYTES); looks++) {
+      const frame = link.poll()
+      if (frame === undefined || frame === 'gone') continue
+      frames.push(digest(frame))
+      looks--
+    }
+  }
+  link.close()
+  return { frames, end: ends[0] ?? '', ownBytes: back.bytes }
+}
+
+function digest({ buffer, bytes }: ReceivedFrame): string {
+  return createHash('sha256').update(buffer.bytes.subarray(0, bytes)).digest('hex')
+}
+
+test('DataLink survives any bytes, and gives the same however they are cut', () => {
+  const outcomes = fuzz('data-link', (bytes, random) => {
+    const whole = receive(bytes, () => bytes.length)
+    const cut = receive(bytes, () => 1 + random.nextBelow(1 << random.nextBelow(13)))
+    assert.deepEqual(cut.frames, whole.frames)
+    assert.equal(cut.end, whole.end)
+    assert.ok(whole.frames.length * HEADER_BYTES <= bytes.length)
+    assert.ok(whole.ownBytes <= 1000 + 10 * bytes.length, `${whole.ownBytes} bytes in answer`)
+    return `${whole.end.replace(/\d+/g, 'n')} ${Math.min(2, whole.frames.length)}`
+  })
+  const wanted = [
+    'this side has closed it 2',
+    'a piece is of another frame than the one before it 0',
+    'a piece is of another frame than it says 0',
+    'a piece is of a frame that needs no credit 0',
+    'a piece is longer than its frame 0',
+    'a piece is empty 0',
+    'a frame came between the pieces of another 0',
+    'a frame of n bytes was announced 0',
+    'a credit frame holds no whole messages 0',
+    'a credit message is beyond all counting 0',
+    'peer n forfeits more than it was granted 0',
+    'peer n has too many transfers under way 0',
+  ]
+  for (const outcome of wanted) assert.ok(outcomes.has(outcome), outcome)
+})
+
 function ends(): Handshake<unknown>[] {
   const timing = { now: 0, timeoutMs: 1000 }
   const everybody = { check: () => {}, commit: () => {} }
@@ -152,7 +210,7 @@ test('both ends of the handshake survive any bytes', () => {
   const outcomes = fuzz('handshake', (bytes) => {
     const { frames } = decode(bytes, () => bytes.length)
     const kinds = ends().map((end) => {
-      for (const frame of frames) receive(end, frame)
+      for (const frame of frames) hear(end, frame)
       const outBytes = JSON.stringify(end.takeOutbox()).length
       assert.ok(outBytes < HANDSHAKE_BYTES_MAX)
       end.tick(1000)
@@ -170,7 +228,7 @@ test('both ends of the handshake survive any bytes', () => {
   }
 })
 
-function receive(end: Handshake<unknown>, frame: Frame): void {
+function hear(end: Handshake<unknown>, frame: Frame): void {
   try {
     end.receive(decodeMessage(frame, MESSAGE_KIND.handshake))
   } catch (error) {
