@@ -70,7 +70,7 @@ function makeSplit(replicas: number): () => Promise<number> {
       const choice = choices[at % choices.length] ?? drawChoice(Prng.fromSeed(at))
       const started = now()
       const owners = chooser.choose(choice, { holders: table.holders(0), replicas, work })
-      partition.splitOwned(choice, owners)
+      partition.split(choice, owners)
       samples.push(1000 * (now() - started))
     }
     return median(samples)

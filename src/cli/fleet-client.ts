@@ -1,60 +1,50 @@
 /**
- * Asks a running server about its fleet, and turns what goes wrong into errors that say what to do.
- * Knows nothing of how the answers are shown.
+ * Asks a running server about its fleet and has it changed; turns what goes wrong into errors that
+ * say what to do. Knows nothing of how the answers are shown.
  */
-import { z } from 'zod'
+import type { z } from 'zod'
 import { SputnikError } from '../base/errors.js'
+import type { FleetAction } from '../engine/protocol.js'
+import { type FleetServer, refusal, strange, unreachable } from './fleet-refusal.js'
+import {
+  type ExpertsAnswer,
+  eventSchema,
+  expertsSchema,
+  type FleetAnswer,
+  type FleetEvent,
+  fleetSchema,
+} from './fleet-schema.js'
 import { readEvents } from './sse-client.js'
 
-export type FleetServer = {
-  /** Of the server, without a path. */
-  readonly url: string
-  readonly apiKey?: string
-}
-
 const ANSWER_MS = 10_000
-const BODY_TEXT_MAX = 200
-const DOMAINS_MAX = 65_536
+/** The head ends what it computes before it changes anything. */
+const CHANGE_MS = 60_000
 
-const count = z.number().min(0)
-
-const domainSchema = z.object({
-  id: count,
-  nodeId: z.string().nullable(),
-  name: z.string(),
-  state: z.string(),
-  devices: z.array(z.string()),
-  pages: count,
-  pageBytes: count,
-  expertCalls: count,
-  bytesSent: count,
-  bytesReceived: count,
-  roundTripMs: count.nullable(),
-})
-
-/** A newer server may say more; `--json` passes that on. */
-const fleetSchema = z.looseObject({
-  headId: z.string(),
-  address: z.string().nullable(),
-  modelHash: z.string(),
-  epoch: count,
-  domains: z.array(domainSchema).max(DOMAINS_MAX),
-  moving: count,
-  orphans: count,
-  totals: z.looseObject({ domains: count, ready: count, pages: count, pageBytes: count }),
-})
-
-const eventSchema = fleetSchema.extend({ intervalMs: count })
-
-export type FleetAnswer = z.infer<typeof fleetSchema>
-export type FleetEvent = z.infer<typeof eventSchema>
-export type Domain = z.infer<typeof domainSchema>
+const REQUESTS = {
+  drain: { method: 'POST', end: '/drain' },
+  evict: { method: 'DELETE', end: '' },
+  pardon: { method: 'POST', end: '/pardon' },
+} as const
 
 /** @throws SputnikError FLEET_OFF and the SERVER_ ones */
-export async function fetchFleet(server: FleetServer): Promise<FleetAnswer> {
-  const response = await request(server, '/v1/fleet', AbortSignal.timeout(ANSWER_MS))
-  const text = await reading(server, () => response.text())
-  return check(server, fleetSchema, text)
+export async function fetchFleet(server: FleetServer, signal?: AbortSignal): Promise<FleetAnswer> {
+  return check(server, fleetSchema, await getText(server, '/v1/fleet', signal))
+}
+
+/** All layers, or one. @throws SputnikError FLEET_OFF, BAD_PARAM and the SERVER_ ones */
+export async function fetchExperts(server: FleetServer, layer?: number): Promise<ExpertsAnswer> {
+  const query = layer === undefined ? '' : `?layer=${layer}`
+  return check(server, expertsSchema, await getText(server, `/v1/fleet/experts${query}`))
+}
+
+/** @throws SputnikError FLEET_OFF, FLEET_BUSY, the NODE_ and the SERVER_ ones */
+export async function changeNode(
+  server: FleetServer,
+  { action, node }: { readonly action: FleetAction; readonly node: string },
+): Promise<void> {
+  const { method, end } = REQUESTS[action]
+  const path = `/v1/fleet/domains/${encodeURIComponent(node)}${end}`
+  await request(server, path, { method, signal: AbortSignal.timeout(CHANGE_MS) })
 }
 
 /** Every change of the fleet, until `signal`; it does not throw for being aborted. */
@@ -64,12 +54,19 @@ export async function* watchFleet(
 ): AsyncGenerator<FleetEvent> {
   try {
     const response = await requestStream(server, signal)
-    for await (const data of readEvents(response)) yield check(server, eventSchema, data)
+    for await (const data of readEvents(response, 'fleet')) yield check(server, eventSchema, data)
   } catch (error) {
     if (signal.aborted) return
     throw error instanceof SputnikError ? error : unreachable(server, error)
   }
   if (!signal.aborted) throw unreachable(server, new Error('it ended the stream'))
+}
+
+async function getText(server: FleetServer, path: string, signal?: AbortSignal): Promise<string> {
+  const late = AbortSignal.timeout(ANSWER_MS)
+  const both = signal === undefined ? late : AbortSignal.any([signal, late])
+  const response = await request(server, path, { signal: both })
+  return reading(server, () => response.text())
 }
 
 async function requestStream(
@@ -80,7 +77,7 @@ async function requestStream(
   const timer = setTimeout(() => late.abort(new Error('it does not answer')), ANSWER_MS)
   try {
     const both = AbortSignal.any([signal, late.signal])
-    const { body } = await request(server, '/v1/fleet/events', both)
+    const { body } = await request(server, '/v1/fleet/events', { signal: both })
     if (body === null) throw strange(server, 'an empty answer')
     return body
   } finally {
@@ -88,10 +85,14 @@ async function requestStream(
   }
 }
 
-async function request(server: FleetServer, path: string, signal: AbortSignal): Promise<Response> {
-  const { apiKey } = server
+async function request(
+  server: FleetServer,
+  path: string,
+  how: { readonly signal: AbortSignal; readonly method?: string },
+): Promise<Response> {
+  const { apiKey, url } = server
   const headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }
-  const response = await reading(server, () => fetch(`${server.url}${path}`, { headers, signal }))
+  const response = await reading(server, () => fetch(`${url}${path}`, { headers, ...how }))
   if (response.ok) return response
   const text = await reading(server, () => response.text())
   throw refusal(server, response.status, text)
@@ -105,60 +106,17 @@ async function reading<T>(server: FleetServer, act: () => Promise<T>): Promise<T
   }
 }
 
-const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) })
-
-function refusal(server: FleetServer, status: number, text: string): SputnikError {
-  const { error } = parsed(errorSchema, text) ?? {}
-  if (error?.code === 'fleet_off') {
-    return new SputnikError('FLEET_OFF', `the head at ${server.url} listens for no domains`)
-  }
-  if (error?.code === 'fleet_watchers_full') {
-    return new SputnikError('FLEET_WATCHERS_FULL', 'too many clients watch the fleet already')
-  }
-  if (status === 401 || status === 403) {
-    const what = server.apiKey === undefined ? 'asks for a key' : 'does not know this key'
-    return new SputnikError('SERVER_KEY_REFUSED', `the server at ${server.url} ${what}`)
-  }
-  if (status === 503) {
-    return new SputnikError('NOT_READY', `the server at ${server.url} is not ready`)
-  }
-  const said = error?.message ?? text.trim().slice(0, BODY_TEXT_MAX)
-  return strange(server, `status ${status}: ${said}`)
-}
-
 function check<T>(server: FleetServer, schema: z.ZodType<T>, text: string): T {
-  const value = parsed(schema, text)
+  const value = parseAs(schema, text)
   if (value === undefined) throw strange(server, 'something that is no fleet')
   return value
 }
 
-function parsed<T>(schema: z.ZodType<T>, text: string): T | undefined {
+/** Undefined when it is something else. */
+function parseAs<T>(schema: z.ZodType<T>, text: string): T | undefined {
   try {
     return schema.parse(JSON.parse(text))
   } catch {
     return undefined
   }
-}
-
-function strange(server: FleetServer, what: string): SputnikError {
-  return new SputnikError('SERVER_STRANGE', `${server.url} answers ${printable(what)}`)
-}
-
-function unreachable(server: FleetServer, cause: unknown): SputnikError {
-  const text = `no server answers at ${server.url}: ${reasonOf(cause)}`
-  return new SputnikError('SERVER_UNREACHABLE', text, {}, cause)
-}
-
-/** What fetch says hides the reason one or two causes down. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  if (error.name === 'TimeoutError') return 'it takes too long'
-  if (error.cause instanceof Error) return reasonOf(error.cause)
-  const code = 'code' in error ? String(error.code) : ''
-  return error.message === '' ? code : error.message
-}
-
-/** Text of others must not steer the terminal. */
-export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}]/gu, '?')
 }

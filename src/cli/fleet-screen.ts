@@ -4,6 +4,8 @@
  */
 
 export type Screen = {
+  /** Of a line; without end where lines may be as long as they like. */
+  readonly columns: () => number
   readonly draw: (text: string) => void
   /** Gives the terminal back as it was. */
   readonly close: () => void
@@ -26,10 +28,10 @@ export function openScreen(stream: NodeJS.WriteStream = process.stdout): Screen 
 function terminalScreen(stream: NodeJS.WriteStream): Screen {
   stream.write(OPEN)
   return {
+    columns: () => columnsOf(stream),
     draw: (text) => {
       const lines = text.split('\n').slice(0, stream.rows || ROWS)
-      const columns = stream.columns || COLUMNS
-      const cut = lines.map((line) => line.slice(0, columns) + CLEAR_LINE_END)
+      const cut = lines.map((line) => line.slice(0, columnsOf(stream)) + CLEAR_LINE_END)
       stream.write(HOME + cut.join('\r\n') + CLEAR_BELOW)
     },
     close: () => stream.write(CLOSE),
@@ -37,7 +39,16 @@ function terminalScreen(stream: NodeJS.WriteStream): Screen {
 }
 
 function plainScreen(stream: NodeJS.WriteStream): Screen {
-  return { draw: (text) => stream.write(`${text}\n\n`), close: () => {} }
+  return {
+    columns: () => columnsOf(stream),
+    draw: (text) => stream.write(`${text}\n\n`),
+    close: () => {},
+  }
+}
+
+/** Width of a terminal; what is no terminal takes everything. */
+export function columnsOf(stream: NodeJS.WriteStream = process.stdout): number {
+  return stream.isTTY === true ? stream.columns || COLUMNS : Number.POSITIVE_INFINITY
 }
 
 /** Aborts at q, Ctrl+C and SIGTERM. Returns what stops listening. */

@@ -1,40 +1,151 @@
 /**
- * `sputnik fleet`: what the fleet of a running server looks like, once or live. Knows nothing of
- * how a fleet works.
+ * `sputnik fleet`: what the fleet of a running server looks like, once or live, and how people
+ * change it. Knows nothing of how a fleet works.
  */
 import { Command, InvalidArgumentError } from 'commander'
-import { type FleetAnswer, type FleetServer, fetchFleet, watchFleet } from './fleet-client.js'
-import { listenForEnd, openScreen } from './fleet-screen.js'
-import { type FleetRates, formatFleet, formatRates, ratesBetween } from './fleet-table.js'
-import { DEFAULT_PORT, option } from './options.js'
+import type { FleetAction } from '../engine/protocol.js'
+import { findNode } from '../fleet/find-node.js'
+import { changeNode, fetchExperts, fetchFleet } from './fleet-client.js'
+import { waitForDrain } from './fleet-drain.js'
+import { formatExperts } from './fleet-heat.js'
+import type { FleetServer } from './fleet-refusal.js'
+import { type Domain, toKnown } from './fleet-schema.js'
+import { columnsOf, listenForEnd } from './fleet-screen.js'
+import { formatFleet } from './fleet-table.js'
+import { showTop } from './fleet-top.js'
+import { DEFAULT_PORT, integer, option } from './options.js'
+import { printable } from './printable.js'
+import { parseDuration } from './token.js'
 
-const DRAW_MS = 1_000
-/** After so long without a change nothing moves any more. */
-const QUIET_MS = 2_500
-const NO_RATES: FleetRates = new Map()
+type ReadOptions = FleetServer & { readonly json: boolean }
+type DrainOptions = FleetServer & { readonly wait: boolean; readonly stall: number }
+
+const LAYER_MAX = 1_000_000
+const STALL_DEFAULT_MS = 600_000
+/** What a shell reports of programs that Ctrl+C ended. */
+const INTERRUPTED_STATUS = 130
+
+const NODE_HELP = 'its id, its name if no other has it, or its number'
 
 export function fleetCommand(): Command {
   return new Command('fleet')
-    .description('show the domains of a running server')
+    .description('show and change the domains of a running server')
     .addCommand(listCommand())
     .addCommand(topCommand())
+    .addCommand(expertsCommand())
+    .addCommand(drainCommand())
+    .addCommand(
+      changeCommand('evict', {
+        help: 'end the link of a node at once and keep it out',
+        done: 'is evicted; it comes back with a new join key, or after `sputnik fleet pardon`',
+      }),
+    )
+    .addCommand(
+      changeCommand('pardon', {
+        help: 'end the draining or the eviction of a node, or that it is kept out',
+        done: 'is pardoned',
+      }),
+    )
 }
 
 function listCommand(): Command {
   const command = new Command('ls')
     .description('list the domains, what they hold and what they did')
     .option('--json', 'print one JSON object', false)
+  return addServerOptions(command).action(async ({ json, ...server }: ReadOptions) => {
+    const fleet = await fetchFleet(server)
+    print(json ? JSON.stringify(fleet, null, 2) : formatFleet(fleet, columnsOf()))
+  })
+}
+
+function topCommand(): Command {
+  const command = new Command('top')
+    .description('show the domains at work, live; q ends it')
+    .option('--json', 'print a JSON object for each change', false)
+  return addServerOptions(command).action(({ json, ...server }: ReadOptions) =>
+    showTop(server, { json }),
+  )
+}
+
+function expertsCommand(): Command {
+  const command = new Command('experts')
+    .description('show how often each expert is called, and who holds it')
+    .addOption(
+      option('--layer <n>', 'only this layer').argParser(integer({ min: 0, max: LAYER_MAX })),
+    )
+    .option('--json', 'print one JSON object with all experts', false)
   return addServerOptions(command).action(
-    async ({ json, ...server }: FleetServer & { readonly json: boolean }) => {
-      const fleet = await fetchFleet(server)
-      process.stdout.write(`${json ? JSON.stringify(fleet, null, 2) : formatFleet(fleet)}\n`)
+    async ({ json, layer, ...server }: ReadOptions & { readonly layer?: number }) => {
+      const view = await fetchExperts(server, layer)
+      print(json ? JSON.stringify(view) : formatExperts(view, columnsOf()))
     },
   )
 }
 
-function topCommand(): Command {
-  const command = new Command('top').description('show the domains at work, live; q ends it')
-  return addServerOptions(command).action(showTop)
+function drainCommand(): Command {
+  const command = new Command('drain')
+    .description('move all pages of a node elsewhere, and wait until they are')
+    .argument('<node>', NODE_HELP)
+    .option('--no-wait', 'do not wait')
+    .addOption(
+      option('--stall <time>', 'give up after so long without a page that left: 30s, 10m')
+        .argParser(parseDuration)
+        .default(STALL_DEFAULT_MS, '10m'),
+    )
+  return addServerOptions(command).action(drain)
+}
+
+async function drain(node: string, { wait, stall, ...server }: DrainOptions): Promise<void> {
+  const domain = await lookUp(server, node)
+  await changeNode(server, { action: 'drain', node })
+  const name = nameOf(domain, node)
+  if (!wait || domain === undefined) print(`${name} is draining`)
+  else if (await waitedForDrain(server, { domain, stallMs: stall })) print(`${name} holds nothing`)
+  else {
+    process.stderr.write(`${name} goes on draining\n`)
+    process.exit(INTERRUPTED_STATUS)
+  }
+}
+
+async function waitedForDrain(
+  server: FleetServer,
+  what: { readonly domain: Domain; readonly stallMs: number },
+): Promise<boolean> {
+  const end = new AbortController()
+  const deafen = listenForEnd(end)
+  try {
+    return await waitForDrain({ server, ...what, signal: end.signal })
+  } finally {
+    deafen()
+  }
+}
+
+function changeCommand(
+  action: Exclude<FleetAction, 'drain'>,
+  { help, done }: { readonly help: string; readonly done: string },
+): Command {
+  const command = new Command(action).description(help).argument('<node>', NODE_HELP)
+  return addServerOptions(command).action(async (node: string, server: FleetServer) => {
+    // Afterwards it may not be listed any more.
+    const domain = await lookUp(server, node)
+    await changeNode(server, { action, node })
+    print(`${nameOf(domain, node)} ${done}`)
+  })
+}
+
+/** The domain that is meant; undefined when the head has to say what is wrong. */
+async function lookUp(server: FleetServer, node: string): Promise<Domain | undefined> {
+  const { domains } = await fetchFleet(server)
+  try {
+    return findNode(domains.map(toKnown), node)
+  } catch {
+    return undefined
+  }
+}
+
+/** With its id, so that people see which node they meant. */
+function nameOf(domain: Domain | undefined, said: string): string {
+  return printable(domain === undefined ? said : `${domain.name} (${domain.nodeId})`)
 }
 
 function addServerOptions(command: Command): Command {
@@ -56,53 +167,6 @@ export function parseUrl(text: string): string {
   return `${url.origin}${url.pathname.replace(/\/(v1\/?)?$/, '')}`
 }
 
-type Shown = {
-  readonly fleet: FleetAnswer
-  readonly rates: FleetRates
-  readonly atMs: number
-}
-
-async function showTop(server: FleetServer): Promise<void> {
-  const end = new AbortController()
-  const deafen = listenForEnd(end)
-  let drawing: Drawing | undefined
-  try {
-    for await (const event of watchFleet(server, end.signal)) {
-      // The terminal is taken once there is something to show, so that errors stay readable.
-      drawing ??= startDrawing()
-      drawing.show(event)
-    }
-  } finally {
-    drawing?.end()
-    deafen()
-  }
-}
-
-type Drawing = {
-  readonly show: (event: Parameters<typeof ratesBetween>[1]) => void
-  readonly end: () => void
-}
-
-/** Draws once a second whatever comes, so that rates fall to zero when the fleet is quiet. */
-function startDrawing(): Drawing {
-  const screen = openScreen()
-  let shown: Shown | undefined
-  const draw = (): void => {
-    if (shown === undefined) return
-    const isQuiet = performance.now() - shown.atMs > QUIET_MS
-    screen.draw(formatRates(shown.fleet, isQuiet ? NO_RATES : shown.rates))
-  }
-  const timer = setInterval(draw, DRAW_MS)
-  return {
-    show: (event) => {
-      const isFirst = shown === undefined
-      const rates = shown === undefined ? NO_RATES : ratesBetween(shown.fleet, event)
-      shown = { fleet: event, rates, atMs: performance.now() }
-      if (isFirst) draw()
-    },
-    end: () => {
-      clearInterval(timer)
-      screen.close()
-    },
-  }
+function print(text: string): void {
+  process.stdout.write(`${text}\n`)
 }

@@ -9,7 +9,6 @@ import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError } from 'commander'
 import { SputnikError } from '../base/errors.js'
 import { LOG_LEVELS, type LogLevel } from '../base/log.js'
-import { parseBytes } from '../base/units.js'
 import type { DomainConfig } from '../domain/protocol.js'
 import { nodeNameOf } from '../fabric/handshake-messages.js'
 import { loadIdentity } from '../fabric/identity.js'
@@ -17,7 +16,7 @@ import { parseJoinKey } from '../fabric/join-key.js'
 import { type Address, readAddress } from './address.js'
 import { DomainSupervisor } from './domain-supervisor.js'
 import { createJoinReport, type JoinReport } from './join-report.js'
-import { integer, option } from './options.js'
+import { integer, option, parseMemory } from './options.js'
 
 type JoinOptions = {
   readonly key: string
@@ -25,6 +24,10 @@ type JoinOptions = {
   readonly device: string
   readonly threads: number
   readonly model?: string
+  readonly search: boolean
+  readonly source: readonly string[]
+  readonly pageStore?: string
+  readonly pageStoreSize?: number
   readonly memory?: number
   readonly backend: DomainConfig['backend']
   readonly logLevel: LogLevel
@@ -35,7 +38,7 @@ const SIGNAL_STATUS = { SIGINT: 130, SIGTERM: 143 } as const
 const DEVICES = /^[a-z][a-z0-9_]{0,31}(,[a-z][a-z0-9_]{0,31}){0,63}$/
 
 export function joinCommand(): Command {
-  return new Command('join')
+  return addSourceOptions(new Command('join'))
     .description('lend the cards of this machine to a head')
     .argument('<host:port>', 'where the head listens for domains', readAddress)
     .addOption(
@@ -55,9 +58,6 @@ export function joinCommand(): Command {
       option('--threads <n>', 'threads of each card')
         .argParser(integer({ min: 1, max: 512 }))
         .default(availableParallelism(), 'all cores'),
-    )
-    .addOption(
-      option('--model <path>', 'a copy of the model here; what it lacks comes from the head'),
     )
     .addOption(
       option(
@@ -81,6 +81,29 @@ export function joinCommand(): Command {
         .hideHelp(),
     )
     .action(join)
+}
+
+/** Where pages come from: this machine, other nodes, addresses, and at last the head. */
+function addSourceOptions(command: Command): Command {
+  return command
+    .addOption(option('--model <path>', 'a copy of the model here; what it lacks is fetched'))
+    .addOption(
+      option('--no-search', 'do not look for a copy in the usual places when none is named'),
+    )
+    .addOption(
+      option('--source <url>', 'http(s) address of the model to take pages from; may be repeated')
+        .argParser(collectUrl)
+        .default([], 'none'),
+    )
+    .addOption(
+      option('--page-store <folder>', "where fetched pages are kept (default: the user's cache)"),
+    )
+    .addOption(
+      option(
+        '--page-store-size <size>',
+        'most of the disk for them, such as 50GiB (default: half of what is free)',
+      ).argParser(parseMemory),
+    )
 }
 
 async function join(address: Address, options: JoinOptions): Promise<void> {
@@ -115,6 +138,12 @@ function toConfig({ host, port }: Address, options: JoinOptions): DomainConfig {
     device: options.device,
     threads: options.threads,
     modelPath,
+    search: options.search,
+    sources: options.source,
+    pageStore: {
+      folder: options.pageStore === undefined ? null : resolve(options.pageStore),
+      bytesMax: options.pageStoreSize ?? null,
+    },
     memoryBytes: options.memory ?? null,
     backend: options.backend,
     logLevel: options.logLevel,
@@ -159,8 +188,8 @@ function parseDevices(text: string): string {
   throw new InvalidArgumentError('It must be names of devices such as cpu or cuda0,cuda1,cpu.')
 }
 
-function parseMemory(text: string): number {
-  const bytes = parseBytes(text)
-  if (bytes !== undefined && bytes > 0) return bytes
-  throw new InvalidArgumentError('It must be a size such as 8GiB or 512MiB.')
+function collectUrl(text: string, previous: readonly string[]): string[] {
+  const isHttp = URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol)
+  if (isHttp) return [...previous, text]
+  throw new InvalidArgumentError('It must begin with http:// or https://.')
 }

@@ -58,7 +58,7 @@ const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'fleet',
-    description: 'show the domains of a running server',
+    description: 'show and change the domains of a running server',
     load: async () => (await import('./fleet.js')).fleetCommand(),
   },
   {

@@ -7,6 +7,7 @@ import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { LOG_LEVELS, type LogLevel } from '../base/log.js'
+import { parseBytes } from '../base/units.js'
 import { defaultWire, type EngineConfig } from '../engine/protocol.js'
 
 /** Where the API listens unless told otherwise. */
@@ -29,6 +30,12 @@ export function decimal({ min, max }: Range): (text: string) => number {
     if (value >= min && value <= max) return value
     throw new InvalidArgumentError(`It must be a number from ${min} to ${max}.`)
   }
+}
+
+export function parseMemory(text: string): number {
+  const bytes = parseBytes(text)
+  if (bytes !== undefined && bytes > 0) return bytes
+  throw new InvalidArgumentError('It must be a size such as 8GiB or 512MiB.')
 }
 
 export function collectText(text: string, previous: readonly string[] | undefined): string[] {

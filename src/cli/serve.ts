@@ -20,6 +20,7 @@ import {
   integer,
   modelIdOf,
   option,
+  parseMemory,
   toEngineConfig,
 } from './options.js'
 import { createProgress, type Progress } from './report.js'
@@ -33,6 +34,9 @@ type ServeOptions = EngineOptions & {
   readonly maxQueue?: number
   readonly drain: number
   readonly fleetListen?: string
+  readonly fleetPlain: boolean
+  readonly replicas: number
+  readonly cardMemory?: number
 }
 
 export function serveCommand(): Command {
@@ -62,6 +66,23 @@ export function serveCommand(): Command {
         '--fleet-listen <host:port>',
         `where machines may join with their cards; port ${FLEET_PORT} when only a host is given`,
       ).argParser(parseListenAddress),
+    )
+    .addOption(
+      option(
+        '--fleet-plain',
+        'links to machines that join are not encrypted; loopback only',
+      ).default(false),
+    )
+    .addOption(
+      option('--replicas <n>', 'machines that hold each expert, as far as they have room')
+        .argParser(integer({ min: 1, max: 8 }))
+        .default(1),
+    )
+    .addOption(
+      option(
+        '--card-memory <size>',
+        'most memory for the experts of each card of this machine, such as 8GiB (default: all of them)',
+      ).argParser(parseMemory),
     )
     .addOption(
       option('--drain <seconds>', 'time for running requests after SIGTERM')
@@ -120,9 +141,12 @@ function createEngine(
 }
 
 function engineConfigOf(modelPath: string, options: ServeOptions): EngineConfig {
-  const config = toEngineConfig(modelPath, options)
-  const { fleetListen } = options
-  return fleetListen === undefined ? config : { ...config, fleetListen }
+  const { fleetListen, fleetPlain, replicas, cardMemory } = options
+  return {
+    ...toEngineConfig(modelPath, options),
+    ...(fleetListen !== undefined && { fleetListen, fleetPlain, replicas }),
+    ...(cardMemory !== undefined && { cardMemory }),
+  }
 }
 
 function announce(url: string, model: ModelInfo, hasKeys: boolean): void {

@@ -1,12 +1,19 @@
 /**
  * The client's side of a stream of server-sent events, as far as sputnik's own server uses them:
- * the one line of `data` of each event. Knows nothing of what is in it.
+ * the name and the one line of `data` of each event. Knows nothing of what is in it.
  */
 
 const DATA = 'data: '
+const NAME = 'event: '
 
-/** The data of each event, in order. Source: WHATWG HTML, 9.2.6, without names and ids. */
-export async function* readEvents(body: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+/**
+ * The data of each event, in order; with `name` none of events of another name. Source: WHATWG
+ * HTML, 9.2.6, without ids.
+ */
+export async function* readEvents(
+  body: AsyncIterable<Uint8Array>,
+  name?: string,
+): AsyncGenerator<string> {
   const decoder = new TextDecoder()
   let rest = ''
   for await (const chunk of body) {
@@ -14,8 +21,14 @@ export async function* readEvents(body: AsyncIterable<Uint8Array>): AsyncGenerat
     const events = rest.split('\n\n')
     rest = events.pop() ?? ''
     for (const event of events) {
-      const line = event.split('\n').find((one) => one.startsWith(DATA))
-      if (line !== undefined) yield line.slice(DATA.length)
+      const lines = event.split('\n')
+      const data = fieldOf(lines, DATA)
+      if (data === undefined) continue
+      if (name === undefined || (fieldOf(lines, NAME) ?? name) === name) yield data
     }
   }
+}
+
+function fieldOf(lines: readonly string[], field: string): string | undefined {
+  return lines.find((line) => line.startsWith(field))?.slice(field.length)
 }

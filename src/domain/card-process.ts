@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import type { PolledLink } from '../fabric/link.js'
+import type { Link } from '../fabric/link.js'
 import { SharedLink } from '../fabric/shared-link.js'
 import { SocketLink } from '../fabric/socket-link.js'
 import { createShared, unmapShared } from '../native/shared-memory.js'
@@ -26,7 +26,7 @@ const ENTRY = fileURLToPath(new URL('../card/main.js', import.meta.url))
 
 export class CardProcess {
   readonly #child: ChildProcess
-  readonly link: PolledLink
+  readonly link: Link
 
   /** Does not wait for anything. */
   constructor(options: CardProcessOptions) {

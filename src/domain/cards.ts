@@ -7,7 +7,7 @@ import { defined } from '../base/assert.js'
 import { SputnikError } from '../base/errors.js'
 import { freeBytesOf } from '../card/device.js'
 import { helloSchema, readControl } from '../fabric/control.js'
-import type { PolledLink, ReceivedFrame } from '../fabric/link.js'
+import type { Link, ReceivedFrame } from '../fabric/link.js'
 import { sharedBytes } from '../fabric/shared-link.js'
 import { type NativeBuffer, nativeViews } from '../native/memory.js'
 import { HAS_SHARED_MEMORY } from '../native/shared-memory.js'
@@ -34,7 +34,7 @@ const HELLO_MS = 20_000
 export class Cards {
   readonly #options: CardsOptions
   readonly #processes: (CardProcess | undefined)[] = []
-  readonly links: PolledLink[]
+  readonly links: Link[]
   /** First frames that were read before anybody polled. */
   readonly #first = new Map<number, ReceivedFrame>()
 
@@ -78,7 +78,7 @@ export class Cards {
     for (const process of this.#processes) process?.stop()
   }
 
-  #open(card: number): PolledLink {
+  #open(card: number): Link {
     const { devices, backend, spinUs, now, isInline = devices.length === 1 } = this.#options
     const device = defined(devices[card], 'a device')
     if (isInline) return new InlineCardLink({ hello: { device }, now })
@@ -104,7 +104,7 @@ export class Cards {
     return readControl(buffer.bytes, helloSchema).freeBytes ?? 0
   }
 
-  #link(card: number): PolledLink {
+  #link(card: number): Link {
     return defined(this.links[card], 'a card')
   }
 }

@@ -2,7 +2,7 @@
  * Drives a domain with what there really is: looks at the link to the head, the cards and the
  * supply, does what the domain wants done, and sleeps when nobody has anything to say.
  */
-import type { PolledLink } from '../fabric/link.js'
+import type { Link } from '../fabric/link.js'
 import { waitAny } from '../fabric/wait-any.js'
 import type { Cards } from './cards.js'
 import type { Domain } from './domain.js'
@@ -35,7 +35,7 @@ const FRAMES_MAX = 32
 
 export class DomainLoop {
   readonly #options: DomainLoopOptions
-  #head: PolledLink | undefined
+  #head: Link | undefined
   #isHeadGone = false
   #tickedAt = -Infinity
   #reportedAt = -Infinity
@@ -50,7 +50,7 @@ export class DomainLoop {
   }
 
   /** Serves a head until it is gone or the domain is no longer wanted. */
-  serve(head: PolledLink): void {
+  serve(head: Link): void {
     const { domain, now } = this.#options
     this.#head = head
     this.#isHeadGone = false

@@ -4,7 +4,7 @@
  */
 import { assert } from '../base/assert.js'
 import { Card, type CardHello } from '../card/card.js'
-import type { PolledLink, ReceivedFrame, Waits } from '../fabric/link.js'
+import type { Link, ReceivedFrame, Waits } from '../fabric/link.js'
 import type { NativeBuffer } from '../native/memory.js'
 import { FramePool } from './frame-pool.js'
 
@@ -17,7 +17,7 @@ export type InlineCardLinkOptions = {
 /** Answers that nobody has fetched; a domain asks for one dispatch at a time. */
 const ANSWERS_MAX = 1024
 
-export class InlineCardLink implements PolledLink {
+export class InlineCardLink implements Link {
   readonly #card: Card
   readonly #pool = new FramePool()
   /** Memory for answers that the pool is to have back. */

@@ -163,7 +163,7 @@ export class LocalDomain {
 
   /** Looks for answers while no step waits for the card. */
   poll(): void {
-    this.#link?.poll()
+    this.#link?.peek()
   }
 
   /** Deals with a frame about pages; false for all others. */

@@ -1,24 +1,19 @@
 /**
- * Entry of a domain process: starts the card of this host, joins the head, serves it until it is
- * gone. Ends with its parent, which starts it again.
+ * Entry of a domain process: finds out what cards this host has, joins the head, learns the model
+ * from it, serves it until it is gone. Ends with its parent, which starts it again.
  */
+import { defined } from '../base/assert.js'
 import { SputnikError, toPlain } from '../base/errors.js'
 import { Fabric } from '../fabric/fabric.js'
 import type { FabricEvent, PeerJoined } from '../fabric/fabric-messages.js'
-import type { JoinCard } from '../fabric/handshake-messages.js'
-import type { PolledLink } from '../fabric/link.js'
-import type { ThreadLink } from '../fabric/thread-link.js'
-import { mapPages } from '../gguf/pages.js'
-import { openGguf } from '../gguf/reader.js'
 import { loadLibraries } from '../native/library.js'
-import { cardLoad, regionsInUse } from '../pages/card-load.js'
-import { manifestOf } from '../pages/manifest-store.js'
-import type { DomainLoop } from './domain-loop.js'
-import { LocalSupply } from './local-supply.js'
+import { loadOfManifest } from '../pages/card-load.js'
+import { knownManifest } from '../pages/manifest-store.js'
 import type { DomainCommand, DomainConfig, DomainEvent } from './protocol.js'
-import { lendCards, openDomain } from './serve-head.js'
+import { type LentCards, lendCards, openDomain } from './serve-head.js'
+import { openSupply } from './supply-link.js'
+import { describe, identityOf, supplySetup } from './supply-setup.js'
 
-const BOX_BYTES = 4 << 20
 const HEARTBEAT_MS = 1000
 const LEASE_MS = 3000
 const SPIN_US = 200
@@ -34,6 +29,7 @@ const FINAL = new Set([
   'NODE_EVICTED',
   'PLAIN_REFUSED',
   'PROTOCOL_MISMATCH',
+  'CACHE_UNWRITABLE',
   'FILE_NOT_FOUND',
   'GGUF_INVALID',
   'LIBRARY_MISMATCH',
@@ -55,45 +51,17 @@ process.once('disconnect', () => process.exit(0))
 process.on('SIGINT', () => {})
 
 async function serve(config: DomainConfig): Promise<void> {
-  if (config.modelPath === null) {
-    throw new SputnikError('USAGE', 'a domain needs its own copy of the model: --model')
-  }
-  tell({ kind: 'state', state: 'loading', text: `reading ${config.modelPath}` })
-  const gguf = openGguf(config.modelPath)
-  const manifest = await manifestOf(config.modelPath)
+  const { host, port, pin, key, name, plain, modelPath } = config
+  const known = modelPath === null ? undefined : await knownManifest(modelPath)
   loadLibraries(config.backend)
   const cards = lendCards(config, now)
-  const layers = regionsInUse(mapPages(gguf), gguf)
-  const load = cardLoad({ gguf, layers, device: '', threads: 1, pages: [] })
-  const domain = openDomain(cards, {
-    ...{ load, supply: new LocalSupply(), now },
-    isWanted: isWantedBy(process.ppid),
-    onProgress: (pages, bytes) => tell({ kind: 'progress', pages, bytes }),
-  })
-  tell({ kind: 'state', state: 'connecting', text: `joining ${config.host}:${config.port}` })
-  connect(config, { domain, cards: cards.lent, modelHash: manifest.model })
-}
-
-/** Nothing else tells that the parent is gone while this thread is busy. */
-function isWantedBy(parent: number): () => boolean {
-  return () => process.ppid === parent
-}
-
-type Ready = {
-  readonly domain: DomainLoop
-  readonly cards: readonly JoinCard[]
-  readonly modelHash: string
-}
-
-function connect(config: DomainConfig, { domain, cards, modelHash }: Ready): void {
-  const { host, port, pin, key, name, plain } = config
+  tell({ kind: 'state', state: 'connecting', text: `joining ${host}:${port}` })
   const fabric: Fabric = new Fabric({
     role: {
       role: 'domain',
-      identity: { ...config.identity, pin: '' },
-      ...{ host, port, pin, key, name, plain, modelHash },
-      cards: cards.map(({ device, memoryBytes }) => ({ device, memoryBytes })),
-      boxBytes: BOX_BYTES,
+      identity: identityOf(config),
+      ...{ host, port, pin, key, name, plain, modelHash: known?.model ?? null },
+      cards: cards.lent.map(({ device, memoryBytes }) => ({ device, memoryBytes })),
       heartbeatMs: HEARTBEAT_MS,
       leaseMs: LEASE_MS,
     },
@@ -102,23 +70,37 @@ function connect(config: DomainConfig, { domain, cards, modelHash }: Ready): voi
     onCrash: fail,
     onEvent: (event: FabricEvent) => {
       if (event.kind === 'failed') end(new SputnikError(event.error.code, event.error.message))
-      if (event.kind === 'joined') run(domain, { fabric, joined: event })
+      if (event.kind === 'joined') run({ config, fabric, cards, joined: event }).catch(fail)
     },
   })
 }
 
-/** Blocks until the head is gone. */
-function run(domain: DomainLoop, { fabric, joined }: { fabric: Fabric; joined: PeerJoined }): void {
-  tell({ kind: 'state', state: 'ready', text: `part of the fleet of ${joined.nodeId}` })
-  domain.serve(polled(fabric.link(joined)))
+type Joined = {
+  readonly config: DomainConfig
+  readonly fabric: Fabric
+  readonly cards: LentCards
+  readonly joined: PeerJoined
+}
+
+/** Learns the model and loads the cards, then blocks until the head is gone. */
+async function run({ config, fabric, cards, joined }: Joined): Promise<void> {
+  const { headId, modelHash } = defined(joined.welcome, 'a welcome')
+  tell({ kind: 'state', state: 'loading', text: `part of the fleet of ${headId}` })
+  const { supply, ...model } = await openSupply(supplySetup(config, modelHash))
+  const domain = openDomain(cards, {
+    load: loadOfManifest(model.manifest, model),
+    ...{ supply, now },
+    isWanted: isWantedBy(process.ppid),
+    onProgress: (pages, bytes) => tell({ kind: 'progress', pages, bytes }),
+  })
+  tell({ kind: 'state', state: 'ready', text: describe(model) })
+  domain.serve(fabric.link(joined))
   end(new SputnikError('PEER_UNREACHABLE', 'the link to the head has ended'))
 }
 
-function polled(link: ThreadLink): PolledLink {
-  return Object.assign(link, {
-    poll: () => link.receive(0) ?? (link.isOpen ? undefined : ('gone' as const)),
-    waits: { fd: -1, isWriting: false, doze: () => true, wake: () => {} },
-  })
+/** Nothing else tells that the parent is gone while this thread is busy. */
+function isWantedBy(parent: number): () => boolean {
+  return () => process.ppid === parent
 }
 
 function fail(error: unknown): void {

@@ -25,8 +25,14 @@ export type DomainConfig = {
   readonly device: string
   /** Of each card. */
   readonly threads: number
-  /** A local copy of the model, to take pages from; null: they come over the link. */
+  /** A local copy of the model, to take pages from; null: none was named. */
   readonly modelPath: string | null
+  /** Look for a copy in the usual places when none is named. */
+  readonly search: boolean
+  /** Http(s) addresses of the model, to take pages from. */
+  readonly sources: readonly string[]
+  /** Where pages are kept; null: in the user's cache, as much as the disk has room for. */
+  readonly pageStore: { readonly folder: string | null; readonly bytesMax: number | null }
   /** Most bytes of pages to hold; null: the domain decides by what is free. */
   readonly memoryBytes: number | null
   /** Which native library to load. */

@@ -12,9 +12,8 @@ import type { Load } from '../fabric/control.js'
 import type { WireFormat } from '../fabric/dispatch.js'
 import { type Encoding, encodingFor } from '../fabric/encoding.js'
 import { sharedBytes } from '../fabric/shared-link.js'
-import { Dispatcher } from '../fleet/dispatcher.js'
 import { Fleet } from '../fleet/fleet.js'
-import type { RemoteDomain } from '../fleet/remote-domain.js'
+import { FleetLog } from '../fleet/fleet-log.js'
 import type { ExpertLayer, PageMap } from '../gguf/pages.js'
 import type { GgufModel } from '../gguf/reader.js'
 import { FleetDevice } from '../native/fleet-device.js'
@@ -25,13 +24,17 @@ import type { ParsedRegion } from '../native/region-parser.js'
 import { HAS_SHARED_MEMORY } from '../native/shared-memory.js'
 import { localSockets } from '../native/sockets.js'
 import { cardLoad, regionsInUse } from '../pages/card-load.js'
-import { dealPages, pagesOf } from '../pages/placement.js'
+import { pagesOf } from '../pages/placement.js'
+import { viewJoined, viewOwn } from './domain-view.js'
 import { expertsUsed } from './experts-used.js'
 import { FleetDoor } from './fleet-door.js'
-import type { DomainView, EngineConfig, FleetView } from './protocol.js'
+import { tierOfDevice, viewExperts, viewPlacement } from './fleet-view.js'
+import { OwnRoom } from './own-room.js'
+import type { EngineConfig, ExpertsView, FleetAction, FleetView } from './protocol.js'
 import { RegionReader } from './region-reader.js'
 import type { Experts, LoadProgress } from './runtime.js'
 import { stepError } from './step-error.js'
+import { StepLoop } from './step-loop.js'
 
 export type CardExpertsOptions = {
   readonly config: EngineConfig
@@ -39,13 +42,12 @@ export type CardExpertsOptions = {
   readonly pages: PageMap
   readonly gpus: readonly Pointer[]
   readonly onProgress: LoadProgress
+  /** Nobody asked for these cards: they hold only what no domain takes. */
+  readonly isSpare?: boolean
 }
 
 /** Pattern libllama matches tensor names with (ECMAScript of the C++ library). */
 const EXPERT_PATTERN = 'ffn_(up|down|gate|gate_up)_(ch)?exps\\.(weight|bias|scale)$'
-
-/** Longest wait for one layer of one step; a card that takes longer is taken for lost. */
-const COMBINE_MS = 60_000
 
 const SHARED_FRAME_BYTES_MAX = 64 << 20
 const FRAME_HEAD_BYTES = 4096
@@ -64,10 +66,12 @@ export class CardExperts implements Experts {
   readonly #device: FleetDevice
   readonly #domains: readonly LocalDomain[]
   readonly #fleet: Fleet
+  readonly #news = new FleetLog(Date.now)
   readonly #reader = new RegionReader()
   readonly #regions = new Map<string, number>()
   readonly #loadedBytes: number[]
-  #dispatcher: Dispatcher | undefined
+  readonly #room: OwnRoom
+  #loop: StepLoop | undefined
   #door: FleetDoor | undefined
   /** Time the head spent on regions so far, in microseconds: dispatch, wait, combine. */
   regionUs = 0
@@ -80,7 +84,8 @@ export class CardExperts implements Experts {
     this.#layers.forEach((layer, index) => {
       this.#regions.set(regionKey(layer), index)
     })
-    const placement = dealPages(this.#layers, config.cards)
+    this.#room = new OwnRoom(this.#layers, config)
+    const placement = this.#room.placement
     this.#loadedBytes = new Array<number>(config.cards).fill(0)
     this.#device = new FleetDevice({
       expertsUsed: expertsUsed(options.gguf),
@@ -92,15 +97,25 @@ export class CardExperts implements Experts {
     this.#domains = Array.from({ length: config.cards }, (_, id) =>
       this.#domain(id, pagesOf(placement, id)),
     )
-    this.#fleet = new Fleet({
-      regions: this.#layers,
-      own: this.#domains,
-      placement,
-      replicas: 1,
-      log: this.#log,
-      now: () => performance.now(),
-    })
+    this.#fleet = new Fleet(
+      {
+        regions: this.#layers,
+        own: this.#domains,
+        ownBytes: this.#room.cardBytes,
+        isSpare: options.isSpare ?? false,
+        placement,
+        replicas: config.replicas ?? 1,
+        log: this.#log,
+        news: this.#news,
+      },
+      performance.now(),
+    )
     for (const domain of this.#domains) domain.start()
+  }
+
+  /** False while domains have to join before a step can be computed. */
+  get isWhole(): boolean {
+    return this.#fleet.orphans === 0
   }
 
   /** Regions are computed by other processes. */
@@ -117,8 +132,8 @@ export class CardExperts implements Experts {
       for (const domain of this.#domains) domain.awaitLoaded()
       for (const domain of this.#domains) domain.learn(records)
       this.#fleet.learn(records)
-      this.#dispatcher = this.#openDispatcher(records)
-      this.#door = this.#openDoor()
+      this.#loop = this.#openLoop(records)
+      this.#door = this.#openDoor(this.#loop)
     } catch (error) {
       this.close()
       throw error
@@ -147,21 +162,48 @@ export class CardExperts implements Experts {
   #view(): FleetView | null {
     const door = this.#door
     if (door === undefined) return null
-    const { directory, moving, remote } = this.#fleet
+    const fleet = this.#fleet
+    const { moving, toMove, directory } = fleet
+    const memoryBytes = this.#room.cardBytes
     return {
+      ...viewPlacement({ directory, regions: this.#layers }),
       headId: door.headId,
       address: door.address,
       modelHash: door.modelHash,
-      epoch: directory.epoch,
-      domains: [...this.#domains.map(viewOwn), ...remote.map(viewRemote)],
+      domains: [
+        ...this.#domains.map((domain) => viewOwn(domain, { fleet, memoryBytes })),
+        ...viewJoined(fleet, performance.now()),
+      ],
       moving,
-      orphans: directory.orphans().length,
+      toMove,
+      events: this.#news.changes,
     }
+  }
+
+  changeFleet(action: FleetAction, node: string): void {
+    if (this.#door === undefined) throw new SputnikError('FLEET_OFF', 'no domain can join')
+    this.#door.change(action, node)
+  }
+
+  experts(): ExpertsView {
+    const { directory, usage } = this.#fleet
+    const domains = [
+      ...this.#domains.map((domain) => viewOwn(domain, { fleet: this.#fleet, memoryBytes: 0 })),
+      ...viewJoined(this.#fleet, performance.now()),
+    ]
+    const devices = new Map(domains.map(({ id, devices: names }) => [id, names[0] ?? '']))
+    return viewExperts({
+      directory,
+      regions: this.#layers,
+      calls: usage,
+      domains: domains.map(({ id, name }) => ({ id, name })),
+      tierOf: (domain) => tierOfDevice(devices.get(domain) ?? ''),
+    })
   }
 
   /** Time all cards spent on computing so far, in microseconds, as they report it. */
   get computeUs(): number {
-    return this.#dispatcher?.computeUs ?? 0
+    return this.#loop?.computeUs ?? 0
   }
 
   close(): void {
@@ -193,18 +235,17 @@ export class CardExperts implements Experts {
     )
   }
 
-  /** With a fleet, cards of this host must be able to take any page back. */
+  /** With a fleet, cards of this host must be able to take pages back. */
   #loadMessage(pages: readonly (readonly number[])[]): Load {
     const { config, gguf } = this.#options
-    const layers = this.#layers
     const isFleet = config.fleetListen !== undefined
     return cardLoad({
       gguf,
-      layers,
+      layers: this.#layers,
       device: 'cpu',
       threads: config.cardThreads,
       pages,
-      ...(isFleet && { slots: (region) => layers[region]?.experts ?? 0 }),
+      ...(isFleet && { slots: (region) => this.#room.slots(region) }),
     })
   }
 
@@ -229,53 +270,37 @@ export class CardExperts implements Experts {
     throw new SputnikError('MODEL_DENSE', `${architecture} computes no routed experts of this file`)
   }
 
-  #openDispatcher(records: readonly ExpertRecord[]): Dispatcher {
-    return new Dispatcher({
-      domains: this.#fleet.domains,
-      format: chooseFormat(this.#options.config, records),
-      timeoutMs: COMBINE_MS,
-      choose: this.#fleet.choose,
-      onLost: ({ id }, attempt, reason) => this.#fleet.lost(id, attempt, reason),
+  #openLoop(records: readonly ExpertRecord[]): StepLoop {
+    const { config } = this.#options
+    return new StepLoop({
+      fleet: this.#fleet,
+      format: chooseFormat(config, records),
+      ownCount: this.#domains.length,
+      spinUs: spinUsOf(config),
+      yield: localSockets().yield,
+      now: () => performance.now(),
+      expect: (replies) => this.#door?.expect(replies),
     })
   }
 
-  #openDoor(): FleetDoor | undefined {
-    const { fleetListen: listen, modelPath } = this.#options.config
+  #openDoor(loop: StepLoop): FleetDoor | undefined {
+    const { fleetListen: listen, fleetPlain = false, modelPath } = this.#options.config
     if (listen === undefined) return undefined
-    const log = this.#log
-    return new FleetDoor({ listen, modelPath, fleet: this.#fleet, spinUs: SPIN_SHORT_US, log })
+    return new FleetDoor({
+      ...{ listen, modelPath, loop },
+      fleet: this.#fleet,
+      isPlain: fleetPlain,
+      spinUs: SPIN_SHORT_US,
+      log: this.#log,
+    })
   }
 
   #compute(parsed: ParsedRegion): void {
     const started = performance.now()
     const region = defined(this.#regions.get(regionKey(parsed.record)), 'region of a record')
-    const dispatcher = defined(this.#dispatcher, 'dispatcher')
-    const call = this.#reader.read(parsed)
-    dispatcher.compute({ ...call, region })
+    const loop = defined(this.#loop, 'the loop of steps')
+    loop.compute({ ...this.#reader.read(parsed), region })
     this.regionUs += 1000 * (performance.now() - started)
-  }
-}
-
-function viewOwn(domain: LocalDomain): DomainView {
-  const { id, device, pages, pageBytes, expertCalls, bytesSent, bytesReceived } = domain
-  return {
-    ...{ id, pages, pageBytes, expertCalls, bytesSent, bytesReceived },
-    nodeId: null,
-    name: `card ${id}`,
-    state: 'ready',
-    devices: [device],
-    roundTripMs: null,
-  }
-}
-
-function viewRemote(domain: RemoteDomain): DomainView {
-  const { id, nodeId, join, pages, pageBytes, expertCalls, bytesSent, bytesReceived } = domain
-  return {
-    ...{ id, nodeId, pages, pageBytes, expertCalls, bytesSent, bytesReceived },
-    name: join.name,
-    state: domain.isReady ? 'ready' : 'loading',
-    devices: join.cards.map(({ device }) => device),
-    roundTripMs: domain.roundTripMs ?? null,
   }
 }
 

@@ -11,7 +11,9 @@ import { compileGrammar } from './grammar.js'
 import type {
   EngineEvent,
   EngineStats,
+  ExpertsView,
   FinishReason,
+  FleetAction,
   Prompt,
   SamplingParams,
   StepOutput,
@@ -44,6 +46,7 @@ export class Engine {
   readonly #scheduler: Scheduler
   readonly #generations = new Map<number, Generation>()
   readonly #candidates: () => Candidates
+  readonly #memory: SlotCache
   #events: EngineEvent[] = []
   #outputs: StepOutput[] = []
   #steps = 0
@@ -58,6 +61,7 @@ export class Engine {
     this.#options = options
     this.#runtime = runtime
     this.#candidates = once(() => new Candidates(runtime.vocab.size))
+    this.#memory = new SlotCache(runtime.context, runtime.model)
     this.#scheduler = new Scheduler({
       parallel: options.parallel,
       batch: options.batch,
@@ -65,7 +69,7 @@ export class Engine {
       waitingMax: options.waitingMax,
       outputsMax: runtime.outputsMax,
       canTrim: canTrim(runtime.model),
-      memory: new SlotCache(runtime.context, runtime.model),
+      memory: this.#memory,
     })
   }
 
@@ -140,6 +144,20 @@ export class Engine {
     }
   }
 
+  /** @throws SputnikError FLEET_OFF and the NODE_ ones */
+  changeFleet(action: FleetAction, node: string): void {
+    const { experts } = this.#runtime
+    if (experts?.changeFleet === undefined) throw noFleet()
+    experts.changeFleet(action, node)
+  }
+
+  /** @throws SputnikError FLEET_OFF */
+  experts(): ExpertsView {
+    const view = this.#runtime.experts?.experts?.() ?? null
+    if (view === null) throw noFleet()
+    return view
+  }
+
   /** Frees the samplers; the runtime is freed by its owner. */
   close(): void {
     for (const generation of [...this.#generations.values()]) this.#release(generation)
@@ -186,14 +204,35 @@ export class Engine {
     }
   }
 
-  #compute(batch: Batch): void {
-    const computed = this.#fill(batch)
+  #compute({ items }: Batch): void {
     try {
-      this.#runtime.decode()
+      this.#computeItems(items)
     } catch (error) {
-      for (const { sequence } of batch.items) this.#failStep(sequence, error)
-      return
+      if (this.#canGoOnApart(items, error)) for (const item of items) this.#computeAlone(item)
+      else for (const { sequence } of items) this.#failStep(sequence, error)
     }
+  }
+
+  /** Experts that nobody holds are needed by some sequences only; the others go on. */
+  #canGoOnApart(items: readonly BatchItem[], error: unknown): boolean {
+    const isOfSome = error instanceof SputnikError && error.code === 'PAGES_LOST'
+    return isOfSome && items.length > 1 && canTrim(this.#runtime.model)
+  }
+
+  #computeAlone(item: BatchItem): void {
+    const { sequence, start } = item
+    try {
+      this.#memory.trim(sequence.slot, start)
+      this.#computeItems([item])
+    } catch (error) {
+      this.#failStep(sequence, error)
+    }
+  }
+
+  /** @throws SputnikError when the step cannot be computed */
+  #computeItems(items: readonly BatchItem[]): void {
+    const computed = this.#fill(items)
+    this.#runtime.decode()
     this.#steps++
     for (const { item } of computed) this.#commit(item)
     for (const part of computed) {
@@ -201,10 +240,10 @@ export class Engine {
     }
   }
 
-  #fill(batch: Batch): Computed[] {
+  #fill(items: readonly BatchItem[]): Computed[] {
     const native = this.#runtime.batch
     native.clear()
-    return batch.items.map((item) => {
+    return items.map((item) => {
       const firstRow = native.outputCount
       const end = item.start + item.count
       for (let position = item.start; position < end; position++) {
@@ -342,6 +381,10 @@ function checkGenerates(model: Model): void {
     'MODEL_UNSUPPORTED',
     `${model.description} does not generate text token by token`,
   )
+}
+
+function noFleet(): SputnikError {
+  return new SputnikError('FLEET_OFF', 'the experts are not in a fleet')
 }
 
 function once<T>(create: () => T): () => T {

@@ -28,23 +28,35 @@ export function openExperts(
   { captureLocal = false }: { captureLocal?: boolean } = {},
 ): Experts | undefined {
   const pages = mapPages(gguf)
-  if (config.fleetListen !== undefined && config.cards === 0) {
-    // Somebody must hold the pages until domains join, and take them back when they leave.
-    return openExperts({ ...config, cards: 1 }, gguf, onProgress, { captureLocal })
-  }
-  if (config.cards > 0 && pages.layers.length === 0) {
+  // Somebody must hold the pages until domains join, and take them back when they leave.
+  const isSpare = config.fleetListen !== undefined && config.cards === 0
+  const cards = isSpare ? 1 : config.cards
+  if (cards > 0 && pages.layers.length === 0) {
     throw new SputnikError(
       'MODEL_DENSE',
       `${gguf.path} (${gguf.architecture}) has no routed experts to put on cards`,
     )
   }
-  if (config.cards > 0) checkMemory(pages.expertBytes)
+  if (config.cards > 0 && config.fleetListen === undefined) checkMemory(pages.expertBytes)
   loadLibraries(config.backend)
   const gpus = gpuDevices()
-  if (config.cards > 0) return new CardExperts({ config, gguf, pages, gpus, onProgress })
+  if (cards > 0) {
+    const withCards = { ...config, cards, ...roomOf(config, pages.expertBytes) }
+    return new CardExperts({ config: withCards, gguf, pages, gpus, onProgress, isSpare })
+  }
   // With a GPU the experts are on it, and libllama computes them there.
   if (pages.layers.length === 0 || gpus.length > 0) return undefined
   return new LocalExperts(expertsUsed(gguf), captureLocal)
+}
+
+/** Of the free memory, left for everything else, when the pages do not fit. */
+const MEMORY_SHARE = 0.8
+
+/** With a fleet the cards of this host need not hold everything. */
+function roomOf(config: EngineConfig, expertBytes: number): Pick<EngineConfig, 'cardMemory'> {
+  if (config.cardMemory !== undefined) return { cardMemory: config.cardMemory }
+  if (config.fleetListen === undefined || expertBytes <= MEMORY_SHARE * freemem()) return {}
+  return { cardMemory: Math.floor((MEMORY_SHARE * freemem()) / Math.max(1, config.cards)) }
 }
 
 /** Cards of this host hold all pages in its memory. */

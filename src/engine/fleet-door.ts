@@ -2,40 +2,54 @@
  * Where domains of other hosts come in: the fabric thread of a head, and what its events mean for
  * the fleet. Knows nothing of steps.
  */
-import { SputnikError } from '../base/errors.js'
+import { SputnikError, toPlain } from '../base/errors.js'
 import type { Logger } from '../base/log.js'
 import { stateDirectory } from '../base/state.js'
+import { controlFrame } from '../fabric/control.js'
 import { Fabric } from '../fabric/fabric.js'
 import type { FabricEvent } from '../fabric/fabric-messages.js'
+import { FRAME } from '../fabric/frame.js'
 import { loadIdentity } from '../fabric/identity.js'
+import { NodeRegistry } from '../fabric/node-registry.js'
 import type { Fleet } from '../fleet/fleet.js'
+import { changeFleet, type FleetAction } from '../fleet/fleet-control.js'
 import { MEMBERSHIP_DEFAULTS } from '../fleet/membership-settings.js'
-import { RemoteDomain } from '../fleet/remote-domain.js'
-import { manifestOf } from '../pages/manifest-store.js'
+import { type PeerLink, RemoteDomain } from '../fleet/remote-domain.js'
+import { openGguf } from '../gguf/reader.js'
+import { manifestInBackground } from '../pages/manifest-background.js'
+import { servedModel } from '../pages/served-model.js'
+import type { Reply, StepLoop } from './step-loop.js'
+import { TrafficWatch } from './traffic-watch.js'
 
 export type FleetDoorOptions = {
   /** `host:port`. */
   readonly listen: string
   readonly modelPath: string
   readonly fleet: Fleet
+  readonly loop: StepLoop
+  /** Links without encryption, on loopback only. */
+  readonly isPlain: boolean
   readonly spinUs: number
   readonly log: Logger
 }
 
-const BOX_BYTES = 4 << 20
 const TICK_MS = 20
+/** Of progress that the log tells. */
+const PERCENT_STEP = 10
 
 export class FleetDoor {
   readonly #options: FleetDoorOptions
   readonly #timer: NodeJS.Timeout
-  readonly #byPeer = new Map<number, RemoteDomain>()
+  readonly #traffic: TrafficWatch
   #fabric: Fabric | undefined
   #address: string | null = null
+  #stopMaking: () => void = () => {}
   headId = ''
   modelHash = ''
 
   constructor(options: FleetDoorOptions) {
     this.#options = options
+    this.#traffic = new TrafficWatch(options)
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
     this.#open().catch((error: unknown) => this.#report(error))
   }
@@ -45,19 +59,27 @@ export class FleetDoor {
     return this.#address
   }
 
+  /** @throws SputnikError the NODE_ ones, and those of the state folder */
+  change(action: FleetAction, node: string): void {
+    const { fleet } = this.#options
+    // The fabric thread asks the same files at each join.
+    const registry = new NodeRegistry(stateDirectory(), { now: Date.now })
+    changeFleet({ fleet, registry }, { action, node })
+  }
+
   close(): void {
     clearInterval(this.#timer)
-    for (const domain of this.#options.fleet.remote) domain.close()
+    this.#traffic.close()
+    for (const domain of this.#options.fleet.joined) domain.close()
+    this.#stopMaking()
     void this.#fabric?.close()
   }
 
+  /** Nodes are told to wait until the manifest is there. */
   async #open(): Promise<void> {
-    const { listen, modelPath, spinUs, log } = this.#options
+    const { listen, spinUs, isPlain } = this.#options
     const identity = loadIdentity()
     this.headId = identity.nodeId
-    log.info('reading the model for its manifest')
-    const { model } = await manifestOf(modelPath)
-    this.modelHash = model
     const { hostname, port } = new URL(`tcp://${listen}`)
     this.#fabric = new Fabric({
       role: {
@@ -65,23 +87,47 @@ export class FleetDoor {
         identity,
         host: hostname.replace(/^\[|\]$/g, ''),
         port: Number(port),
-        plain: false,
-        boxBytes: BOX_BYTES,
+        plain: isPlain,
         heartbeatMs: MEMBERSHIP_DEFAULTS.heartbeatMs,
         leaseMs: MEMBERSHIP_DEFAULTS.leaseMs,
         stateFolder: stateDirectory(),
-        modelHash: model,
+        pageBytesPerSecond: Number.POSITIVE_INFINITY,
       },
       spinUs,
       now: () => performance.now(),
       onEvent: (event) => this.#receive(event),
       onCrash: (error) => this.#report(error),
     })
+    await this.#serveModel(this.#fabric)
+  }
+
+  async #serveModel(fabric: Fabric): Promise<void> {
+    const { modelPath, log } = this.#options
+    log.info('reading the model for its manifest')
+    const onPercent = (percent: number): void => {
+      if (percent % PERCENT_STEP === 0) log.info('reading the model for its manifest', { percent })
+    }
+    const making = manifestInBackground(modelPath, { onPercent })
+    this.#stopMaking = making.stop
+    const manifest = await making.manifest
+    this.modelHash = manifest.model
+    fabric.serve(servedModel(manifest, openGguf(modelPath)))
+    log.info('the manifest is there', { model: manifest.model })
+  }
+
+  /** Replies that a step is about to ask for: credits are granted for all of them together. */
+  expect(replies: readonly Reply[]): void {
+    const { fleet } = this.#options
+    const asked = replies.flatMap(({ domain: id, transfer, bytes }) => {
+      const domain = fleet.domains[id]
+      return domain instanceof RemoteDomain ? [{ peer: domain.peer, transfer, bytes }] : []
+    })
+    this.#fabric?.credits.request(asked, performance.now())
   }
 
   #tick(): void {
     try {
-      this.#options.fleet.tick()
+      this.#options.loop.idle()
     } catch (error) {
       this.#report(error)
     }
@@ -93,13 +139,11 @@ export class FleetDoor {
     else if (event.kind === 'listening') {
       this.#address = `${event.host}:${event.port}`
       log.info('domains may join', { address: this.#address })
-    } else if (event.kind === 'stats') {
-      const domain = this.#byPeer.get(event.peer)
-      if (domain !== undefined) domain.roundTripMs = event.stats.roundTripMs
-    } else if (event.kind === 'ended') this.#byPeer.delete(event.peer)
-    else if (event.kind === 'refused') {
+    } else if (event.kind === 'refused') {
       log.warn('a node was refused', { address: event.address, reason: event.error.message })
-    } else this.#report(new SputnikError(event.error.code, event.error.message))
+    } else if (event.kind === 'failed') {
+      this.#report(new SputnikError(event.error.code, event.error.message))
+    }
   }
 
   #admit(event: FabricEvent & { kind: 'joined' }): void {
@@ -109,9 +153,20 @@ export class FleetDoor {
     const { nodeId, address } = event
     const link = fabric.link(event)
     const now = (): number => performance.now()
-    const domain = new RemoteDomain({ id: fleet.freeId(), nodeId, address, join, link, now })
-    this.#byPeer.set(event.peer, domain)
-    fleet.add(domain)
+    try {
+      const id = fleet.admit(nodeId, now())
+      fleet.add(new RemoteDomain({ id, nodeId, address, join, link, now }), now())
+    } catch (error) {
+      this.#refuse(link, error)
+    }
+  }
+
+  /** The node hears why. */
+  #refuse(link: PeerLink, error: unknown): void {
+    this.#report(error)
+    const frame = controlFrame(FRAME.failed, toPlain(error))
+    link.send(frame, frame.bytes.length)
+    link.close()
   }
 
   #report(error: unknown): void {

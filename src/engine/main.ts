@@ -113,6 +113,13 @@ class EngineProcess {
         return
       case 'stats':
         this.#send({ kind: 'stats', id, stats: engine.stats() })
+        return
+      case 'experts':
+        this.#send({ kind: 'experts', id, experts: engine.experts() })
+        return
+      case 'fleet-change':
+        engine.changeFleet(command.action, command.node)
+        this.#send({ kind: 'done', id })
     }
   }
 

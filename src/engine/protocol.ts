@@ -3,6 +3,9 @@
  * Knows nothing of HTTP and nothing of libllama.
  */
 import type { PlainError } from '../base/errors.js'
+import type { FleetCommand, FleetReply, FleetView } from './fleet-protocol.js'
+
+export type * from './fleet-protocol.js'
 
 export type Grammar =
   | { readonly kind: 'gbnf'; readonly text: string }
@@ -70,6 +73,12 @@ export type EngineConfig = {
   readonly exact: boolean
   /** Where domains may join, `host:port`; undefined: nowhere. */
   readonly fleetListen?: string
+  /** Links to domains are not encrypted; loopback only. */
+  readonly fleetPlain?: boolean
+  /** Domains that hold each page; 1 when left out. */
+  readonly replicas?: number
+  /** Most bytes of pages of each card of this host; all there are when left out. */
+  readonly cardMemory?: number
   /** Which native library to load: the CPU one or a GPU variant. */
   readonly backend: 'auto' | 'cpu' | 'cuda' | 'vulkan' | 'metal'
   /** Trunk layers to put on the GPU when the backend has one; -1 is all. */
@@ -98,6 +107,7 @@ export type EngineCommand =
     }
   | { readonly kind: 'detokenize'; readonly id: number; readonly tokens: readonly number[] }
   | { readonly kind: 'stats'; readonly id: number }
+  | FleetCommand
   | { readonly kind: 'shutdown' }
 
 export type TokenLogprob = {
@@ -175,6 +185,7 @@ export type EngineEvent =
   | { readonly kind: 'tokens'; readonly id: number; readonly tokens: readonly number[] }
   | { readonly kind: 'text'; readonly id: number; readonly text: string }
   | { readonly kind: 'stats'; readonly id: number; readonly stats: EngineStats }
+  | FleetReply
 
 export type StepOutput = {
   readonly id: number
@@ -216,38 +227,6 @@ export type CardStats = {
   readonly restarts: number
   readonly bytesSent: number
   readonly bytesReceived: number
-}
-
-/** A domain as the head sees it; the cards of the head's own host are domains too. */
-export type DomainView = {
-  /** Number in the directory. */
-  readonly id: number
-  /** Null for cards of the head's own host. */
-  readonly nodeId: string | null
-  readonly name: string
-  /** `joining`, `loading`, `ready`, `suspect`, `lost`, `draining` or `evicted`. */
-  readonly state: string
-  readonly devices: readonly string[]
-  readonly pages: number
-  readonly pageBytes: number
-  readonly expertCalls: number
-  readonly bytesSent: number
-  readonly bytesReceived: number
-  /** Smallest of late; null where it is not measured. */
-  readonly roundTripMs: number | null
-}
-
-/** The fleet of a head that listens for domains. */
-export type FleetView = {
-  readonly headId: string
-  /** Where domains join; null when the head does not listen. */
-  readonly address: string | null
-  readonly modelHash: string
-  readonly epoch: number
-  readonly domains: readonly DomainView[]
-  /** Pages on their way, and pages nobody holds. */
-  readonly moving: number
-  readonly orphans: number
 }
 
 export type EngineStats = {

@@ -14,7 +14,7 @@ import { nativeError } from '../native/native-log.js'
 import { createThreadpool, freeThreadpool } from '../native/threadpool.js'
 import { checkFlashAttention, kvTypeId, parseKvType } from './kv-type.js'
 import { chooseContextLength, kvCellBytes } from './memory-need.js'
-import type { CardStats, EngineConfig, FleetView } from './protocol.js'
+import type { CardStats, EngineConfig, ExpertsView, FleetAction, FleetView } from './protocol.js'
 
 export type LoadProgress = (stage: string, done: number, total: number) => void
 
@@ -28,6 +28,8 @@ export type Experts = {
   readonly overrides: readonly BufferOverride[]
   /** The threads of the context, before it is made: both compute in turn, never together. */
   shareThreads(pool: Pointer, threads: number): void
+  /** False while some experts are nowhere, so that no step can be computed; true when left out. */
+  readonly isWhole?: boolean
   /** Runs the load of the model, so that both can prepare and check. */
   aroundLoad<T>(load: () => T): T
   /** After the graphs were reserved; throws when a region is not understood. */
@@ -39,6 +41,10 @@ export type Experts = {
     readonly cards: readonly CardStats[]
     readonly fleet: FleetView | null
   }
+  /** What people ask of a fleet. @throws SputnikError FLEET_OFF and the NODE_ ones */
+  changeFleet?(action: FleetAction, node: string): void
+  /** Null where no directory says who holds them. */
+  experts?(): ExpertsView | null
   close(): void
 }
 
@@ -113,7 +119,7 @@ export class Runtime {
       context.attachThreadpool(threadpool)
       experts?.afterContext(context.handle)
       const runtime = new Runtime({ model, context, threadpool, contextLength, options })
-      if (experts !== undefined) runtime.#warmUp()
+      if (experts !== undefined && experts.isWhole !== false) runtime.#warmUp()
       return runtime
     } catch (error) {
       for (const step of undo) step()

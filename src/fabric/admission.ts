@@ -29,6 +29,13 @@ export function createAdmission({ keys, registry }: AdmissionStores): Admission 
   }
 }
 
+/** For nodes that come for more than to join. @throws SputnikError JOIN_KEY_REQUIRED, NODE_EVICTED */
+export function checkKnown(registry: Pick<NodeRegistry, 'find'>, nodeId: string): void {
+  const known = registry.find(nodeId)
+  if (known === undefined) throw unknown()
+  if (known.evictedAt !== null) throw evicted()
+}
+
 function isWelcome({ isProven }: AdmissionRequest, known: NodeEntry | undefined): boolean {
   return isProven && known !== undefined && known.evictedAt === null
 }
@@ -36,12 +43,16 @@ function isWelcome({ isProven }: AdmissionRequest, known: NodeEntry | undefined)
 function requireKey({ key }: AdmissionRequest, known: NodeEntry | undefined) {
   if (key !== null) return key
   if (known !== undefined && known.evictedAt !== null) throw evicted()
-  throw new SputnikError('JOIN_KEY_REQUIRED', 'the head does not know this node')
+  throw unknown()
 }
 
 function refuseOldKey(known: NodeEntry | undefined, createdAt: number): void {
   const evictedAt = known?.evictedAt ?? null
   if (evictedAt !== null && createdAt <= evictedAt) throw evicted()
+}
+
+function unknown(): SputnikError {
+  return new SputnikError('JOIN_KEY_REQUIRED', 'the head does not know this node')
 }
 
 function evicted(): SputnikError {

@@ -28,7 +28,12 @@ export type ReplyRequest = {
   readonly bytes: number
 }
 
-export type Arrival = Connection & { readonly transfer: number; readonly bytes: number }
+export type Arrival = Connection & {
+  readonly transfer: number
+  readonly bytes: number
+  /** Nothing more is to come of the transfer, whatever was asked for. */
+  readonly isLast?: boolean
+}
 
 /** granted = arrived + outstanding + written off + returned, over all connections ever. */
 export type CreditBalance = {
@@ -165,6 +170,7 @@ export class CreditGranter {
     const account = this.#find(arrival)
     if (account === undefined) return
     this.#change(account, () => account.arrive(arrival, nowUs))
+    if (arrival.isLast === true) account.finish(arrival.transfer)
     this.#window.arrived(arrival.bytes)
     const isBacklogged = this.#queue.length > 0
     this.#rate.arrived(arrival.bytes, { nowUs, isBacklogged })
@@ -190,6 +196,10 @@ export class CreditGranter {
   tick(nowUs: number): void {
     for (const account of this.#accounts.values()) this.#watch(account, nowUs)
     this.#pump(nowUs)
+  }
+
+  get hasGrants(): boolean {
+    return this.#outbox.size > 0
   }
 
   /** Grants to send, at most one per peer; what is taken is gone from the outbox. */

@@ -51,6 +51,12 @@ export class CreditSender {
     return this.#granted - this.#sent - this.#forfeited
   }
 
+  /** Bytes to go of the transfer whose turn it is. */
+  get firstBytes(): number {
+    const [first] = this.#waiting.values()
+    return first?.left ?? 0
+  }
+
   get backlogBytes(): number {
     return this.#backlog
   }
@@ -112,12 +118,20 @@ export class CreditSender {
     this.#want(first, { nowUs, endBytes: this.#sent + first.left })
   }
 
-  /** What to tell the receiver; what is taken is gone from the outbox. */
-  takeMessages(): ReadonlyArray<Want | Forfeit> {
-    const messages: Array<Want | Forfeit> = [...this.#wants.values()]
-    if (this.#forfeit !== undefined) messages.unshift(this.#forfeit)
-    this.#wants.clear()
-    this.#forfeit = undefined
+  get hasMessages(): boolean {
+    return this.#forfeit !== undefined || this.#wants.size > 0
+  }
+
+  /** What to tell the receiver, at most so much; what is taken is gone from the outbox. */
+  takeMessages(most = Number.POSITIVE_INFINITY): Array<Want | Forfeit> {
+    const messages: Array<Want | Forfeit> = []
+    if (this.#forfeit !== undefined && most > 0) messages.push(this.#forfeit)
+    if (messages.length > 0) this.#forfeit = undefined
+    for (const [transfer, want] of this.#wants) {
+      if (messages.length >= most) break
+      messages.push(want)
+      this.#wants.delete(transfer)
+    }
     return messages
   }
 

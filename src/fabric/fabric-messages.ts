@@ -2,7 +2,7 @@
 import type { PlainError } from '../base/errors.js'
 import type { Join, JoinCard, Welcome } from './handshake-messages.js'
 import type { Identity } from './identity.js'
-import type { PeerStats } from './peer-connection.js'
+import type { ServedModel } from './page-service.js'
 
 type Common = {
   readonly identity: Identity
@@ -10,8 +10,6 @@ type Common = {
   readonly port: number
   /** Without encryption, on loopback only. */
   readonly plain: boolean
-  /** Room of each box; larger frames cross in pieces. */
-  readonly boxBytes: number
   readonly heartbeatMs: number
   readonly leaseMs: number
 }
@@ -22,7 +20,8 @@ export type FabricRole =
       readonly role: 'head'
       /** Where join keys and nodes are kept. */
       readonly stateFolder: string
-      readonly modelHash: string
+      /** Most of the link that serving pages may take; Infinity: all there is. */
+      readonly pageBytesPerSecond: number
     })
   | (Common & {
       readonly role: 'domain'
@@ -33,18 +32,18 @@ export type FabricRole =
       readonly cards: readonly JoinCard[]
     })
 
-export type Boxes = {
-  readonly toThread: SharedArrayBuffer
-  readonly toMain: SharedArrayBuffer
-}
-
-/** A connection whose handshake is done; `peer` numbers them. */
+/** A peer whose handshake is done and both of whose connections are up; `peer` numbers them. */
 export type PeerJoined = {
   readonly kind: 'joined'
   readonly peer: number
   readonly nodeId: string
   readonly address: string
-  readonly boxes: Boxes
+  /** Of the data connection; open until the command `taken` or `close`. */
+  readonly fd: number
+  /** What the peer has shown on its control connection; null on a plain link. */
+  readonly peerCertificatePem: string | null
+  /** See `PeerState`. */
+  readonly state: SharedArrayBuffer
   /** At the head. */
   readonly join?: Join
   /** At the domain. */
@@ -55,11 +54,15 @@ export type FabricEvent =
   | { readonly kind: 'listening'; readonly host: string; readonly port: number }
   | PeerJoined
   | { readonly kind: 'ended'; readonly peer: number; readonly reason: string }
-  | { readonly kind: 'stats'; readonly peer: number; readonly stats: PeerStats }
   /** A connection that was not let in. */
   | { readonly kind: 'refused'; readonly address: string; readonly error: PlainError }
   /** Nothing can be done any more: the port is taken, the head refuses. */
   | { readonly kind: 'failed'; readonly error: PlainError }
 
-/** Of one peer: look at the boxes. */
-export type FabricCommand = { readonly kind: 'wake'; readonly peer: number }
+export type FabricCommand =
+  /** The main thread has its own descriptor of the data connection. */
+  | { readonly kind: 'taken'; readonly peer: number }
+  /** The peer is to go. */
+  | { readonly kind: 'close'; readonly peer: number; readonly reason: string }
+  /** At a head: nodes may join from now on, and get their pages. */
+  | { readonly kind: 'model'; readonly model: ServedModel }

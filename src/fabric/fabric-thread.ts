@@ -1,36 +1,48 @@
 /**
- * Entry of the fabric thread: owns the sockets of a head or of a domain. Its event loop turns while
- * the main thread is inside a step, so leases are kept and frames move. Loads no native code.
+ * Entry of the fabric thread: lets peers in and keeps their leases. Its event loop turns while the
+ * main thread is inside a step. Of each peer it keeps the control connection, and gives the data
+ * connection to the main thread. Loads no native code.
  */
+import type { Socket } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 import { defined } from '../base/assert.js'
-import { toPlain } from '../base/errors.js'
+import { SputnikError, toPlain } from '../base/errors.js'
 import { createAdmission } from './admission.js'
+import { DataDoor } from './data-door.js'
 import type { FabricCommand, FabricEvent, FabricRole } from './fabric-messages.js'
 import type { FrameStream } from './frame-stream.js'
 import { admitOver, joinOver } from './handshake-io.js'
 import { JoinKeys } from './join-keys.js'
 import { NodeRegistry } from './node-registry.js'
+import { PageService } from './page-service.js'
 import { PeerConnection } from './peer-connection.js'
+import { PeerState } from './peer-state.js'
 import { listenSecure } from './secure-listener.js'
 import { connectSecure, type SecureConnection } from './secure-socket.js'
-import { ThreadBox } from './thread-box.js'
+import { connectData, holdSocket } from './socket-handle.js'
 
 const HANDSHAKE_MS = 10_000
 const PENDING_MAX = 64
-const STATS_MS = 1000
 
 const parent = defined(parentPort, 'a main thread')
 const role = workerData as FabricRole
 const peers = new Map<number, PeerConnection>()
+/** Those that the main thread has not taken yet; it alone decides when they may close. */
+const dataSockets = new Map<number, Socket>()
 let peerCount = 0
+let pages: PageService | undefined
 
 const tell = (event: FabricEvent): void => parent.postMessage(event)
 
-parent.on('message', ({ peer }: FabricCommand) => peers.get(peer)?.turn())
-setInterval(() => {
-  for (const [peer, { stats }] of peers) tell({ kind: 'stats', peer, stats })
-}, STATS_MS)
+parent.on('message', (command: FabricCommand) => {
+  if (command.kind === 'model') {
+    pages?.serve(command.model)
+    return
+  }
+  dataSockets.get(command.peer)?.destroy()
+  dataSockets.delete(command.peer)
+  if (command.kind === 'close') peers.get(command.peer)?.end(command.reason)
+})
 try {
   await (role.role === 'head' ? listen(role) : connect(role))
 } catch (error) {
@@ -39,16 +51,12 @@ try {
 
 async function listen(head: FabricRole & { role: 'head' }): Promise<void> {
   const now = (): number => Date.now()
-  const admission = createAdmission({
-    keys: new JoinKeys(head.stateFolder, { now }),
-    registry: new NodeRegistry(head.stateFolder, { now }),
-  })
-  const welcome = {
-    headId: head.identity.nodeId,
-    epoch: 0,
-    modelHash: head.modelHash,
-    leaseMs: head.leaseMs,
-  }
+  const registry = new NodeRegistry(head.stateFolder, { now })
+  const admission = createAdmission({ keys: new JoinKeys(head.stateFolder, { now }), registry })
+  const { pageBytesPerSecond: bytesPerSecond, leaseMs } = head
+  const service = new PageService({ registry, bytesPerSecond, now: () => performance.now() })
+  const door = new DataDoor()
+  pages = service
   const listener = await listenSecure({
     host: head.host,
     port: head.port,
@@ -57,10 +65,20 @@ async function listen(head: FabricRole & { role: 'head' }): Promise<void> {
     handshakeTimeoutMs: HANDSHAKE_MS,
     maxPending: PENDING_MAX,
     onRefused: (error, address) => tell({ kind: 'refused', address, error: toPlain(error) }),
+    onData: (ticket, socket) => door.arrive(ticket, socket),
     onSocket: async (connection) => {
       const timeoutMs = HANDSHAKE_MS
-      const { result, frames } = await admitOver(connection, { welcome, admission, timeoutMs })
-      open(connection, { frames, nodeId: result.nodeId, said: { join: result.join } })
+      const { modelHash } = service
+      const about = { headId: head.identity.nodeId, epoch: 0, modelHash, leaseMs }
+      const welcome = { ...about, ticket: door.newTicket() }
+      const options = { welcome, admission, door: service, timeoutMs }
+      const { frames, result } = await admitOver(connection, options)
+      if ('pages' in result) {
+        service.open(connection, { frames, nodeId: result.nodeId })
+        return
+      }
+      const data = await door.expect(welcome.ticket, timeoutMs)
+      open({ connection, data, frames, nodeId: result.nodeId, said: { join: result.join } })
     },
   })
   tell({ kind: 'listening', host: listener.host, port: listener.port })
@@ -73,27 +91,37 @@ async function connect(domain: FabricRole & { role: 'domain' }): Promise<void> {
   const { nodeId } = identity
   const join = { nodeId, name, key, modelHash, cards: [...cards] }
   const { result, frames } = await joinOver(connection, { join, timeoutMs })
-  open(connection, { frames, nodeId: result.headId, said: { welcome: result } })
+  // A name may stand for several hosts; this is the one that gave the ticket.
+  const address = defined(connection.socket.remoteAddress, 'address of the head')
+  const data = await connectData({ host: address, port, ticket: result.ticket, timeoutMs })
+  open({ connection, data, frames, nodeId: result.headId, said: { welcome: result } })
 }
 
 type Opening = {
+  readonly connection: SecureConnection
+  readonly data: Socket
   readonly frames: FrameStream
   readonly nodeId: string
   readonly said: Pick<FabricEvent & { kind: 'joined' }, 'join' | 'welcome'>
 }
 
-function open({ socket }: SecureConnection, { frames, nodeId, said }: Opening): void {
+function open({ connection, data, frames, nodeId, said }: Opening): void {
+  const { socket, peerCertificatePem } = connection
+  if (socket.destroyed) {
+    data.destroy()
+    throw new SputnikError('PEER_UNREACHABLE', 'the node went away while it joined')
+  }
   const peer = ++peerCount
-  const inbox = ThreadBox.ofBytes(role.boxBytes)
-  const outbox = ThreadBox.ofBytes(role.boxBytes)
+  const state = new PeerState()
   const address = `${socket.remoteAddress}:${socket.remotePort}`
-  const boxes = { toThread: inbox.memory, toMain: outbox.memory }
-  tell({ kind: 'joined', peer, nodeId, address, boxes, ...said })
-  const connection = new PeerConnection({
+  const fd = holdSocket(data)
+  dataSockets.set(peer, data)
+  const joined = { peer, nodeId, address, fd, peerCertificatePem, state: state.memory, ...said }
+  tell({ kind: 'joined', ...joined })
+  const control = new PeerConnection({
     socket,
     frames,
-    inbox,
-    outbox,
+    state,
     heartbeatMs: role.heartbeatMs,
     leaseMs: role.leaseMs,
     now: () => performance.now(),
@@ -102,5 +130,5 @@ function open({ socket }: SecureConnection, { frames, nodeId, said }: Opening): 
       tell({ kind: 'ended', peer, reason })
     },
   })
-  peers.set(peer, connection)
+  peers.set(peer, control)
 }

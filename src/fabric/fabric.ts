@@ -1,11 +1,16 @@
 /**
- * The fabric thread as its main thread sees it: peers that join and end as events, links to them
- * that block. Knows nothing of what peers are for.
+ * The fabric thread as its main thread sees it: peers that join and end as events, and links to
+ * them, which share the credit of this process. Knows nothing of what peers are for.
  */
 import { Worker } from 'node:worker_threads'
-import type { FabricEvent, FabricRole, PeerJoined } from './fabric-messages.js'
-import { ThreadBox } from './thread-box.js'
-import { ThreadLink } from './thread-link.js'
+import { SputnikError } from '../base/errors.js'
+import { localSockets } from '../native/sockets.js'
+import { Credits } from './credits.js'
+import { openDataChannel } from './data-channel.js'
+import { DataLink } from './data-link.js'
+import type { FabricCommand, FabricEvent, FabricRole, PeerJoined } from './fabric-messages.js'
+import type { ServedModel } from './page-service.js'
+import { PeerState } from './peer-state.js'
 
 export type FabricOptions = {
   readonly role: FabricRole
@@ -16,14 +21,17 @@ export type FabricOptions = {
   readonly onCrash: (error: Error) => void
 }
 
-const SEND_MS = 30_000
+/** A head looks at a new link between two steps, and a step with a long prompt takes its time. */
+const OPEN_MS = 60_000
 
 export class Fabric {
+  readonly credits: Credits
   readonly #options: FabricOptions
   readonly #worker: Worker
 
   constructor(options: FabricOptions) {
     this.#options = options
+    this.credits = new Credits({ isStanding: options.role.role === 'domain' })
     this.#worker = new Worker(new URL('./fabric-thread.js', import.meta.url), {
       workerData: options.role,
     })
@@ -31,21 +39,56 @@ export class Fabric {
     this.#worker.on('error', options.onCrash)
   }
 
-  /** The link to a peer that joined; once for each. */
-  link({ peer, boxes }: PeerJoined): ThreadLink {
+  /**
+   * The link to a peer that joined; once for each. It opens as it is polled.
+   * @throws SputnikError NODE_UNSUPPORTED, NATIVE_FAILED
+   */
+  link(joined: PeerJoined): DataLink {
     const { spinUs, now } = this.#options
-    return new ThreadLink({
-      outbox: new ThreadBox(boxes.toThread),
-      inbox: new ThreadBox(boxes.toMain),
-      wake: () => this.#worker.postMessage({ kind: 'wake', peer }),
-      sendTimeoutMs: SEND_MS,
-      spinUs,
-      now,
-      onClose: () => {},
-    })
+    const { peer } = joined
+    try {
+      const channel = this.#channel(joined)
+      this.#tell({ kind: 'taken', peer })
+      return new DataLink({
+        channel,
+        state: new PeerState(joined.state),
+        credits: this.credits,
+        spinUs,
+        openTimeoutMs: OPEN_MS,
+        now,
+        onEnd: (reason) => this.#tell({ kind: 'close', peer, reason }),
+      })
+    } catch (error) {
+      this.refuse(joined, error instanceof Error ? error.message : String(error))
+      throw error
+    }
+  }
+
+  /** Lets a peer go for which there is no link. */
+  refuse({ peer }: PeerJoined, reason: string): void {
+    this.#tell({ kind: 'close', peer, reason })
+  }
+
+  /** At a head: lets nodes join and serves them the model's pages. */
+  serve(model: ServedModel): void {
+    this.#worker.postMessage({ kind: 'model', model })
   }
 
   async close(): Promise<void> {
     await this.#worker.terminate()
+  }
+
+  #channel({ fd: theirs, peerCertificatePem }: PeerJoined) {
+    const { role } = this.#options
+    const sockets = localSockets()
+    const fd = sockets.duplicate(theirs)
+    if (fd < 0) throw new SputnikError('NATIVE_FAILED', 'no descriptor for a data connection')
+    const { identity } = role
+    const isHead = role.role === 'head'
+    return openDataChannel({ sockets, fd, isHead, identity, peerCertificatePem })
+  }
+
+  #tell(command: FabricCommand): void {
+    this.#worker.postMessage(command)
   }
 }

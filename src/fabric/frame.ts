@@ -17,7 +17,7 @@ export const FRAME_BYTES_MAX = 1 << 30
 export const FRAME_TOKENS_MAX = 0xffff
 
 /** Changes whenever a frame changes its meaning; both ends must agree. */
-export const PROTOCOL_VERSION = 3
+export const PROTOCOL_VERSION = 4
 
 export const FRAME = {
   hello: 1,
@@ -37,6 +37,10 @@ export const FRAME = {
   /** Signs of life between fabric threads, and their answer. */
   heartbeat: 13,
   heard: 14,
+  /** What the two ends say about credit: messages of 24 bytes, see credit-message.ts. */
+  credit: 15,
+  /** Part of a dispatch or combine whose credit did not cover all of it. */
+  piece: 16,
   /** What a domain holds and how fast its cards are, from time to time. */
   status: 20,
 } as const
@@ -81,4 +85,19 @@ export function readHeader(view: DataView): FrameHeader {
     tokens: view.getUint16(14, true),
     computeUs: view.getUint32(16, true),
   }
+}
+
+/** Whether frames of this kind need credit; all others are small. */
+export function isTransfer(kind: number): boolean {
+  return kind === FRAME.dispatch || kind === FRAME.combine
+}
+
+/** The number under which both ends of a link count the bytes of a dispatch or combine. */
+export function transferOf(step: number, attempt: number): number {
+  return (16 * step + (attempt & 15)) >>> 0
+}
+
+/** The same, of a frame that lies at the start of `view`; a piece is numbered as its whole. */
+export function transferIn(view: DataView): number {
+  return transferOf(view.getUint32(8, true), view.getUint16(12, true))
 }

@@ -4,17 +4,29 @@
  */
 import type { Socket } from 'node:net'
 import { SputnikError } from '../base/errors.js'
-import { FRAME_BYTES_MAX } from './frame.js'
 import { FrameStream } from './frame-stream.js'
 import {
   type Admission,
   type Admitted,
   type Handshake,
-  HeadHandshake,
+  type HeadWelcome,
   JoinHandshake,
 } from './handshake.js'
-import { HANDSHAKE_BYTES_MAX, type Join, type Welcome } from './handshake-messages.js'
+import {
+  HANDSHAKE_BYTES_MAX,
+  type Join,
+  type Pages,
+  type PagesWelcome,
+  type Welcome,
+} from './handshake-messages.js'
 import { decodeMessage, encodeMessage, MESSAGE_KIND } from './message.js'
+import {
+  Entrance,
+  OpenPagesHandshake,
+  type PagesAdmitted,
+  type PagesDoor,
+  PagesHandshake,
+} from './page-handshake.js'
 import type { SecureConnection } from './secure-socket.js'
 
 /** So long a refused peer may take to read why. */
@@ -23,8 +35,8 @@ const FAREWELL_MS = 2000
 export type Shaken<T> = {
   readonly result: T
   /**
-   * Goes on with the frames after the handshake: call `next` for what waits in it already, then
-   * listen to the socket and `resume` it, since it is paused.
+   * Goes on with the frames after the handshake: `allow` what may come, call `next` for what waits
+   * in it already, then listen to the socket and `resume` it, since it is paused.
    */
   readonly frames: FrameStream
 }
@@ -47,18 +59,36 @@ export function joinOver(
 }
 
 export type AdmitOverOptions = {
-  readonly welcome: Omit<Welcome, 'type' | 'protocol'>
+  readonly welcome: HeadWelcome
   readonly admission: Admission
+  readonly door: PagesDoor
   readonly timeoutMs: number
 }
 
-/** The head's end. @throws SputnikError why the node was refused */
+/** The head's end, whatever the node comes for. @throws SputnikError why the node was refused */
 export function admitOver(
   { socket, peerId }: SecureConnection,
-  { welcome, admission, timeoutMs }: AdmitOverOptions,
-): Promise<Shaken<Admitted>> {
-  const now = performance.now()
-  const handshake = new HeadHandshake({ welcome, admission, peerId, timeoutMs, now })
+  options: AdmitOverOptions,
+): Promise<Shaken<Admitted | PagesAdmitted>> {
+  const handshake = new Entrance({ ...options, peerId, now: performance.now() })
+  return shake(socket, { handshake, timeoutMs: options.timeoutMs })
+}
+
+/** The end that wants pages; throws as `joinOver`. */
+export function openPagesOver(
+  { socket }: SecureConnection,
+  { pages, timeoutMs }: { pages: Omit<Pages, 'type' | 'protocol'>; timeoutMs: number },
+): Promise<Shaken<PagesWelcome>> {
+  const handshake = new OpenPagesHandshake({ pages, timeoutMs, now: performance.now() })
+  return shake(socket, { handshake, timeoutMs })
+}
+
+/** The end of a node that serves pages and nothing else; throws as `admitOver`. */
+export function servePagesOver(
+  { socket, peerId }: SecureConnection,
+  { door, timeoutMs }: { door: PagesDoor; timeoutMs: number },
+): Promise<Shaken<PagesAdmitted>> {
+  const handshake = new PagesHandshake({ door, peerId, timeoutMs, now: performance.now() })
   return shake(socket, { handshake, timeoutMs })
 }
 
@@ -81,10 +111,7 @@ function shake<T>(socket: Socket, { handshake, timeoutMs }: Shaking<T>): Promise
       clearTimeout(timer)
       socket.pause().off('data', onData).off('close', onClose).off('end', onClose)
       const { state } = handshake
-      if (state.kind === 'done') {
-        frames.allow(FRAME_BYTES_MAX)
-        resolve({ result: state.result, frames })
-      }
+      if (state.kind === 'done') resolve({ result: state.result, frames })
       if (state.kind !== 'failed') return
       sayFarewell(socket)
       reject(state.error)

@@ -9,6 +9,8 @@ import { KEY_ID } from './join-key.js'
 /** Most payload bytes of a frame until the handshake is done. */
 export const HANDSHAKE_BYTES_MAX = 16_384
 
+/** Of a model at all limits; what comes is checked against the hash of the model. */
+const MANIFEST_BYTES_MAX = 64 << 20
 const CARDS_MAX = 64
 const LEASE_MS_MAX = 3_600_000
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/
@@ -45,6 +47,8 @@ export const welcomeSchema = z.object({
   epoch: whole,
   modelHash: hash,
   leaseMs: z.int().min(1).max(LEASE_MS_MAX),
+  /** To be shown by the data connection. */
+  ticket: z.string().regex(/^[0-9a-f]{32}$/),
 })
 
 export const refusedSchema = z.object({
@@ -53,11 +57,30 @@ export const refusedSchema = z.object({
   message: z.string().max(1024),
 })
 
+/** Opens a connection over which pages are fetched, of a node that was let in before. */
+export const pagesSchema = z.object({
+  type: z.literal('pages'),
+  protocol: whole,
+  nodeId,
+  modelHash: hash,
+})
+
+/** Both numbers are 0 where pages are served but no manifest: at nodes other than the head. */
+export const pagesWelcomeSchema = z.object({
+  type: z.literal('pages'),
+  protocol: whole,
+  manifestBytes: z.int().min(0).max(MANIFEST_BYTES_MAX),
+  /** Regions of the manifest that steps use; they come first. */
+  regionsInUse: whole,
+})
+
 export type Join = z.infer<typeof joinSchema>
 export type JoinCard = Join['cards'][number]
 export type Welcome = z.infer<typeof welcomeSchema>
 export type Refused = z.infer<typeof refusedSchema>
-export type HandshakeMessage = Join | Welcome | Refused
+export type Pages = z.infer<typeof pagesSchema>
+export type PagesWelcome = z.infer<typeof pagesWelcomeSchema>
+export type HandshakeMessage = Join | Welcome | Refused | Pages | PagesWelcome
 
 /** The one part that every version of the protocol has. */
 const versionSchema = z.object({ type: z.string().max(64), protocol: whole })

@@ -6,19 +6,20 @@ import { SputnikError } from '../base/errors.js'
 import { pinOf } from './identity.js'
 
 /**
- * SHA-256 of the peer's public key, hexadecimal. TLS has verified that the peer has the key itself.
+ * What the peer has shown, once for each socket: a client of Node 20 gives it away with the first
+ * call. TLS has verified that the peer has the key in it.
  * @throws SputnikError PEER_REFUSED
  */
-export function peerPin(socket: TLSSocket): string {
+export function takePeerCertificate(socket: TLSSocket): X509Certificate {
   if (socket.getProtocol() !== 'TLSv1.3') throw refused('it does not speak TLS 1.3')
   // What a resumed session says of its peer was proven in another connection.
   if (socket.isSessionReused()) throw refused('it resumed an old session')
   const certificate = socket.getPeerX509Certificate()
   if (certificate === undefined) throw refused('it showed no certificate')
-  return pinOfCertificate(certificate)
+  return certificate
 }
 
-/** @throws SputnikError PEER_REFUSED */
+/** SHA-256 of the public key, hexadecimal. @throws SputnikError PEER_REFUSED */
 export function pinOfCertificate(certificate: X509Certificate): string {
   const { publicKey } = certificate
   const { asymmetricKeyType, asymmetricKeyDetails } = publicKey

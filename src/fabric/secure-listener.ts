@@ -1,6 +1,7 @@
 /**
  * Waits for nodes: TLS 1.3 in which both ends prove their keys, or plain text on loopback when
- * asked for. Connections that have not proven themselves are bounded in number and time.
+ * asked for; and, on the same port, data connections of nodes that have joined. Connections that
+ * have not proven themselves are bounded in number and time.
  */
 import {
   type AddressInfo,
@@ -8,13 +9,20 @@ import {
   type Server,
   type Socket,
 } from 'node:net'
-import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
+import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
 import { defined } from '../base/assert.js'
 import { SputnikError } from '../base/errors.js'
 import { codeOf } from '../base/state.js'
-import { type Identity, nodeIdOf } from './identity.js'
-import { peerPin } from './peer-key.js'
-import { loopbackAddress, type SecureConnection, TLS_OPTIONS, tune } from './secure-socket.js'
+import type { Identity } from './identity.js'
+import { PendingSockets } from './pending-sockets.js'
+import { readOpening } from './preamble.js'
+import {
+  loopbackAddress,
+  type SecureConnection,
+  secureConnection,
+  TLS_OPTIONS,
+  tune,
+} from './secure-socket.js'
 
 export type ListenOptions = {
   readonly host: string
@@ -26,6 +34,8 @@ export type ListenOptions = {
    * the connection counts as one that has not proven itself.
    */
   readonly onSocket: (connection: SecureConnection) => void | Promise<void>
+  /** Called with each data connection; one that this refuses is dropped. */
+  readonly onData?: (ticket: string, socket: Socket) => void
   readonly handshakeTimeoutMs: number
   /** Further connections are closed at once. */
   readonly maxPending: number
@@ -46,12 +56,11 @@ export type SecureListener = {
 export async function listenSecure(options: ListenOptions): Promise<SecureListener> {
   const { port, plain = false } = options
   const host = plain ? loopbackAddress(options.host) : options.host
-  const pending = new Pending(options)
-  const server = plain ? createTcpServer() : createTls(options)
-  server.on('connection', (socket) => pending.add(socket))
-  if (plain) server.on('connection', (socket) => pending.proven(socket, null))
-  else server.on('secureConnection', (socket: TLSSocket) => acceptTls(socket, pending))
-  server.on('tlsClientError', (error: Error, socket: TLSSocket) => pending.drop(socket, error))
+  const pending = new PendingSockets(options)
+  const tls = plain ? undefined : createTls(options, pending)
+  const server = createTcpServer((socket) => {
+    if (pending.add(socket)) void sort(socket, { options, pending, tls })
+  })
   await listening(server, { host, port })
   const address = defined(server.address(), 'address') as AddressInfo
   return {
@@ -67,92 +76,53 @@ export async function listenSecure(options: ListenOptions): Promise<SecureListen
   }
 }
 
-function createTls({ identity, handshakeTimeoutMs }: ListenOptions): Server {
-  const { keyPem, certificatePem } = identity
-  return createTlsServer({
-    ...TLS_OPTIONS,
-    key: keyPem,
-    cert: certificatePem,
-    requestCert: true,
-    handshakeTimeout: handshakeTimeoutMs,
-  })
+type Sorting = {
+  readonly options: ListenOptions
+  readonly pending: PendingSockets
+  readonly tls: TlsServer | undefined
 }
 
-function acceptTls(socket: TLSSocket, pending: Pending): void {
+/** Brings a new connection to those it is for. */
+async function sort(socket: Socket, { options, pending, tls }: Sorting): Promise<void> {
   try {
-    pending.proven(socket, nodeIdOf(peerPin(socket)))
+    const opening = await readOpening(socket, options.handshakeTimeoutMs)
+    if (opening.kind === 'data') {
+      accept(socket, opening.ticket, options)
+      pending.release(socket)
+    } else if (tls === undefined) pending.proven({ socket, peerId: null, peerCertificatePem: null })
+    else tls.emit('connection', socket)
   } catch (error) {
     pending.drop(socket, error)
   }
 }
 
-/** Connections between being accepted and being trusted, by the address of their other end. */
-class Pending {
-  readonly #options: ListenOptions
-  readonly #sockets = new Map<string, Socket>()
-
-  constructor(options: ListenOptions) {
-    this.#options = options
-  }
-
-  get count(): number {
-    return this.#sockets.size
-  }
-
-  add(socket: Socket): void {
-    socket.on('error', ignoreError)
-    const address = addressOf(socket)
-    if (this.#sockets.size >= this.#options.maxPending) {
-      this.drop(socket, new SputnikError('PEER_REFUSED', 'too many connections wait to join'))
-      return
-    }
-    this.#sockets.set(address, socket)
-    socket.once('close', () => this.#remove(address, socket))
-  }
-
-  /** Hands the socket over, unless it was dropped before. */
-  proven(socket: Socket, peerId: string | null): void {
-    const address = addressOf(socket)
-    const raw = this.#sockets.get(address)
-    if (raw === undefined || socket.destroyed) {
-      socket.destroy()
-      return
-    }
-    socket.on('error', ignoreError)
-    tune(socket)
-    const release = (): void => this.#remove(address, raw)
-    const fail = (error: unknown): void => this.drop(socket, error)
-    // A handler that throws at once is treated as one that rejects.
-    Promise.resolve({ socket, peerId }).then(this.#options.onSocket).catch(fail).finally(release)
-  }
-
-  drop(socket: Socket, error: unknown): void {
-    const refused = error instanceof SputnikError ? error : asRefused(error)
-    this.#options.onRefused?.(refused, socket.remoteAddress ?? 'gone')
-    socket.destroy()
-  }
-
-  close(): void {
-    for (const socket of this.#sockets.values()) socket.destroy()
-  }
-
-  #remove(address: string, socket: Socket): void {
-    if (this.#sockets.get(address) === socket) this.#sockets.delete(address)
-  }
+function accept(socket: Socket, ticket: string, { onData }: ListenOptions): void {
+  if (onData === undefined) throw new SputnikError('PEER_REFUSED', 'data is not expected here')
+  onData(ticket, tune(socket))
 }
 
-function asRefused(error: unknown): SputnikError {
-  const reason = error instanceof Error ? error.message : String(error)
-  return new SputnikError('PEER_REFUSED', `a connection failed: ${reason}`, {}, error)
+/** Never listens itself: it is given the sockets that speak TLS. */
+function createTls(options: ListenOptions, pending: PendingSockets): TlsServer {
+  const { keyPem, certificatePem } = options.identity
+  const server = createTlsServer({
+    ...TLS_OPTIONS,
+    key: keyPem,
+    cert: certificatePem,
+    requestCert: true,
+    handshakeTimeout: options.handshakeTimeoutMs,
+  })
+  server.on('secureConnection', (socket) => acceptTls(socket, pending))
+  server.on('tlsClientError', (error: Error, socket: TLSSocket) => pending.drop(socket, error))
+  return server
 }
 
-/** Of all connections to one port no two have this in common. */
-function addressOf(socket: Socket): string {
-  return `${socket.remoteAddress} ${socket.remotePort}`
+function acceptTls(socket: TLSSocket, pending: PendingSockets): void {
+  try {
+    pending.proven(secureConnection(socket))
+  } catch (error) {
+    pending.drop(socket, error)
+  }
 }
-
-/** A broken socket closes, and that is what its owner waits for. */
-function ignoreError(): void {}
 
 function listening(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -8,13 +8,15 @@ import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'n
 import { SputnikError } from '../base/errors.js'
 import { codeOf } from '../base/state.js'
 import { type Identity, nodeIdOf } from './identity.js'
-import { peerPin } from './peer-key.js'
+import { pinOfCertificate, takePeerCertificate } from './peer-key.js'
 
 export type SecureConnection = {
   /** Paused until somebody reads; destroying it is up to its owner. */
   readonly socket: Socket
   /** Node id of the other end by the key it proved; null on a plain link. */
   readonly peerId: string | null
+  /** What it showed as proof, in PEM; null on a plain link. */
+  readonly peerCertificatePem: string | null
 }
 
 export type ConnectOptions = {
@@ -55,7 +57,9 @@ export async function connectSecure(options: ConnectOptions): Promise<SecureConn
     : connectTls(tlsOptions(options))
   try {
     await opened(socket, { event: plain ? 'connect' : 'secureConnect', timeoutMs })
-    return { socket: tune(socket), peerId: plain ? null : verifyHead(socket as TLSSocket, options) }
+    tune(socket)
+    if (plain) return { socket, peerId: null, peerCertificatePem: null }
+    return verifyHead(socket as TLSSocket, options)
   } catch (error) {
     socket.destroy()
     throw error instanceof SputnikError ? error : connectError(error, `${host}:${port}`)
@@ -65,9 +69,14 @@ export async function connectSecure(options: ConnectOptions): Promise<SecureConn
 /** Where a plain link may go: `localhost` is not looked up. @throws SputnikError PLAIN_REFUSED */
 export function loopbackAddress(host: string): string {
   if (host === 'localhost') return '127.0.0.1'
-  const version = isIP(host)
-  if (version !== 0 && loopback.check(host, version === 6 ? 'ipv6' : 'ipv4')) return host
+  if (isLoopback(host)) return host
   throw new SputnikError('PLAIN_REFUSED', `${host} is not this machine, so links are encrypted`)
+}
+
+/** Whether an address, not a name, is this machine itself. */
+export function isLoopback(address: string): boolean {
+  const version = isIP(address)
+  return version !== 0 && loopback.check(address, version === 6 ? 'ipv6' : 'ipv4')
 }
 
 /** Small frames go out at once, and a peer that vanished is noticed even by an idle link. */
@@ -101,9 +110,16 @@ function opened(
   })
 }
 
-function verifyHead(socket: TLSSocket, { pin, host, port }: ConnectOptions): string {
-  const proven = peerPin(socket)
-  if (proven === pin) return nodeIdOf(proven)
+/** A TLS socket whose handshake is done. @throws SputnikError PEER_REFUSED when it is no node's */
+export function secureConnection(socket: TLSSocket): SecureConnection & { readonly pin: string } {
+  const certificate = takePeerCertificate(socket)
+  const pin = pinOfCertificate(certificate)
+  return { socket, pin, peerId: nodeIdOf(pin), peerCertificatePem: certificate.toString() }
+}
+
+function verifyHead(socket: TLSSocket, { pin, host, port }: ConnectOptions): SecureConnection {
+  const connection = secureConnection(socket)
+  if (connection.pin === pin) return connection
   throw new SputnikError('HEAD_MISMATCH', `${host}:${port} has another key than the one expected`)
 }
 

@@ -11,8 +11,9 @@ import { SputnikError } from '../base/errors.js'
 import { copyNative } from '../native/libc.js'
 import { type NativeBuffer, wrapNative } from '../native/memory.js'
 import { FRAME, HEADER_BYTES, writeHeader } from './frame.js'
-import type { PolledLink, ReceivedFrame, Waits } from './link.js'
+import type { Link, ReceivedFrame, Waits } from './link.js'
 import type { SocketLink } from './socket-link.js'
+import { waitAny } from './wait-any.js'
 
 const NUMBER = 0
 const BYTES = 1
@@ -37,12 +38,15 @@ const TRIES_PER_LOOK = 16
 
 type Mailbox = { readonly state: Int32Array; readonly frame: NativeBuffer }
 
-export class SharedLink implements PolledLink {
+export class SharedLink implements Link {
+  readonly waits: Waits
   readonly #options: SharedLinkOptions
   readonly #inbox: Mailbox
   readonly #outbox: Mailbox
   readonly #bell: NativeBuffer
   #seen: number
+  /** Looks at the mailbox since the last one at the socket. */
+  #tries = 0
   #isOpen = true
   #bytesSent = 0
   #bytesReceived = 0
@@ -54,6 +58,7 @@ export class SharedLink implements PolledLink {
     this.#outbox = options.isHead ? fromHead : fromCard
     this.#seen = Atomics.load(this.#inbox.state, NUMBER)
     this.#bell = options.socket.frame(HEADER_BYTES)
+    this.waits = this.#waits()
   }
 
   /** Payload bytes, however they travelled; bells are not counted. */
@@ -79,46 +84,33 @@ export class SharedLink implements PolledLink {
     return isNumbers && fits ? this.#post(frame, bytes) : this.#options.socket.send(frame, bytes)
   }
 
-  receive(timeoutMs: number): ReceivedFrame | undefined {
-    const { now, spinUs } = this.#options
-    const deadline = now() + timeoutMs
-    let spinUntil = now() + Math.min(spinUs / 1000, timeoutMs)
-    for (let tries = 1; this.#isOpen; tries++) {
-      const posted = this.#posted()
-      if (posted !== undefined) return posted
-      this.#options.yield()
-      if (tries % TRIES_PER_LOOK !== 0) continue
-      const frame = this.#options.socket.poll()
-      if (frame === 'gone') return undefined
-      if (frame !== undefined && !isBell(frame)) return this.#count(frame)
-      const time = now()
-      if (time < spinUntil) continue
-      if (time >= deadline) return undefined
-      this.#sleep(deadline - time)
-      spinUntil = 0
-    }
-    return undefined
-  }
-
+  /** Looks at the mailbox; at the socket too, but not each time, because that costs much more. */
   poll(): ReceivedFrame | 'gone' | undefined {
     if (!this.#isOpen) return 'gone'
     const posted = this.#posted()
     if (posted !== undefined) return posted
+    if (this.#tries++ % TRIES_PER_LOOK !== 0) return undefined
     const frame = this.#options.socket.poll()
-    if (frame === 'gone' || frame === undefined) return frame
-    return isBell(frame) ? this.#posted() : this.#count(frame)
+    if (frame === undefined || frame === 'gone') return frame
+    if (!isBell(frame)) return this.#count(frame)
+    this.#tries = 0
+    return this.#posted()
   }
 
-  get waits(): Waits {
-    const { state } = this.#inbox
-    return {
-      fd: this.#options.socket.waits.fd,
-      isWriting: false,
-      doze: () => {
-        Atomics.store(state, SLEEPS, 1)
-        return Atomics.load(state, NUMBER) === this.#seen
-      },
-      wake: () => Atomics.store(state, SLEEPS, 0),
+  receive(timeoutMs: number): ReceivedFrame | undefined {
+    const { now, spinUs } = this.#options
+    const deadline = now() + timeoutMs
+    let spinUntil = now() + Math.min(spinUs / 1000, timeoutMs)
+    for (let tries = 1; ; tries++) {
+      const frame = this.poll()
+      if (frame !== undefined) return frame === 'gone' ? undefined : frame
+      this.#options.yield()
+      if (tries % TRIES_PER_LOOK !== 0) continue
+      const time = now()
+      if (time < spinUntil) continue
+      if (time >= deadline) return undefined
+      waitAny([this], deadline - time)
+      spinUntil = 0
     }
   }
 
@@ -152,16 +144,31 @@ export class SharedLink implements PolledLink {
   }
 
   #count(frame: ReceivedFrame): ReceivedFrame {
+    this.#tries = 0
     this.#bytesReceived += frame.bytes
     return frame
   }
 
   /** Announces the sleep first, so that a frame posted meanwhile rings the bell. */
-  #sleep(timeoutMs: number): void {
+  #waits(): Waits {
     const { state } = this.#inbox
-    Atomics.store(state, SLEEPS, 1)
-    if (Atomics.load(state, NUMBER) === this.#seen) this.#options.socket.sleep(timeoutMs)
-    Atomics.store(state, SLEEPS, 0)
+    const { waits } = this.#options.socket
+    return {
+      get fd() {
+        return waits.fd
+      },
+      isWriting: false,
+      doze: () => {
+        if (!this.#isOpen) return false
+        Atomics.store(state, SLEEPS, 1)
+        return Atomics.load(state, NUMBER) === this.#seen
+      },
+      wake: () => {
+        // The memory is gone with the link.
+        if (this.#isOpen) Atomics.store(state, SLEEPS, 0)
+        this.#tries = 0
+      },
+    }
   }
 }
 

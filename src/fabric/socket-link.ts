@@ -6,7 +6,8 @@ import { SputnikError } from '../base/errors.js'
 import { allocateNative, type NativeBuffer } from '../native/memory.js'
 import type { Sockets } from '../native/sockets.js'
 import { FRAME_BYTES_MAX, HEADER_BYTES, readHeader } from './frame.js'
-import type { PolledLink, ReceivedFrame, Waits } from './link.js'
+import type { Link, ReceivedFrame, Waits } from './link.js'
+import { waitAny } from './wait-any.js'
 
 export type SocketLinkOptions = {
   readonly sockets: Sockets
@@ -22,9 +23,9 @@ export type SocketLinkOptions = {
 const BUFFER_BYTES_FIRST = 1 << 16
 /** Attempts to receive between two looks at the clock. */
 const TRIES_PER_LOOK = 8
-const SLEEP_MS_MAX = 1000
 
-export class SocketLink implements PolledLink {
+export class SocketLink implements Link {
+  readonly waits: Waits
   readonly #options: SocketLinkOptions
   #buffer: NativeBuffer = allocateNative(BUFFER_BYTES_FIRST)
   #outgoing: NativeBuffer = allocateNative(BUFFER_BYTES_FIRST)
@@ -37,10 +38,7 @@ export class SocketLink implements PolledLink {
 
   constructor(options: SocketLinkOptions) {
     this.#options = options
-  }
-
-  get waits(): Waits {
-    return { fd: this.#options.socket, isWriting: false, doze: () => true, wake: () => {} }
+    this.waits = this.#waits()
   }
 
   frame(bytes: number): NativeBuffer {
@@ -74,7 +72,7 @@ export class SocketLink implements PolledLink {
       const time = now()
       if (time < spinUntil) continue
       if (time >= deadline) return undefined
-      this.sleep(deadline - time)
+      waitAny([this], deadline - time)
       spinUntil = 0
     }
   }
@@ -90,16 +88,23 @@ export class SocketLink implements PolledLink {
     }
   }
 
-  /** Waits until something comes, the peer goes, or the time is over. */
-  sleep(timeoutMs: number): void {
-    const { sockets, socket } = this.#options
-    if (this.#isOpen) sockets.wait(socket, Math.min(Math.ceil(timeoutMs), SLEEP_MS_MAX))
-  }
-
   close(): void {
     if (!this.#isOpen) return
     this.#isOpen = false
     this.#options.sockets.close(this.#options.socket)
+  }
+
+  /** Nothing is read ahead of a frame, so the socket itself tells what is there. */
+  #waits(): Waits {
+    const fd = (): number => (this.#isOpen ? this.#options.socket : -1)
+    return {
+      get fd() {
+        return fd()
+      },
+      isWriting: false,
+      doze: () => this.#isOpen,
+      wake: () => {},
+    }
   }
 
   #reserve(bytes: number): void {

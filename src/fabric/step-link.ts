@@ -4,7 +4,7 @@
  */
 
 import type { NativeBuffer } from '../native/memory.js'
-import type { Link, ReceivedFrame } from './link.js'
+import type { Link, ReceivedFrame, Waits } from './link.js'
 
 export type StepLinkOptions = {
   /** True when a frame was for somebody else and has been dealt with. */
@@ -14,6 +14,7 @@ export type StepLinkOptions = {
 }
 
 export class StepLink implements Link {
+  readonly waits: Waits
   readonly #link: Link
   readonly #options: StepLinkOptions
   /** Came while nobody waited for it; the link is not asked for another before it is fetched. */
@@ -22,6 +23,7 @@ export class StepLink implements Link {
   constructor(link: Link, options: StepLinkOptions) {
     this.#link = link
     this.#options = options
+    this.waits = this.#waits()
   }
 
   get bytesSent(): number {
@@ -46,13 +48,42 @@ export class StepLink implements Link {
     return held ?? this.#next(timeoutMs)
   }
 
+  poll(): ReceivedFrame | 'gone' | undefined {
+    const held = this.#held
+    this.#held = undefined
+    return held ?? this.#look()
+  }
+
   /** Deals with what has come so far, without waiting, up to the first frame for a step. */
-  poll(): void {
-    this.#held ??= this.#next(0)
+  peek(): void {
+    if (this.#held !== undefined) return
+    const frame = this.#look()
+    if (frame !== 'gone') this.#held = frame
   }
 
   close(): void {
     this.#link.close()
+  }
+
+  #look(): ReceivedFrame | 'gone' | undefined {
+    for (;;) {
+      const frame = this.#link.poll()
+      if (frame === undefined || frame === 'gone' || !this.#options.take(frame)) return frame
+    }
+  }
+
+  #waits(): Waits {
+    const { waits } = this.#link
+    return {
+      get fd() {
+        return waits.fd
+      },
+      get isWriting() {
+        return waits.isWriting
+      },
+      doze: () => this.#held === undefined && waits.doze(),
+      wake: () => waits.wake(),
+    }
   }
 
   #next(timeoutMs: number): ReceivedFrame | undefined {

@@ -1,43 +1,26 @@
 /**
- * Computes one region of one step on the fleet: splits the tokens by domain, sends each domain one
- * copy of the tokens it needs, adds the sums in the order of domain ids, or on demand the experts'
- * own rows in the order of the router, which no placement changes. What a lost domain owed is split
- * anew among those that can do it; experts keep no state, so asking twice changes nothing.
+ * Computes one region of one step on the fleet, as a state machine: splits the tokens by domain,
+ * says what to send, takes what comes back. Sums are added in the order of domain ids, or on demand
+ * the experts' own rows in the order of the router, which no placement changes. What a lost domain
+ * owed is split anew; what is late is asked of replicas too, and whichever answer is whole first
+ * counts, once. Experts keep no state, so asking twice changes nothing. Knows neither links nor
+ * clocks.
  */
-import { assert } from '../base/assert.js'
+import { assert, defined } from '../base/assert.js'
 import { SputnikError } from '../base/errors.js'
 import type { ExpertRecord } from '../base/expert.js'
 import { readFailure } from '../fabric/control.js'
-import { combineBytes, dispatchLayout, encodingByte, type WireFormat } from '../fabric/dispatch.js'
-import {
-  decodeRows,
-  encodedRowBytes,
-  encodeRows,
-  encodingId,
-  type Rows,
-} from '../fabric/encoding.js'
-import { FRAME, FRAME_TOKENS_MAX, HEADER_BYTES, readHeader, writeHeader } from '../fabric/frame.js'
-import type { Link, ReceivedFrame } from '../fabric/link.js'
-import { copyNative } from '../native/libc.js'
-import { allocateNative, type NativeBuffer, type Pointer } from '../native/memory.js'
+import type { WireFormat } from '../fabric/dispatch.js'
+import { FRAME, FRAME_TOKENS_MAX, type FrameHeader, readHeader } from '../fabric/frame.js'
+import type { ReceivedFrame } from '../fabric/link.js'
+import type { NativeBuffer, Pointer } from '../native/memory.js'
+import { NO_DOMAIN } from '../pages/holder-table.js'
+import { Asks, type AsksOptions } from './asks.js'
+import { dispatchBytes, writeDispatch } from './dispatch-writer.js'
 import { Partition, type RouterChoice, type Share } from './partition.js'
-import {
-  type Answered,
-  addInRouterOrder,
-  addRow,
-  copyOf,
-  tokenAt,
-  type Work,
-  workOf,
-  writePairs,
-} from './shares.js'
-
-/** What the dispatcher needs of a domain. */
-export type Domain = {
-  readonly id: number
-  readonly link: Link | undefined
-  expertCalls: number
-}
+import { Piece } from './piece.js'
+import { copyOf, type Work, workOf } from './shares.js'
+import { Sums } from './sums.js'
 
 export type RegionCall = {
   /** Number of the region, the same at all ends. */
@@ -50,276 +33,313 @@ export type RegionCall = {
   readonly output: Pointer
 }
 
-export type DispatcherOptions = {
-  /** By id; grows as domains join. */
-  readonly domains: readonly (Domain | undefined)[]
-  readonly format: WireFormat
-  /** Longest wait for one combine. */
-  readonly timeoutMs: number
-  /** The domain of each pair. @throws SputnikError when an expert has none */
-  readonly choose: (choice: RouterChoice, region: number) => Uint16Array
-  /**
-   * A domain is gone or does not answer. Afterwards `choose` names domains that can be asked.
-   * @throws SputnikError when there are none
-   */
-  readonly onLost: (domain: Domain, attempt: number, reason: string) => void
+export type Choose = (
+  choice: RouterChoice,
+  region: number,
+  except?: number | undefined,
+) => Uint16Array
+
+export type Answer = {
+  readonly domain: number
+  readonly pairs: number
+  readonly us: number
+  /** Of that, what the domain spent on computing, as it says. */
+  readonly computeUs: number
+  /** It came after it was late, or nobody waits for it any more. */
+  readonly isLate: boolean
 }
 
-const ATTEMPTS_MAX = 3
-const FLOAT_BYTES = 4
+export type DispatcherOptions = AsksOptions & {
+  /** One more than the highest id of a domain. */
+  readonly domains: number
+  readonly format: WireFormat
+  /** The domain of each pair, never `except`; NO_DOMAIN where nobody can be asked now. */
+  readonly choose: Choose
+  /** Whether a domain may be given up for an error it reports; otherwise that ends the step. */
+  readonly isReplaceable: (domain: number) => boolean
+  readonly onAnswer: (answer: Answer) => void
+  /** Its answer is late; whether it is asked of others depends on replicas. */
+  readonly onLate: (domain: number, isHedged: boolean) => void
+  /** It did not answer for so long, or with an error: it must be told to go. */
+  readonly onFailed: (domain: number, reason: string) => void
+  /** Since when there are pages that nobody holds; undefined while there are none. */
+  readonly orphansSinceMs: () => number | undefined
+  /** Longest wait for one answer. */
+  readonly answerMs?: number
+}
 
-type Asked = { readonly domain: Domain; readonly share: Share }
+/** What to send: `write` fills a frame of `bytes`, before the next step begins. */
+export type Outgoing = {
+  readonly domain: number
+  readonly bytes: number
+  readonly replyBytes: number
+  /** As credits number it. */
+  readonly transfer: number
+  readonly write: (frame: NativeBuffer) => void
+}
 
-type Lost = Asked & { readonly reason: string }
+/** A header counts attempts up to here in 16 bits, a transfer's number in 4. */
+const ATTEMPTS_MAX = 16
+/** Longest wait for pages that nobody holds. */
+const PAGES_MS = 8_000
+/** Longest wait for one answer. */
+const ANSWER_MS = 60_000
+const US_PER_MS = 1000
 
 export class Dispatcher {
   readonly #options: DispatcherOptions
-  #partition = new Partition(1)
-  #partitionSize = 1
-  #rows: NativeBuffer = allocateNative(1 << 14)
-  /** Sums of the tokens, or the rows of all pairs and then the sums. */
-  #sums: NativeBuffer = allocateNative(1 << 14)
-  #pairRows: NativeBuffer = allocateNative(64)
-  /** Domains that were asked and have not answered yet; empty between steps unless one failed. */
-  readonly #owing = new Set<Domain>()
+  /** Of the first split, whose shares live through the step, and of later ones, which are copied. */
+  readonly #first: Partition
+  readonly #later: Partition
+  readonly #sums: Sums
+  readonly #asks: Asks
+  #call: RegionCall | undefined
+  #pieces: readonly Piece[] = []
   #step = 0
+  #error: SputnikError | undefined
+  #waitsSinceMs: number | undefined
   /** Time the domains spent on computing, as they report it, in microseconds. */
   computeUs = 0
 
   constructor(options: DispatcherOptions) {
     this.#options = options
+    this.#first = new Partition(options.domains)
+    this.#later = new Partition(options.domains)
+    this.#sums = new Sums(options.format)
+    this.#asks = new Asks(options)
   }
 
-  /** @throws SputnikError CARD_LOST, or the error a card reported */
-  compute(call: RegionCall): void {
+  begin(call: RegionCall, now: number): void {
     assert(call.choice.tokens <= FRAME_TOKENS_MAX, 'more tokens than a frame can count')
     this.#step = (this.#step + 1) >>> 0
-    const work: Work = { choice: call.choice, attempt: 0 }
-    const asked = this.#askAll(call, work)
-    const [first] = asked
-    const isWhole = asked.length === 1 && first?.share.tokenCount === call.choice.tokens
-    if (isWhole && this.#options.format.isSummed) {
-      this.#passOn(call, first)
-      return
-    }
-    this.#prepare(call)
-    this.#collect(call, work, asked)
-    this.#finish(call)
+    this.#call = call
+    this.#sums.begin()
+    this.#asks.begin()
+    this.#error = undefined
+    this.#waitsSinceMs = undefined
+    this.#pieces = this.#split({ choice: call.choice }, { partition: this.#first, now })
   }
 
-  /** The answer of the only domain is the result. */
-  #passOn(call: RegionCall, asked: Asked): void {
-    const answer = this.#answer(asked, call)
-    if (typeof answer === 'string') {
-      const work: Work = { choice: call.choice, attempt: 0 }
-      const lost = { ...asked, share: copyOf(asked.share), reason: answer }
-      this.#prepare(call)
-      this.#lose(lost, work)
-      this.#again(call, lost, work)
-      this.#finish(call)
-      return
-    }
-    const { tokens: count } = call.choice
-    this.#decode(answer, { address: call.output, count, width: call.record.nOut })
+  get isDone(): boolean {
+    return this.#error !== undefined || this.#pieces.every((piece) => piece.isDone)
   }
 
-  #prepare({ choice, record }: RegionCall): void {
-    const { tokens, nUsed } = choice
-    const width = record.nOut
-    this.#sums = grown(this.#sums, tokens * width * FLOAT_BYTES)
-    this.#sums.f32.fill(0, 0, tokens * width)
-    if (this.#options.format.isSummed) return
-    this.#pairRows = grown(this.#pairRows, tokens * nUsed * width * FLOAT_BYTES)
+  /** Writes the sums, once all is there. @throws SputnikError CARD_LOST, PAGES_LOST, a card's own */
+  end(): void {
+    const call = this.#openCall()
+    this.#call = undefined
+    this.#asks.begin()
+    if (this.#error !== undefined) throw this.#error
+    assert(this.isDone, 'a step that is not done')
+    this.#sums.write(this.#answers(), call)
   }
 
-  #askAll(call: RegionCall, work: Work): Asked[] {
-    const { domains, choose } = this.#options
-    const owners = choose(work.choice, call.region)
-    if (this.#partitionSize < domains.length) {
-      this.#partitionSize = domains.length
-      this.#partition = new Partition(domains.length)
-    }
-    const asked: Asked[] = []
-    this.#partition.splitOwned(work.choice, owners).forEach((share, id) => {
-      const domain = domains[id]
-      if (domain === undefined || share.tokenCount === 0) return
-      this.#settle(domain)
-      const one = { domain, share }
-      // A failure shows when the answer is waited for.
-      this.#ask(call, work, one)
-      domain.expertCalls += share.pairCount
-      asked.push(one)
-    })
-    return asked
+  /** What to send now; each once. */
+  takeOutbox(): Outgoing[] {
+    return this.#asks.takeOutbox().map((piece) => this.#outgoing(piece))
   }
 
   /**
-   * Takes the answer to a step that failed elsewhere, which must not pass for the next one, and
-   * whose dispatch must not be overwritten while it is read.
+   * A frame of a domain that no control message is.
+   * @returns false when it answers nothing that the domain was ever asked
    */
-  #settle(domain: Domain): void {
-    if (!this.#owing.has(domain)) return
-    this.#owing.delete(domain)
-    if (domain.link?.receive(this.#options.timeoutMs) !== undefined) return
-    this.#options.onLost(domain, 0, 'it did not answer in time')
-  }
-
-  /** Sends a domain its share. */
-  #ask(call: RegionCall, work: Work, { domain, share }: Asked): void {
-    const { link } = domain
-    if (link === undefined) return
-    this.#owing.add(domain)
-    const { format } = this.#options
-    const rowBytes = encodedRowBytes(format.dispatch, call.record.nEmbd)
-    const size = { tokens: share.tokenCount, pairs: share.pairCount, rowBytes }
-    const layout = dispatchLayout(size)
-    const frame = link.frame(layout.bytes)
-    writeHeader(frame.view, {
-      payloadBytes: layout.bytes - HEADER_BYTES,
-      kind: FRAME.dispatch,
-      encoding: encodingByte(format),
-      region: call.region,
-      step: this.#step,
-      attempt: work.attempt,
-      tokens: share.tokenCount,
-      computeUs: 0,
-    })
-    writePairs(frame, { layout, share })
-    const target = frame.address + BigInt(layout.rows)
-    this.#encodeTokens(call, { share, target, rowBytes, tokenOf: work.tokenOf })
-    link.send(frame, layout.bytes)
-  }
-
-  /** Rows that lie side by side are encoded in one call. */
-  #encodeTokens(
-    call: RegionCall,
-    to: { share: Share; target: Pointer; rowBytes: number; tokenOf: Uint32Array | undefined },
-  ): void {
-    const { share, target, rowBytes, tokenOf } = to
-    const width = call.record.nEmbd
-    const encoding = this.#options.format.dispatch
-    for (let start = 0; start < share.tokenCount; ) {
-      const first = tokenAt(share, start, tokenOf)
-      let end = start + 1
-      while (end < share.tokenCount && tokenAt(share, end, tokenOf) === first + end - start) end++
-      const address = call.input + BigInt(first * width * FLOAT_BYTES)
-      const rows = { address, count: end - start, width }
-      encodeRows(encoding, rows, target + BigInt(start * rowBytes))
-      start = end
+  receive(domain: number, frame: ReceivedFrame, now: number): boolean {
+    const header = readHeader(frame.buffer.view)
+    const open = this.#asks.close(domain, header)
+    if (open === undefined) return false
+    if (this.#call !== undefined) this.#asks.askHeld(domain, { step: this.#step, now })
+    const piece = open.step === this.#step && this.#call !== undefined ? open.piece : undefined
+    if (header.kind === FRAME.failed) {
+      this.#fail(domain, { frame, piece, now })
+      return true
     }
+    if (header.kind !== FRAME.combine) return false
+    this.#note(open.piece, { domain, header, now })
+    return piece === undefined || this.#take(piece, { header, frame })
   }
 
-  /** Adds all answers in the order of domain ids; what others give for a lost one in its place. */
-  #collect(call: RegionCall, work: Work, asked: readonly Asked[]): void {
-    const behind: Array<Lost | Answered> = []
-    for (const one of asked) {
-      const answer = this.#answer(one, call)
-      // Shares and frames are used again by the next split.
-      const kept = (): Share => copyOf(one.share)
-      if (typeof answer === 'string') behind.push({ ...one, share: kept(), reason: answer })
-      else if (behind.length === 0) this.#take(call, work, this.#decoded(call, one.share, answer))
-      else {
-        const { rows, ...rest } = this.#decoded(call, kept(), answer)
-        behind.push({ ...rest, rows: rows.slice(0, rest.count * call.record.nOut) })
+  /** A domain is gone. */
+  lost(domain: number, now: number): void {
+    const pieces = this.#asks.forget(domain, this.#step)
+    if (this.#call === undefined) return
+    for (const piece of pieces) this.#askAgain(piece, now)
+  }
+
+  /** Somebody may hold now what nobody held: asks for what waits once all of it can be had. */
+  placementChanged(now: number): void {
+    if (this.#call === undefined || this.#waitsSinceMs === undefined) return
+    for (const piece of [...this.#all()]) {
+      if (isWaiting(piece) && this.#canAsk(workOf(piece.share, piece.work))) {
+        this.#askAgain(piece, now)
       }
     }
-    for (const one of behind) {
-      if ('reason' in one) this.#lose(one, work)
+    if ([...this.#all()].some(isWaiting)) return
+    this.#waitsSinceMs = undefined
+  }
+
+  /** Asks replicas for what is late, gives up what takes too long. */
+  tick(now: number): void {
+    const { answerMs = ANSWER_MS } = this.#options
+    for (const domain of this.#asks.owingSince(now - answerMs)) {
+      this.#options.onFailed(domain, 'it did not answer in time')
     }
-    for (const one of behind) {
-      if ('reason' in one) this.#again(call, one, work)
-      else this.#take(call, work, one)
+    if (this.#call === undefined) return
+    for (const piece of this.#asks.late(this.#step, now)) this.#hedge(piece, now)
+    const since = this.#waitsSinceMs
+    if (since !== undefined && now - since >= PAGES_MS) this.#giveUp()
+  }
+
+  /** When `tick` is next of use. */
+  nextTickMs(now: number): number {
+    const since = this.#waitsSinceMs
+    const pages = since === undefined ? Number.POSITIVE_INFINITY : since + PAGES_MS
+    return Math.max(now, Math.min(pages, this.#asks.nextLateMs(this.#step)))
+  }
+
+  #openCall(): RegionCall {
+    return defined(this.#call, 'a step that has begun')
+  }
+
+  *#all(): Generator<Piece> {
+    for (const piece of this.#pieces) yield* piece.all()
+  }
+
+  /** Splits work by domain and puts what can be asked into the outbox. */
+  #split(
+    work: Work,
+    { partition, now, except }: { partition: Partition; now: number; except?: number | undefined },
+  ): Piece[] {
+    const { region } = this.#openCall()
+    const owners = this.#options.choose(work.choice, region, except)
+    const pieces: Piece[] = []
+    const nobody = this.#options.domains
+    partition.split(work.choice, owners).forEach((share, at) => {
+      if (share.tokenCount === 0) return
+      const kept = partition === this.#first ? share : copyOf(share)
+      pieces.push(this.#piece(kept, { work, domain: at === nobody ? NO_DOMAIN : at, now }))
+    })
+    return pieces
+  }
+
+  #piece(share: Share, { work, domain, now }: { work: Work; domain: number; now: number }): Piece {
+    const piece = new Piece({ domain, share, work })
+    if (domain === NO_DOMAIN) this.#waitsSinceMs ??= this.#options.orphansSinceMs() ?? now
+    else this.#ask(piece, now)
+    return piece
+  }
+
+  #ask(piece: Piece, now: number): void {
+    this.#asks.ask(piece, { step: this.#step, now })
+    if (piece.attempt < ATTEMPTS_MAX) return
+    const text = `domain ${piece.domain} was asked too often`
+    this.#error ??= new SputnikError('CARD_LOST', text)
+  }
+
+  #outgoing(piece: Piece): Outgoing {
+    const call = this.#openCall()
+    const { format } = this.#options
+    const what = { ...call, step: this.#step, format }
+    return {
+      domain: piece.domain,
+      bytes: dispatchBytes(what, piece),
+      replyBytes: this.#sums.replyBytes(piece, call),
+      transfer: (ATTEMPTS_MAX * this.#step + piece.attempt) >>> 0,
+      write: (frame) => writeDispatch(what, piece, frame),
     }
   }
 
-  #lose({ domain, reason }: Lost, { attempt }: Work): void {
-    this.#owing.delete(domain)
-    this.#options.onLost(domain, attempt + 1, reason)
-  }
-
-  /** Splits the pairs of a lost domain anew. */
-  #again(call: RegionCall, { domain, share, reason }: Lost, work: Work): void {
-    if (work.attempt + 1 >= ATTEMPTS_MAX) {
-      throw new SputnikError('CARD_LOST', `card ${domain.id} is lost: ${reason}`)
-    }
-    const next = workOf(share, work)
-    this.#collect(call, next, this.#askAll(call, next))
-  }
-
-  /** The combine of a domain, or why there is none. */
-  #answer(asked: Asked, call: RegionCall): ReceivedFrame | string {
-    const { domain } = asked
-    const received = domain.link?.receive(this.#options.timeoutMs)
-    if (received === undefined) return 'it ended or did not answer in time'
-    if (!this.#isExpected(received, { asked, call })) return 'it answered something else'
-    this.#owing.delete(domain)
-    return received
-  }
-
-  /** Whether a frame answers the dispatch; a card's own report of an error is final. */
-  #isExpected(
-    received: ReceivedFrame,
-    { asked, call }: { asked: Asked; call: RegionCall },
-  ): boolean {
-    const header = readHeader(received.buffer.view)
-    if (header.kind === FRAME.failed) {
-      this.#owing.delete(asked.domain)
-      throw readFailure(received.buffer.bytes.subarray(0, received.bytes), asked.domain.id)
-    }
-    const { combine: encoding, isSummed } = this.#options.format
-    const rowBytes = encodedRowBytes(encoding, call.record.nOut)
-    const rows = isSummed ? asked.share.tokenCount : asked.share.pairCount
+  #note(
+    piece: Piece,
+    { domain, header, now }: { domain: number; header: FrameHeader; now: number },
+  ): void {
     this.computeUs += header.computeUs
-    return (
-      header.kind === FRAME.combine &&
-      header.step === this.#step &&
-      header.region === call.region &&
-      header.encoding === encodingId(encoding) &&
-      received.bytes === combineBytes(rows, rowBytes)
+    this.#options.onAnswer({
+      domain,
+      pairs: piece.pairs,
+      us: US_PER_MS * (now - piece.askedMs),
+      computeUs: header.computeUs,
+      isLate: now >= piece.lateAtMs || piece.state === 'lost',
+    })
+  }
+
+  /** False when the answer is of another shape than was asked for. */
+  #take(piece: Piece, { header, frame }: { header: FrameHeader; frame: ReceivedFrame }): boolean {
+    const call = this.#openCall()
+    if (!this.#sums.isRight(piece, call, { header, bytes: frame.bytes })) return false
+    piece.state = 'answered'
+    if (piece.isDone) return true
+    const isWhole =
+      this.#pieces.length === 1 &&
+      this.#pieces[0] === piece &&
+      piece.share.tokenCount === call.choice.tokens
+    this.#sums.take(piece, call, { frame, isWhole })
+    return true
+  }
+
+  #fail(
+    domain: number,
+    { frame, piece, now }: { frame: ReceivedFrame; piece: Piece | undefined; now: number },
+  ): void {
+    const error = readFailure(frame.buffer.bytes.subarray(0, frame.bytes), domain)
+    if (!this.#options.isReplaceable(domain)) {
+      if (piece !== undefined) this.#error ??= error
+      return
+    }
+    if (piece !== undefined) this.#askAgain(piece, now, domain)
+    this.#options.onFailed(domain, error.message)
+  }
+
+  /** Splits the pairs of a piece anew, unless its alternatives are under way already. */
+  #askAgain(piece: Piece, now: number, except?: number): void {
+    piece.state = piece.domain === NO_DOMAIN ? 'waiting' : 'lost'
+    if (piece.isDone || piece.others !== undefined) return
+    const work = workOf(piece.share, piece.work)
+    piece.others = this.#split(work, { partition: this.#later, now, except })
+  }
+
+  /** Only when others can do all of it: a sum cannot be taken apart. Not a second time. */
+  #hedge(piece: Piece, now: number): void {
+    piece.lateAtMs = Number.POSITIVE_INFINITY
+    const work = workOf(piece.share, piece.work)
+    const isFirst = this.#pieces.includes(piece) && piece.others === undefined
+    const isHedged = isFirst && this.#canAsk(work, piece.domain)
+    this.#options.onLate(piece.domain, isHedged)
+    if (!isHedged) return
+    piece.others = this.#split(work, { partition: this.#later, now, except: piece.domain })
+  }
+
+  /** Whether somebody else can be asked for every pair. */
+  #canAsk(work: Work, except?: number): boolean {
+    const { region } = this.#openCall()
+    const owners = this.#options.choose(work.choice, region, except)
+    for (let pair = 0; pair < owners.length; pair++) {
+      if (owners[pair] === NO_DOMAIN && !isGap(work, pair)) return false
+    }
+    return true
+  }
+
+  #giveUp(): void {
+    const pieces = [...this.#all()].filter((piece) => isWaiting(piece))
+    const { region, record } = this.#openCall()
+    const experts = new Set(
+      pieces.flatMap(({ share }) => [...share.experts.subarray(0, share.pairCount)]),
+    )
+    this.#error ??= new SputnikError(
+      'PAGES_LOST',
+      `no domain holds ${experts.size} of the experts that layer ${record.layer} needs`,
+      { region, experts: experts.size },
     )
   }
 
-  #decode(frame: ReceivedFrame, rows: Rows): void {
-    decodeRows(this.#options.format.combine, frame.buffer.address + BigInt(HEADER_BYTES), rows)
-  }
-
-  /** Valid until the next one. */
-  #decoded({ record }: RegionCall, share: Share, frame: ReceivedFrame): Answered {
-    const width = record.nOut
-    const count = this.#options.format.isSummed ? share.tokenCount : share.pairCount
-    this.#rows = grown(this.#rows, count * width * FLOAT_BYTES)
-    this.#decode(frame, { address: this.#rows.address, count, width })
-    return { share, count, rows: this.#rows.f32 }
-  }
-
-  #take(
-    { record: { nOut: width } }: RegionCall,
-    { tokenOf, pairOf }: Work,
-    { share, count, rows }: Answered,
-  ): void {
-    const { isSummed } = this.#options.format
-    for (let at = 0; at < count; at++) {
-      const source = at * width
-      if (isSummed) {
-        const target = tokenAt(share, at, tokenOf) * width
-        addRow(this.#sums.f32, { target, rows, source, width })
-      } else {
-        const place = share.places[at] ?? 0
-        const target = (pairOf?.[place] ?? place) * width
-        this.#pairRows.f32.set(rows.subarray(source, source + width), target)
-      }
-    }
-  }
-
-  #finish({ choice, record, output }: RegionCall): void {
-    const width = record.nOut
-    if (!this.#options.format.isSummed) {
-      addInRouterOrder(choice, { rows: this.#pairRows.f32, sums: this.#sums.f32, width })
-    }
-    copyNative(output, this.#sums.address, choice.tokens * width * FLOAT_BYTES)
+  *#answers(): Generator<Piece> {
+    for (const piece of this.#pieces) yield* piece.answers()
   }
 }
 
-function grown(buffer: NativeBuffer, bytes: number): NativeBuffer {
-  return buffer.bytes.length >= bytes ? buffer : allocateNative(bytes + (bytes >> 2))
+function isWaiting(piece: Piece): boolean {
+  return piece.domain === NO_DOMAIN && piece.others === undefined
+}
+
+function isGap({ choice }: Work, pair: number): boolean {
+  return (choice.experts[pair] ?? 0) < 0
 }

@@ -18,6 +18,13 @@ export class Flapping {
     return this.#outUntilMs
   }
 
+  /** Nothing is held against it any more. */
+  forgive(): void {
+    this.#losses = []
+    this.#times = 0
+    this.#outUntilMs = Number.NEGATIVE_INFINITY
+  }
+
   /** True when this loss is one too many. */
   lost(now: number): boolean {
     const { flapLosses, flapWindowMs, backoffMs, backoffMaxMs } = this.#settings

@@ -1,18 +1,41 @@
 /** What the fleet needs of a domain, whether its card is a process of this host or far away. */
 import type { SputnikError } from '../base/errors.js'
+import type { ExpertRecord } from '../base/expert.js'
 import type { PageAt } from '../fabric/control.js'
-import type { Domain } from './dispatcher.js'
+import type { Link } from '../fabric/link.js'
+import type { CardCapacity } from '../pages/capacity.js'
 
 /** How a `map` or `unmap` ended; after an error the domain has the pages it had before. */
 export type MapAnswer = { readonly id: number; readonly error?: SputnikError }
 
-export type FleetDomain = Domain & {
+export type FleetDomain = {
+  readonly id: number
+  /** Undefined when it is gone. */
+  readonly link: Link | undefined
   readonly pages: number
   readonly pageBytes: number
+  expertCalls: number
   /** Both are answered later, under the number they return. */
   map(pages: readonly PageAt[]): number
   unmap(pages: readonly PageAt[]): number
   takeAnswers(): MapAnswer[]
-  /** Looks for answers. */
-  poll(): void
+}
+
+/** A card of this host, which can always be started again. */
+export type OwnDomain = FleetDomain & { restart(): void }
+
+/** A domain that joined. */
+export type JoinedDomain = FleetDomain & {
+  readonly nodeId: string
+  readonly name: string
+  readonly cards: readonly CardCapacity[]
+  /** Grows when a placement has to go by other memory or speed of its cards. */
+  readonly cardsVersion: number
+  /** Knows what its experts compute, so that it can be given pages and work. */
+  readonly isReady: boolean
+  /** Signs of life so far. */
+  readonly heartbeats: number
+  learn(records: readonly ExpertRecord[]): void
+  /** Ends the link; the reason is told first. */
+  close(reason?: SputnikError): void
 }

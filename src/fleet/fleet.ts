@@ -1,221 +1,388 @@
 /**
- * The head's side of the fleet: which domains there are, what they hold, who computes a pair. Cards
- * of the head's own host hold what nobody else does, so a domain that is lost costs a reload there
- * and no request. Driven by `tick` between steps and by the dispatcher inside them.
+ * The head's side of the fleet: which domains there are, what they hold, who computes a pair, and
+ * what changes when a domain joins, is lost, is slow or is told to go. A state machine: links, clock
+ * and processes belong to whoever drives it with `tick`, between steps and inside them.
  */
 import { defined } from '../base/assert.js'
 import { SputnikError } from '../base/errors.js'
 import type { ExpertRecord } from '../base/expert.js'
 import type { Logger } from '../base/log.js'
-import { pauseSync } from '../base/pause.js'
+import type { TrafficRequest } from '../pages/better-placement.js'
 import type { DomainCapacity, RegionPages } from '../pages/capacity.js'
 import { Directory } from '../pages/directory.js'
-import { Migration } from '../pages/migration.js'
-import { placePages } from '../pages/placement.js'
-import type { FleetDomain } from './fleet-domain.js'
-import { PageMoves } from './page-moves.js'
-import { NO_EXPERT, type RouterChoice } from './partition.js'
-import type { RemoteDomain } from './remote-domain.js'
-import { emptyWork, ReplicaChooser, STANDING } from './replica-choice.js'
-
-/** A card of this host, which can always be started again. */
-export type OwnDomain = FleetDomain & { restart(): void }
+import type { ControlledNode, FleetControl } from './fleet-control.js'
+import type { FleetDomain, JoinedDomain, OwnDomain } from './fleet-domain.js'
+import type { FleetChangeAbout, FleetChangeKind, FleetLog } from './fleet-log.js'
+import type { MemberInfo } from './member.js'
+import { type MemberEvent, Membership, type Session } from './membership.js'
+import { MEMBERSHIP_DEFAULTS, type MembershipSettings } from './membership-settings.js'
+import type { RouterChoice } from './partition.js'
+import { Relocation } from './relocation.js'
+import { ReplicaChooser, STANDING } from './replica-choice.js'
+import { Usage } from './usage.js'
+import { EVICTED, LOST, refusal } from './why.js'
+import { WorkEstimates } from './work-estimates.js'
 
 export type FleetOptions = {
   readonly regions: readonly RegionPages[]
   readonly own: readonly OwnDomain[]
-  /** Domain of each expert by region, among `own`. */
+  /** Memory for pages of each own card. */
+  readonly ownBytes: number
+  /** Own cards hold only what no domain that joined has room for. */
+  readonly isSpare: boolean
+  /** Domain of each expert by region, among `own`; -1: nobody. */
   readonly placement: readonly (readonly number[])[]
   readonly replicas: number
   readonly log: Logger
-  /** Monotonic milliseconds. */
-  readonly now: () => number
+  /** What happens, for people. */
+  readonly news: FleetLog
+  readonly settings?: Partial<MembershipSettings>
 }
 
 /** Ids of domains that may be in the directory at the same time. */
-const DOMAINS_MAX = 256
-const BYTES_IN_FLIGHT = 64 << 20
-const MOVES_PER_DOMAIN = 64
-/** What a card is taken to read until it is measured; only the ratio between cards counts. */
-const BYTES_PER_SECOND = 10e9
-const RECOVER_MS = 60_000
-const POLL_PAUSE_MS = 1
+export const DOMAINS_MAX = 256
+type Joined = {
+  readonly domain: JoinedDomain
+  readonly session: Session
+  /** As last looked at. */
+  heartbeats: number
+  cardsVersion: number
+}
 
-export class Fleet {
+export class Fleet implements FleetControl {
   readonly #options: FleetOptions
+  readonly #settings: MembershipSettings
+  /** By id. */
   readonly domains: (FleetDomain | undefined)[]
   readonly directory: Directory
-  readonly #moves: PageMoves
-  readonly #work = emptyWork(DOMAINS_MAX)
+  readonly usage: Usage
+  readonly estimates = new WorkEstimates(DOMAINS_MAX)
+  readonly #relocation: Relocation
   readonly #chooser = new ReplicaChooser(DOMAINS_MAX)
-  readonly #remote = new Map<number, RemoteDomain>()
+  readonly #membership: Membership
+  readonly #joined = new Map<number, Joined>()
+  /** Of nodes that membership remembers. */
+  readonly #names = new Map<string, string>()
   #records: readonly ExpertRecord[] = []
-  #migration: Migration | undefined
+  #tickedMs: number
+  #nowMs: number
+  #orphans = 0
+  #orphansSinceMs: number
 
-  constructor(options: FleetOptions) {
-    const { own, regions, placement, replicas, log } = options
+  constructor(options: FleetOptions, now: number) {
+    const { own, regions, placement, replicas, settings } = options
     this.#options = options
+    this.#settings = { ...MEMBERSHIP_DEFAULTS, ...settings }
+    this.#membership = new Membership(now, this.#settings)
+    this.#tickedMs = now
+    this.#nowMs = now
     this.domains = [...own]
     this.directory = new Directory(regions, replicas)
     this.directory.place(placement)
-    this.#moves = new PageMoves({
+    this.usage = new Usage(regions)
+    this.#orphans = this.directory.orphans().length
+    this.#orphansSinceMs = now
+    this.#relocation = new Relocation({
+      ...options,
       directory: this.directory,
       domains: this.domains,
+      own: own.map(({ id }) => id),
+      members: () => this.#capacities(),
+      popularity: this.usage.popularity,
       onFailed: ({ id }, reason, pages) =>
-        log.warn(`domain ${id} cannot take ${pages} pages`, { reason }),
+        options.log.warn(`domain ${id} cannot take ${pages} pages`, { reason }),
+      onMoved: (stuck) => this.#moved(stuck),
     })
-    for (const { id } of own) this.#open(id)
+    for (const { id } of own) this.estimates.begin(id)
+    this.#writeStanding()
   }
 
-  get remote(): readonly RemoteDomain[] {
-    return [...this.#remote.values()]
+  get joined(): readonly JoinedDomain[] {
+    return [...this.#joined.values()].map(({ domain }) => domain)
+  }
+
+  get members(): readonly MemberInfo[] {
+    return this.#membership.list()
+  }
+
+  /** Domain id of a member. */
+  idOf({ index }: { readonly index: number }): number {
+    return this.#options.own.length + index
   }
 
   /** Pages on their way. */
   get moving(): number {
-    return this.#moves.pages
+    return this.#relocation.moving
+  }
+
+  /** Pages that do not lie where the placement wants them. */
+  get toMove(): number {
+    return this.#relocation.toMove
+  }
+
+  /** Pages nobody holds. */
+  get orphans(): number {
+    return this.#orphans
+  }
+
+  /** Since when there are any. */
+  get orphansSinceMs(): number | undefined {
+    return this.#orphans === 0 ? undefined : this.#orphansSinceMs
   }
 
   learn(records: readonly ExpertRecord[]): void {
     this.#records = records
-    for (const domain of this.#remote.values()) domain.learn(records)
+    for (const { domain } of this.#joined.values()) domain.learn(records)
   }
 
-  /** The lowest free id. @throws SputnikError FLEET_FULL */
-  freeId(): number {
-    const free = this.domains.indexOf(undefined)
-    const id = free < 0 ? this.domains.length : free
-    if (id >= DOMAINS_MAX) throw new SputnikError('FLEET_FULL', `${DOMAINS_MAX} domains are there`)
-    return id
+  /**
+   * A node that was let in has joined; an earlier session of it ends. One that was evicted got in
+   * with a newer key, or was pardoned.
+   * @returns its domain id
+   * @throws SputnikError NODE_KEPT_OUT, FLEET_FULL
+   */
+  admit(nodeId: string, now: number): number {
+    this.#nowMs = now
+    if (this.#membership.member(nodeId)?.state === 'evicted') this.#membership.pardon(nodeId, now)
+    const answer = this.#membership.join(nodeId, now)
+    this.#settle()
+    if (!answer.isAccepted) throw refusal(answer)
+    const id = this.idOf(answer)
+    if (id < DOMAINS_MAX) return id
+    this.#membership.connectionEnded({ nodeId, generation: answer.generation }, now)
+    throw new SputnikError('FLEET_FULL', `${DOMAINS_MAX} domains are there`)
   }
 
-  /** A domain has joined; it gets pages once it knows what they compute. */
-  add(domain: RemoteDomain): void {
-    const before = this.remote.find(({ nodeId }) => nodeId === domain.nodeId)
-    if (before !== undefined) this.#drop(before, 'it has joined again')
-    this.domains[domain.id] = domain
-    this.#remote.set(domain.id, domain)
+  /** The domain behind an id that `admit` gave; it gets pages once it knows what they compute. */
+  add(domain: JoinedDomain, now: number): void {
+    this.#nowMs = now
+    const { nodeId, id } = domain
+    const generation = defined(this.#membership.member(nodeId), 'a member').generation
+    const session = { nodeId, generation }
+    this.#membership.loading(session, now)
+    this.#joined.set(id, { domain, session, heartbeats: 0, cardsVersion: 0 })
+    this.#remember(domain)
+    while (this.domains.length <= id) this.domains.push(undefined)
+    this.domains[id] = domain
+    this.estimates.begin(id)
     if (this.#records.length > 0) domain.learn(this.#records)
-    this.#options.log.info(`domain ${domain.id} has joined`, { name: domain.join.name })
+    this.#tell('joined', domain)
   }
 
-  /** The link of a domain has ended, or somebody wants it out. */
-  remove(id: number, reason: string): void {
-    const domain = this.#remote.get(id)
-    if (domain === undefined) return
-    this.#drop(domain, reason)
-    this.#recover()
+  /** The link of a domain has ended, or it broke the rules. */
+  ended(id: number, reason: string, now: number): void {
+    this.#nowMs = now
+    const joined = this.#joined.get(id)
+    if (joined === undefined) return
+    this.#options.log.warn(`domain ${id} is lost`, { name: joined.domain.name, reason })
+    this.#membership.connectionEnded(joined.session, now)
+    this.#drop(id, reason)
+    this.#settle()
   }
 
-  /** The domain of each pair. @throws SputnikError PAGES_LOST */
-  readonly choose = (choice: RouterChoice, region: number): Uint16Array => {
+  /** A card of this host does not answer. @throws SputnikError why it cannot be started again */
+  restartOwn(id: number, reason: string): boolean {
+    const own = this.#options.own.find((domain) => domain.id === id)
+    if (own === undefined) return false
+    this.#options.log.warn(`card ${id} is lost, loading its pages again`, { reason })
+    own.restart()
+    return true
+  }
+
+  /** The domain of each pair, NO_DOMAIN where nobody can be asked; valid until the next call. */
+  readonly choose = (choice: RouterChoice, region: number, except?: number): Uint16Array => {
+    const { standing } = this.estimates.work
+    const before = except === undefined ? STANDING.closed : (standing[except] ?? STANDING.closed)
+    if (except !== undefined) standing[except] = STANDING.closed
     const holders = this.directory.holders(region)
     const { replicas } = this.directory
-    const owners = this.#chooser.choose(choice, { holders, replicas, work: this.#work })
-    if (this.#chooser.unplaced === 0 || this.#chooser.unplaced === gapsOf(choice)) return owners
-    throw new SputnikError('PAGES_LOST', 'no domain that answers holds some of the experts')
+    const table = { holders, replicas, work: this.estimates.work }
+    const owners = this.#chooser.choose(choice, table)
+    if (except !== undefined) standing[except] = before
+    return owners
   }
 
-  /** Inside a step: afterwards others can be asked. */
-  readonly lost = (id: number, attempt: number, reason: string): void => {
-    const own = this.#options.own.find((domain) => domain.id === id)
-    if (own === undefined) {
-      this.remove(id, reason)
-      return
+  /** What a better placement would have to go by; undefined while pages move. */
+  traffic(): TrafficRequest | undefined {
+    return this.#relocation.traffic(this.usage.samples)
+  }
+
+  /** Moves pages to where a placement of the same domains wants them. */
+  relocate(holders: readonly (readonly number[])[]): void {
+    this.#relocation.relocate(holders)
+  }
+
+  /** A combine of a domain is late, or one came. */
+  late(id: number, isLate: boolean): void {
+    const joined = this.#joined.get(id)
+    if (joined === undefined) return
+    this.#membership.late(joined.session, isLate)
+    this.#settle()
+  }
+
+  tick(now: number): void {
+    this.#nowMs = now
+    this.#hear(now)
+    if (now - this.#tickedMs >= this.#settings.tickMs) {
+      this.#tickedMs = now
+      this.#membership.tick(now)
     }
-    this.#options.log.warn(`card ${id} is lost, loading its pages again`, { attempt, reason })
-    own.restart()
+    this.#settle()
+    if (!this.#relocation.tick(now)) return
+    this.#noteOrphans()
+    if (this.toMove > 0) this.#options.news.moved(this.directory.epoch, this.toMove)
   }
 
-  /** Between steps. */
-  tick(): void {
-    for (const domain of this.#remote.values()) {
-      domain.poll()
-      if (domain.link === undefined) this.remove(domain.id, 'its link has ended')
-      else if (domain.isReady && this.#work.standing[domain.id] !== STANDING.ready) {
-        this.#open(domain.id)
-        this.#replace()
+  /** Cards of this host, and all nodes that are remembered. */
+  nodes(): ControlledNode[] {
+    const own = this.#options.own.map(({ id }) => {
+      return { nodeId: null, name: `card ${id}`, domain: id, isOut: false }
+    })
+    const members = this.members.map((member) => {
+      const { nodeId, state, keptOutUntilMs } = member
+      const isOut = state === 'draining' || state === 'evicted' || keptOutUntilMs > this.#nowMs
+      const id = this.idOf(member)
+      const domain = this.#joined.has(id) ? id : null
+      return { nodeId, name: this.#names.get(nodeId) ?? '', domain, isOut }
+    })
+    return [...own, ...members]
+  }
+
+  /** Its pages move away; it works until they have. */
+  drain(nodeId: string): void {
+    const domain = this.#domainOf(nodeId)
+    if (domain === undefined || !this.#membership.drain(nodeId)) return
+    this.#relocation.ask()
+    this.#tell('draining', domain, `${domain.pages} pages are to move`)
+  }
+
+  /** Throws a node out at once, for as long as it is remembered. */
+  evict(nodeId: string): void {
+    const domain = this.#domainOf(nodeId)
+    this.#membership.evict(nodeId, this.#nowMs)
+    if (domain === undefined) return
+    this.#tell('evicted', domain)
+    this.#drop(domain.id, 'it was evicted', new SputnikError('NODE_EVICTED', EVICTED))
+    this.#settle()
+  }
+
+  /** A node that drains stays, one that was thrown or kept out may come. */
+  pardon(nodeId: string): boolean {
+    if (!this.#membership.pardon(nodeId, this.#nowMs)) return false
+    this.#relocation.ask()
+    const domain = this.#domainOf(nodeId)
+    const name = this.#names.get(nodeId) ?? ''
+    this.#note('pardoned', { domain: { id: domain?.id ?? null, name } })
+    return true
+  }
+
+  #domainOf(nodeId: string): JoinedDomain | undefined {
+    return this.joined.find((domain) => domain.nodeId === nodeId)
+  }
+
+  /** Signs of life, links that ended, domains that got ready. */
+  #hear(now: number): void {
+    for (const [id, joined] of this.#joined) {
+      const { domain, session } = joined
+      if (domain.link === undefined) {
+        this.ended(id, 'its link has ended', now)
+        continue
       }
+      if (domain.heartbeats !== joined.heartbeats) {
+        joined.heartbeats = domain.heartbeats
+        this.#membership.heartbeat(session, { sequence: domain.heartbeats, now })
+      }
+      if (domain.cardsVersion !== joined.cardsVersion) {
+        joined.cardsVersion = domain.cardsVersion
+        this.#relocation.ask()
+      }
+      if (domain.isReady && this.#membership.ready(session, now)) this.#relocation.ask()
     }
-    this.#moves.tick()
-    const migration = this.#migration
-    if (migration !== undefined) this.#moves.start(migration.next(this.directory))
   }
 
-  #open(id: number): void {
-    this.#work.standing[id] = STANDING.ready
-    this.#work.pairUs[id] = 1
-    this.#work.copyUs[id] = 1
+  /** Deals with what membership has to say. */
+  #settle(): void {
+    const events = this.#membership.takeEvents()
+    if (events.length === 0) return
+    for (const event of events) this.#handle(event)
+    this.#writeStanding()
   }
 
-  #drop(domain: RemoteDomain, reason: string): void {
-    this.#options.log.warn(`domain ${domain.id} is lost`, { name: domain.join.name, reason })
-    this.#remote.delete(domain.id)
-    this.domains[domain.id] = undefined
-    this.#work.standing[domain.id] = STANDING.closed
-    this.#moves.forget(domain)
-    this.directory.removeDomain(domain.id)
-    domain.close()
+  #handle(event: MemberEvent): void {
+    const id = this.idOf(event)
+    const domain = this.#joined.get(id)?.domain
+    if (event.kind === 'lost') this.#drop(id, LOST[event.reason])
+    else if (event.kind === 'keptOut') {
+      const seconds = Math.ceil((event.untilMs - this.#nowMs) / 1000)
+      const name = this.#names.get(event.nodeId) ?? event.nodeId
+      this.#note('kept-out', { domain: { id, name }, text: `for ${seconds} s: it comes and goes` })
+    } else if (domain !== undefined) this.#tell(event.kind, domain)
   }
 
-  /** Where pages should lie now; moved a few at a time by `tick`. */
-  #replace(): void {
-    const { regions, replicas } = this.#options
-    const capacities = this.#capacities()
-    const wanted = placePages({
-      regions,
-      domains: capacities,
-      replicas: Math.min(replicas, capacities.length),
-    })
-    this.#migration = new Migration({
-      wanted,
-      regions,
-      limits: { bytesInFlight: BYTES_IN_FLIGHT, movesPerDomain: MOVES_PER_DOMAIN },
-      capacityBytes: new Map(
-        capacities.map(({ id, cards }) => [id, cards.reduce((sum, c) => sum + c.memoryBytes, 0)]),
-      ),
-    })
+  #remember({ nodeId, name }: JoinedDomain): void {
+    this.#names.set(nodeId, name)
+    if (this.#names.size <= 2 * this.#settings.nodesMax) return
+    const known = new Set(this.members.map((member) => member.nodeId))
+    for (const id of this.#names.keys()) if (!known.has(id)) this.#names.delete(id)
   }
 
+  #drop(id: number, reason: string, told?: SputnikError): void {
+    const joined = this.#joined.get(id)
+    if (joined === undefined) return
+    const { domain } = joined
+    this.#joined.delete(id)
+    this.domains[id] = undefined
+    this.#relocation.forget(domain)
+    this.directory.removeDomain(id)
+    this.#noteOrphans()
+    this.#tell('lost', domain, reason)
+    domain.close(told)
+    this.#writeStanding()
+  }
+
+  #writeStanding(): void {
+    const { own } = this.#options
+    const { standing } = this.estimates.work
+    this.#membership.writeStanding(standing.subarray(own.length))
+    for (const { id } of own) standing[id] = STANDING.ready
+  }
+
+  /** Of the domains that are to hold pages. */
   #capacities(): DomainCapacity[] {
-    const { regions, own } = this.#options
-    const all = regions.reduce((sum, { experts, pageBytes }) => sum + experts * pageBytes, 0)
-    const speed = { flopsPerSecond: 1e12, bytesPerSecond: BYTES_PER_SECOND }
-    const ready = this.remote.filter(({ isReady }) => isReady)
-    return [
-      ...own.map(({ id }) => ({ id, cards: [{ memoryBytes: all, speed }] })),
-      ...ready.map(({ id, join }) => ({
-        id,
-        cards: join.cards.map(({ memoryBytes }) => ({ memoryBytes, speed })),
-      })),
-    ]
+    return this.members
+      .filter(({ state }) => state === 'ready' || state === 'suspect')
+      .flatMap((member) => {
+        const id = this.idOf(member)
+        const domain = this.#joined.get(id)?.domain
+        return domain === undefined ? [] : [{ id, cards: domain.cards }]
+      })
   }
 
-  /** Cards of this host take what nobody holds any more; waits for them. @throws PAGES_LOST */
-  #recover(): void {
-    this.#replace()
-    const orphans = this.directory.orphans()
-    if (orphans.length === 0) return
-    const { own, now, log } = this.#options
-    log.info('loading pages that were lost', { pages: orphans.length })
-    this.#moves.start(
-      orphans.map((page, index) => ({
-        ...page,
-        to: defined(own[index % own.length], 'a card of this host').id,
-      })),
-    )
-    const deadline = now() + RECOVER_MS
-    while (this.directory.orphans().length > 0) {
-      this.#moves.tick()
-      if (now() < deadline) pauseSync(POLL_PAUSE_MS)
-      else throw new SputnikError('PAGES_LOST', 'the pages of a lost domain cannot be loaded')
+  #moved(stuck: number): void {
+    const text = stuck === 0 ? undefined : `${stuck} pages found no room`
+    if (text !== undefined) this.#note('moved', { text })
+    else this.#options.news.moved(this.directory.epoch, 0)
+    for (const { domain, session } of this.#joined.values()) {
+      const isEmpty = this.directory.occupied(domain.id).every((pages) => pages === 0)
+      if (isEmpty) this.#membership.drained(session)
     }
+    this.#settle()
   }
-}
 
-/** Pairs of a choice that are none. */
-function gapsOf({ experts, tokens, nUsed }: RouterChoice): number {
-  let gaps = 0
-  for (let pair = 0; pair < tokens * nUsed; pair++) if (experts[pair] === NO_EXPERT) gaps++
-  return gaps
+  #noteOrphans(): void {
+    const before = this.#orphans
+    this.#orphans = this.directory.orphans().length
+    if (before === 0) this.#orphansSinceMs = this.#nowMs
+    const text = `${this.#orphans === 0 ? before : this.#orphans} pages`
+    if (before === 0 && this.#orphans > 0) this.#note('pages-lost', { text })
+    if (before > 0 && this.#orphans === 0) this.#note('pages-recovered', { text })
+  }
+
+  #tell(kind: FleetChangeKind, { id, name }: JoinedDomain, text = ''): void {
+    this.#note(kind, { domain: { id, name }, text })
+  }
+
+  #note(kind: FleetChangeKind, about: FleetChangeAbout): void {
+    this.#options.news.note(kind, about)
+  }
 }

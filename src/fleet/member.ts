@@ -21,6 +21,10 @@ export type MemberInfo = {
   /** Also while draining. */
   readonly isSuspect: boolean
   readonly heardMs: number
+  /** In the past when it may join. */
+  readonly keptOutUntilMs: number
+  /** How often it was lost. */
+  readonly losses: number
 }
 
 type Phase = 'joining' | 'loading' | 'ready' | 'lost' | 'evicted'
@@ -48,6 +52,7 @@ export class Member {
   sequence = -1
   /** When it got into its phase. */
   sinceMs = 0
+  losses = 0
 
   constructor({ nodeId, index, settings }: MemberOptions) {
     this.nodeId = nodeId
@@ -90,7 +95,8 @@ export class Member {
   }
 
   info(): MemberInfo {
-    const { nodeId, index, generation, state, isSuspect, heardMs } = this
-    return { nodeId, index, generation, state, isSuspect, heardMs }
+    const { nodeId, index, generation, state, isSuspect, heardMs, losses, flapping } = this
+    const keptOutUntilMs = flapping.outUntilMs
+    return { nodeId, index, generation, state, isSuspect, heardMs, losses, keptOutUntilMs }
   }
 }

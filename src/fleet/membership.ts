@@ -183,11 +183,18 @@ export class Membership {
     return true
   }
 
+  /** Ends draining, eviction and being kept out. False when there was nothing to pardon. */
   pardon(nodeId: string, now: number): boolean {
     const member = this.#members.get(nodeId)
-    if (member?.phase !== 'evicted') return false
-    member.enter('lost', now)
-    return true
+    if (member === undefined) return false
+    const isKeptOut = member.flapping.outUntilMs > now
+    const isEvicted = member.phase === 'evicted'
+    const isPardoned = isKeptOut || isEvicted || (member.isAlive && member.isDraining)
+    if (isEvicted) member.enter('lost', now)
+    if (isKeptOut) member.flapping.forgive()
+    member.isDraining = false
+    member.isDrained = false
+    return isPardoned
   }
 
   /** Ends leases that ran out and forgets nodes that were gone for long. */
@@ -218,6 +225,7 @@ export class Membership {
 
   #lose(member: Member, { reason, now }: { reason: LossReason; now: number }): void {
     member.enter('lost', now)
+    member.losses++
     this.#events.push({ ...told(member), kind: 'lost', reason })
     // Who was asked to go does not flap.
     if (member.isDrained || reason === 'evicted' || !member.flapping.lost(now)) return

@@ -53,7 +53,6 @@ export class PageMoves {
 
   #takeAnswers(domain: FleetDomain): void {
     const asked = this.#asked.get(domain)
-    domain.poll()
     for (const { id, error } of domain.takeAnswers()) {
       const what = asked?.get(id)
       if (what === undefined) continue

@@ -32,27 +32,22 @@ export type Share = {
 export class Partition {
   readonly #shares: Share[]
 
+  /** Room for domains of ids below `domains`, and for the pairs of nobody. */
   constructor(domains: number) {
-    this.#shares = Array.from({ length: domains }, () => emptyShare(16, 128))
+    this.#shares = Array.from({ length: domains + 1 }, () => emptyShare(16, 128))
   }
 
-  /** A share per domain; those without pairs have no tokens. */
-  split(choice: RouterChoice, holders: Uint16Array): readonly Share[] {
-    for (const share of this.#shares) prepare(share, choice)
-    for (let token = 0; token < choice.tokens; token++) this.#splitToken(token, choice, holders)
-    return this.#shares
-  }
-
-  /** As `split`, by the domain of each pair; pairs of NO_DOMAIN are in no share. */
-  splitOwned(choice: RouterChoice, owners: Uint16Array): readonly Share[] {
+  /** A share per domain, by the domain of each pair; the last share has those of NO_DOMAIN. */
+  split(choice: RouterChoice, owners: Uint16Array): readonly Share[] {
     const { tokens, nUsed, experts, weights } = choice
     for (const share of this.#shares) prepare(share, choice)
     let pair = 0
     for (let token = 0; token < tokens; token++) {
       for (let slot = 0; slot < nUsed; slot++, pair++) {
+        if (experts[pair] === NO_EXPERT) continue
         const owner = owners[pair] ?? NO_DOMAIN
-        if (owner === NO_DOMAIN) continue
-        const share = defined(this.#shares[owner], 'domain of a pair')
+        const at = owner === NO_DOMAIN ? this.#shares.length - 1 : owner
+        const share = defined(this.#shares[at], 'domain of a pair')
         countToken(share, token)
         share.experts[share.pairCount] = experts[pair] ?? 0
         share.weights[share.pairCount] = weights[pair] ?? 0
@@ -62,26 +57,6 @@ export class Partition {
     }
     return this.#shares
   }
-
-  #splitToken(token: number, choice: RouterChoice, holders: Uint16Array): void {
-    const start = token * choice.nUsed
-    for (let pair = start; pair < start + choice.nUsed; pair++) {
-      const expert = choice.experts[pair] ?? 0
-      const share = defined(this.#shares[holders[expert] ?? 0], 'domain of an expert')
-      addPair(share, { token, pair, expert, weight: choice.weights[pair] ?? 0 })
-    }
-  }
-}
-
-function addPair(
-  share: Share,
-  { token, pair, expert, weight }: { token: number; pair: number; expert: number; weight: number },
-): void {
-  countToken(share, token)
-  share.experts[share.pairCount] = expert
-  share.weights[share.pairCount] = weight
-  share.places[share.pairCount] = pair
-  share.pairCount++
 }
 
 /** Counts one more pair of a token, which is a new one unless it is the last. */

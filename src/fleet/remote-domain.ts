@@ -1,8 +1,8 @@
 /**
  * A domain on another host as the head sees it: its link, its pages, how it is. Never waits; what
- * it says is dealt with whenever somebody looks at the link.
+ * it says of pages and of itself is dealt with when somebody looks at the link for a step's frames.
  */
-import { SputnikError } from '../base/errors.js'
+import { SputnikError, toPlain } from '../base/errors.js'
 import type { ExpertRecord } from '../base/expert.js'
 import {
   controlFrame,
@@ -19,26 +19,36 @@ import { FRAME, type FrameKind, readHeader } from '../fabric/frame.js'
 import type { Join } from '../fabric/handshake-messages.js'
 import type { Link, ReceivedFrame } from '../fabric/link.js'
 import { StepLink } from '../fabric/step-link.js'
-import type { ThreadLink } from '../fabric/thread-link.js'
-import type { MapAnswer } from './fleet-domain.js'
+import type { CardCapacity } from '../pages/capacity.js'
+import type { JoinedDomain, MapAnswer } from './fleet-domain.js'
+
+/** The link to a domain, with what its fabric thread knows of it. */
+export type PeerLink = Link & {
+  /** Its number where credit is asked for. */
+  readonly peer: number
+  readonly isOpen: boolean
+  readonly heartbeats: number
+  /** Undefined before the first. */
+  readonly roundTripUs: number | undefined
+}
 
 export type RemoteDomainOptions = {
   readonly id: number
   readonly nodeId: string
   readonly address: string
   readonly join: Join
-  readonly link: ThreadLink
+  readonly link: PeerLink
   readonly now: () => number
 }
 
 const ANSWERS_MAX = 4096
 
-export class RemoteDomain {
+export class RemoteDomain implements JoinedDomain {
   readonly id: number
   readonly nodeId: string
   readonly address: string
   readonly join: Join
-  readonly #thread: ThreadLink
+  readonly #peer: PeerLink
   readonly #link: StepLink
   #answers: MapAnswer[] = []
   #lastId = 0
@@ -46,35 +56,65 @@ export class RemoteDomain {
   pages = 0
   pageBytes = 0
   expertCalls = 0
-  roundTripMs: number | undefined
   /** What it said last of its cards. */
   status: DomainStatus | undefined
+  #cardsVersion = 0
 
   constructor({ id, nodeId, address, join, link, now }: RemoteDomainOptions) {
     this.id = id
     this.nodeId = nodeId
     this.address = address
     this.join = join
-    this.#thread = link
+    this.#peer = link
     this.#link = new StepLink(link, { take: (frame) => this.#take(frame), now })
   }
 
-  /** Undefined when it is gone. */
-  get link(): Link | undefined {
-    return this.#thread.isOpen ? this.#link : undefined
+  get name(): string {
+    return this.join.name
   }
 
-  /** Knows what its experts compute. */
+  get cards(): readonly CardCapacity[] {
+    const { status } = this
+    if (status === undefined) {
+      return this.join.cards.map(({ memoryBytes }) => ({ memoryBytes, speed: SPEED }))
+    }
+    return status.cards.map(({ memoryBytes, points }) => ({
+      memoryBytes,
+      speed: points.length > 0 ? { points } : SPEED,
+    }))
+  }
+
+  get cardsVersion(): number {
+    return this.#cardsVersion
+  }
+
+  get link(): Link | undefined {
+    return this.#peer.isOpen ? this.#link : undefined
+  }
+
   get isReady(): boolean {
     return this.#isReady
   }
 
+  get peer(): number {
+    return this.#peer.peer
+  }
+
+  get heartbeats(): number {
+    return this.#peer.heartbeats
+  }
+
+  get roundTripMs(): number | null {
+    const { roundTripUs } = this.#peer
+    return roundTripUs === undefined ? null : roundTripUs / 1000
+  }
+
   get bytesSent(): number {
-    return this.#thread.bytesSent
+    return this.#peer.bytesSent
   }
 
   get bytesReceived(): number {
-    return this.#thread.bytesReceived
+    return this.#peer.bytesReceived
   }
 
   learn(records: readonly ExpertRecord[]): void {
@@ -99,18 +139,15 @@ export class RemoteDomain {
     return answers
   }
 
-  poll(): void {
-    this.#link.poll()
+  close(reason?: SputnikError): void {
+    if (reason !== undefined) this.#send(FRAME.failed, toPlain(reason))
+    this.#peer.close()
   }
 
-  close(): void {
-    this.#link.close()
-  }
-
-  /** A domain that is gone is noticed by whoever waits for it. */
+  /** A domain that is gone is noticed by whoever looks at its link. */
   #send(kind: FrameKind, message: unknown): void {
     const frame = controlFrame(kind, message)
-    this.#thread.send(frame, frame.bytes.length)
+    this.#peer.send(frame, frame.bytes.length)
   }
 
   /** Deals with all frames but those a step waits for. */
@@ -120,7 +157,7 @@ export class RemoteDomain {
     if (kind === FRAME.hello) readControl(bytes, helloSchema)
     else if (kind === FRAME.ready) this.#note(readControl(bytes, progressSchema), true)
     else if (kind === FRAME.progress) this.#note(readControl(bytes, progressSchema), false)
-    else if (kind === FRAME.status) this.status = readControl(bytes, statusSchema)
+    else if (kind === FRAME.status) this.#takeStatus(readControl(bytes, statusSchema))
     else if (kind === FRAME.mapped) this.#takeMapped(bytes)
     else return kind === FRAME.failed && this.#takeFailure(bytes)
     return true
@@ -130,6 +167,13 @@ export class RemoteDomain {
     this.pages = pages
     this.pageBytes = bytes
     this.#isReady ||= isReady
+  }
+
+  #takeStatus(status: DomainStatus): void {
+    if (placementKey(status) !== placementKey(this.status)) this.#cardsVersion++
+    this.status = status
+    this.pages = status.pages
+    this.pageBytes = status.bytes
   }
 
   #takeMapped(bytes: Uint8Array): void {
@@ -150,4 +194,13 @@ export class RemoteDomain {
     }
     this.#answers.push(answer)
   }
+}
+
+/** Until it is measured; only the ratio between cards counts. */
+const SPEED = { flopsPerSecond: 1e12, bytesPerSecond: 10e9 }
+
+/** What of a status a placement goes by; speeds count once they are known. */
+function placementKey(status: DomainStatus | undefined): string {
+  if (status === undefined) return ''
+  return status.cards.map((card) => `${card.memoryBytes} ${card.points.length > 0}`).join()
 }

@@ -6,16 +6,15 @@ import { NO_EXPERT, type RouterChoice, type Share } from './partition.js'
 /** A choice whose tokens and pairs are those of the region's, or some of them. */
 export type Work = {
   readonly choice: RouterChoice
-  readonly attempt: number
   readonly tokenOf?: Uint32Array
   readonly pairOf?: Uint32Array
 }
 
 /** What a domain answered: f32 rows of its tokens, or of its pairs. */
-export type Answered = {
+type Answered = {
   readonly share: Share
-  readonly count: number
-  readonly rows: Float32Array
+  readonly work: Work
+  readonly rows: Float32Array | undefined
 }
 
 /** The region's number of a share's token. */
@@ -39,7 +38,7 @@ export function copyOf(share: Share): Share {
 }
 
 /** The tokens of a share with their pairs there; other experts of them are NO_EXPERT. */
-export function workOf(share: Share, { choice, attempt, tokenOf, pairOf }: Work): Work {
+export function workOf(share: Share, { choice, tokenOf, pairOf }: Work): Work {
   const { nUsed } = choice
   const { tokenCount, pairCount } = share
   const experts = new Int32Array(tokenCount * nUsed).fill(NO_EXPERT)
@@ -56,8 +55,7 @@ export function workOf(share: Share, { choice, attempt, tokenOf, pairOf }: Work)
   }
   return {
     choice: { tokens: tokenCount, nUsed, experts, weights },
-    attempt: attempt + 1,
-    tokenOf: share.tokens.map((token) => tokenOf?.[token] ?? token),
+    tokenOf: share.tokens.slice(0, tokenCount).map((token) => tokenOf?.[token] ?? token),
     pairOf: places,
   }
 }
@@ -78,6 +76,31 @@ export function writePairs(
   }
 }
 
+/** Adds one summed row per token of the share. */
+export function addPieceRows(
+  { share, work, rows = NO_ROWS }: Answered,
+  { sums, width }: { sums: Float32Array; width: number },
+): void {
+  for (let at = 0; at < share.tokenCount; at++) {
+    const target = tokenAt(share, at, work.tokenOf) * width
+    addRow(sums, { target, rows, source: at * width, width })
+  }
+}
+
+/** Puts one row per pair of the share where the router's order wants it. */
+export function placePieceRows(
+  { share, work, rows = NO_ROWS }: Answered,
+  { rows: all, width }: { rows: Float32Array; width: number },
+): void {
+  for (let at = 0; at < share.pairCount; at++) {
+    const place = share.places[at] ?? 0
+    const target = (work.pairOf?.[place] ?? place) * width
+    all.set(rows.subarray(at * width, (at + 1) * width), target)
+  }
+}
+
+const NO_ROWS = new Float32Array(0)
+
 /** Adds the rows of each token's experts, [width, nUsed, tokens], as plain libllama does. */
 export function addInRouterOrder(
   { tokens, nUsed }: RouterChoice,
@@ -93,7 +116,7 @@ export function addInRouterOrder(
   }
 }
 
-export function addRow(
+function addRow(
   sums: Float32Array,
   from: { target: number; rows: Float32Array; source: number; width: number },
 ): void {

@@ -30,6 +30,17 @@ export function allocateNative(bytes: number): NativeBuffer {
   return buffer
 }
 
+/**
+ * Zeroed memory of the JavaScript heap, aligned to 64 bytes, that goes when nobody refers to it any
+ * more. Native code may use it only while somebody does.
+ */
+export function allocateCollected(bytes: number): NativeBuffer {
+  assert(Number.isSafeInteger(bytes) && bytes > 0, `buffer of ${bytes} bytes`)
+  const whole = new ArrayBuffer(bytes + 64)
+  const start = Number(-koffi.address(new Uint8Array(whole)) & 63n)
+  return nativeViews(new Uint8Array(whole, start, bytes))
+}
+
 /** Views of native memory somebody else owns; valid only as long as they keep it. */
 export function wrapNative(address: Pointer, bytes: number): NativeBuffer {
   const memory = koffi.view(address, bytes)

@@ -18,10 +18,22 @@ export type Sockets = {
   wait(socket: number, timeoutMs: number): boolean
   /** Waits until something may be sent; false after the time-out. */
   waitToSend(socket: number, timeoutMs: number): boolean
+  /**
+   * Waits for any of the first `count` requests. Each is two numbers: a descriptor, where negative
+   * ones are passed over, and what to wait for, see `WAIT_FOR`.
+   */
+  waitAny(requests: Int32Array, count: number, timeoutMs: number): void
+  /** A second descriptor of the same socket, which children do not inherit; -1: there is none. */
+  duplicate(socket: number): number
+  /** From now on no call waits for this socket, whoever makes it. */
+  unblock(socket: number): void
   /** Lets another process run. */
   yield(): void
   close(socket: number): void
 }
+
+/** As poll(2) takes it. */
+export const WAIT_FOR = { read: 1, readAndWrite: 5 } as const
 
 let sockets: Sockets | undefined
 
@@ -44,6 +56,10 @@ const MSG_NOSIGNAL = IS_MAC ? 0x80000 : 0x4000
 /** Children must not inherit the other ends: a card would never see its head go. */
 const SOCK_CLOEXEC_LINUX = 0x80000
 const F_SETFD = 2
+const F_GETFL = 3
+const F_SETFL = 4
+const O_NONBLOCK = IS_MAC ? 0x4 : 0x800
+const F_DUPFD_CLOEXEC = IS_MAC ? 67 : 1030
 const FD_CLOEXEC = 1
 const BUFFER_BYTES = 4 * 1024 * 1024
 
@@ -91,6 +107,11 @@ function posixSockets(): Sockets {
     },
     wait: (socket, timeoutMs) => wait(socket, POLLIN, timeoutMs),
     waitToSend: (socket, timeoutMs) => wait(socket, POLLOUT, timeoutMs),
+    waitAny: (requests, count, timeoutMs) => void poll(requests, count, timeoutMs),
+    duplicate: (socket) => Number(control(socket, F_DUPFD_CLOEXEC, 'int', 0)),
+    unblock(socket) {
+      control(socket, F_SETFL, 'int', Number(control(socket, F_GETFL, 'int', 0)) | O_NONBLOCK)
+    },
     yield: () => void yieldCpu(),
     close: (socket) => void close(socket),
   }

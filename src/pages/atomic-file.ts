@@ -3,7 +3,7 @@
  * Knows nothing of contents.
  */
 import { readdirSync, rmSync } from 'node:fs'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { SputnikError } from '../base/errors.js'
 
@@ -13,15 +13,22 @@ const DRAFT = /\.(?<pid>\d+)\.\d+\.draft$/
 let drafts = 0
 const ours = new Set<string>()
 
-/** Makes the folder too. @throws SputnikError CACHE_UNWRITABLE */
-export async function writeAtomic(path: string, chunks: readonly Uint8Array[]): Promise<void> {
+/**
+ * Makes the folder too. What is not `isDurable` appears whole but may be lost or wrong after a loss
+ * of power.
+ * @throws SputnikError CACHE_UNWRITABLE
+ */
+export async function writeAtomic(
+  path: string,
+  chunks: readonly Uint8Array[],
+  { isDurable = true } = {},
+): Promise<void> {
   const draft = `${path}.${process.pid}.${drafts++}.draft`
   ours.add(draft)
   try {
-    await mkdir(dirname(path), { recursive: true })
-    await writeDraft(draft, chunks)
+    await writeDraft(draft, { chunks, isDurable })
     await rename(draft, path)
-    await syncFolder(dirname(path))
+    if (isDurable) await syncFolder(dirname(path))
   } catch (cause) {
     await rm(draft, { force: true })
     const reason = cause instanceof Error ? cause.message : String(cause)
@@ -42,13 +49,27 @@ export function removeOldDrafts(folder: string): string[] {
   })
 }
 
-async function writeDraft(draft: string, chunks: readonly Uint8Array[]): Promise<void> {
-  const file = await open(draft, 'wx')
+async function writeDraft(
+  draft: string,
+  { chunks, isDurable }: { chunks: readonly Uint8Array[]; isDurable: boolean },
+): Promise<void> {
+  const file = await openDraft(draft)
   try {
     for (const chunk of chunks) await file.writeFile(chunk)
-    await file.sync()
+    if (isDurable) await file.sync()
   } finally {
     await file.close()
+  }
+}
+
+/** The folder is there but for the first file in it. */
+async function openDraft(draft: string): Promise<FileHandle> {
+  try {
+    return await open(draft, 'wx')
+  } catch (error) {
+    if (!(error instanceof Error) || !('code' in error) || error.code !== 'ENOENT') throw error
+    await mkdir(dirname(draft), { recursive: true })
+    return open(draft, 'wx')
   }
 }
 

@@ -3,6 +3,7 @@ import type { Load } from '../fabric/control.js'
 import type { ExpertLayer, PageMap } from '../gguf/pages.js'
 import type { GgufModel } from '../gguf/reader.js'
 import { TENSOR_TYPES } from '../gguf/types.js'
+import type { Manifest } from './manifest.js'
 
 /** The regions of a model, in the order in which all nodes number them. */
 export function regionsInUse(pages: PageMap, gguf: GgufModel): ExpertLayer[] {
@@ -44,5 +45,51 @@ export function cardLoad({ gguf, layers, device, threads, pages, slots }: CardLo
       pages: [...(pages[region] ?? [])],
       ...(slots && { slots: slots(region) }),
     })),
+  }
+}
+
+/** Where the tensors of a manifest's regions lie in a copy of the model; plain data. */
+export type ModelCopy = {
+  readonly files: readonly string[]
+  /** By region of the manifest, then tensor; null: the copy does not have the region. */
+  readonly regions: ReadonlyArray<ReadonlyArray<{
+    readonly file: number
+    readonly offset: number
+  }> | null>
+}
+
+export type ManifestLoad = {
+  /** Regions that steps use; they come first. */
+  readonly regionsInUse: number
+  /** Without one, all pages come from files of their own. */
+  readonly copy?: ModelCopy | null | undefined
+}
+
+/**
+ * What the cards of a domain load that knows the model only by its manifest: regions without pages,
+ * which have the numbers of the manifest's.
+ */
+export function loadOfManifest(
+  manifest: Manifest,
+  { regionsInUse: count, copy }: ManifestLoad,
+): Pick<Load, 'files' | 'regions'> {
+  const files = [...(copy?.files ?? [])]
+  return {
+    files,
+    regions: manifest.regions.slice(0, count).map(({ layer, group, experts, tensors }, region) => {
+      const places = copy?.regions[region]
+      return {
+        layer,
+        group,
+        experts,
+        tensors: tensors.map((tensor, index) => ({
+          ...tensor,
+          shape: [...tensor.shape],
+          // A file that is not there: a page is never looked for where the copy lacks it.
+          ...(places?.[index] ?? { file: files.length, offset: 0 }),
+        })),
+        pages: [],
+      }
+    }),
   }
 }

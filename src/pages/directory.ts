@@ -77,6 +77,11 @@ export class Directory {
     return this.#table
   }
 
+  /** What steps may use now, as a table that later epochs do not change. */
+  copy(): HolderTable {
+    return this.#table.copy()
+  }
+
   /** Domains of each expert of a region, [replicas, experts]; a view that later epochs change. */
   holders(region: number): Uint16Array {
     return this.#table.holders(region)
@@ -91,7 +96,7 @@ export class Directory {
     return this.#table.orphans().map((entry) => this.#table.page(entry))
   }
 
-  /** Makes `placement[region][expert]` the only domain of each expert, at once. */
+  /** Makes `placement[region][expert]` the only domain of each expert, at once; -1: nobody. */
   place(placement: readonly (readonly number[])[]): void {
     assert(placement.length === this.regions.length, 'a placement for other regions')
     placement.forEach((domains, region) => {
@@ -103,6 +108,7 @@ export class Directory {
     this.#occupied.clear()
     placement.forEach((domains, region) => {
       domains.forEach((domain, expert) => {
+        if (domain < 0) return
         this.#table.add(this.#table.entry(region, expert), domain)
         this.#occupy({ region, expert }, { domain, by: 1 })
       })

@@ -40,6 +40,13 @@ export class HolderTable {
     this.#counts = new Uint8Array(entries)
   }
 
+  copy(): HolderTable {
+    const copy = new HolderTable(this.regions, this.replicas)
+    copy.#holders.set(this.#holders)
+    copy.#counts.set(this.#counts)
+    return copy
+  }
+
   get entries(): number {
     return this.#counts.length
   }

@@ -26,10 +26,14 @@ export type MigrationOptions = {
 /** What one entry still needs. */
 type Need = { readonly adds: readonly number[]; readonly drops: readonly number[] }
 
+/** Entries looked at in vain before the rest is left to the next time, which bounds each look. */
+const LOOKS_MAX = 512
+
 export class Migration {
   readonly #options: MigrationOptions
-  /** Entries that may differ from what is wanted. */
+  /** Entries that may differ from what is wanted; those without any holder apart. */
   #pending: number[]
+  #urgent: number[] | undefined
   /** Entries that once took a detour over a third domain: none does so twice. */
   readonly #hopped = new Set<number>()
   #stuck: readonly Page[] = []
@@ -41,7 +45,7 @@ export class Migration {
 
   /** Entries that are not yet known to lie as wanted. */
   get pending(): number {
-    return this.#pending.length
+    return this.#pending.length + (this.#urgent?.length ?? 0)
   }
 
   /** Pages that cannot get where they should, for want of room; known when nothing moves. */
@@ -56,15 +60,38 @@ export class Migration {
   next(directory: Directory): Move[] {
     this.#stuck = []
     const round = new Round(directory, this.#options)
-    this.#pending = this.#pending.filter((entry) => round.differs(entry))
-    const rank = (entry: number): number => Math.min(directory.table.count(entry), 2)
-    for (const count of [0, 1, 2]) {
-      for (const entry of this.#pending) if (rank(entry) === count) round.tryMove(entry)
-    }
-    if (round.moves.length === 0 && directory.isQuiet && this.#pending.length > 0) {
-      this.#unblock(round, directory)
+    this.#urgent ??= this.#takeUrgent(round, directory)
+    this.#urgent = this.#look(this.#urgent, round, Number.POSITIVE_INFINITY)
+    this.#pending = this.#look(this.#pending, round, LOOKS_MAX)
+    if (round.moves.length === 0 && directory.isQuiet && this.pending > 0) {
+      const all = [...this.#urgent, ...this.#pending]
+      this.#urgent = []
+      this.#pending = this.#look(all, round, Number.POSITIVE_INFINITY)
+      if (round.moves.length === 0 && this.#pending.length > 0) this.#unblock(round, directory)
     }
     return round.moves
+  }
+
+  /** Pages without a holder go first, then those with few. */
+  #takeUrgent(round: Round, directory: Directory): number[] {
+    const differing = this.#pending.filter((entry) => round.differs(entry))
+    const count = (entry: number): number => directory.table.count(entry)
+    this.#pending = differing.filter((entry) => count(entry) > 0)
+    this.#pending.sort((a, b) => Math.min(count(a), 2) - Math.min(count(b), 2) || a - b)
+    return differing.filter((entry) => count(entry) === 0)
+  }
+
+  /** Moves what can be moved of some entries; returns those still to be looked at. */
+  #look(entries: readonly number[], round: Round, looksMax: number): number[] {
+    const vain: number[] = []
+    let at = 0
+    for (; at < entries.length && vain.length < looksMax && !round.isFull; at++) {
+      const entry = defined(entries[at], 'an entry')
+      if (!round.differs(entry)) continue
+      round.tryMove(entry)
+      vain.push(entry)
+    }
+    return [...entries.slice(at), ...vain]
   }
 
   /** Full domains wait for each other: lets go of a surplus replica, or takes a detour. */
@@ -99,6 +126,11 @@ class Round {
         .reduce((sum, pages, region) => sum + pages * this.#pageBytes(region), 0)
       this.#freeBytes.set(domain, capacity - used)
     }
+  }
+
+  /** Nothing more can be moved now. */
+  get isFull(): boolean {
+    return this.#bytesInFlight >= this.#options.limits.bytesInFlight
   }
 
   differs(entry: number): boolean {

@@ -1,6 +1,6 @@
 /**
- * Gets pages from sources in an order of preference: several at a time within a bound of memory,
- * each checked by its hash before anybody sees it. Knows nothing of what sources are.
+ * Gets pages from sources in an order of preference, within a bound of memory, each checked by its
+ * hash before anybody sees it. Knows nothing of what sources are.
  */
 import { SputnikError } from '../base/errors.js'
 import { abortable } from './abortable.js'
@@ -10,38 +10,22 @@ import { hashPage } from './page-hash.js'
 import { type PageSource, reasonOf } from './page-source.js'
 
 export type PageFetcherOptions = {
-  /** Pages asked for at a time. */
-  readonly parallel?: number | undefined
-  /** Of all pages that are being read or handed over; one larger page goes alone. */
+  /** In order of preference; asked for anew with each page, since sources come and go. */
+  readonly sources: () => readonly PageSource[]
+  /** Monotonic clock in milliseconds. */
+  readonly now: () => number
+  /** Of all pages that are being read or used; one larger page goes alone. */
   readonly inFlightBytesMax?: number | undefined
-  /** Wrong pages after which a source is never asked again. */
+  /** Wrong pages after which a source of somebody else is never asked again. */
   readonly badPagesMax?: number | undefined
-  /** Failures in a row after which a source is not asked again by the same `fetch`. */
+  /** Failures in a row after which a source is left alone for a while. */
   readonly failuresMax?: number | undefined
+  readonly restMs?: number | undefined
+  readonly onBadPage?: ((page: PageRef, source: PageSource) => void) | undefined
 }
 
-export type FetchProgress = {
-  readonly pages: number
-  readonly bytes: number
-  readonly totalPages: number
-  readonly totalBytes: number
-}
-
-export type FetchOptions = {
-  /** Takes a page that was found right; its bytes count as in flight until this resolves. */
-  readonly onPage: (page: PageRef, bytes: Uint8Array) => void | Promise<void>
-  readonly onProgress?: ((progress: FetchProgress) => void) | undefined
-  readonly signal?: AbortSignal | undefined
-}
-
-export type FailedPage = { readonly page: PageRef; readonly error: SputnikError }
-
-export type FetchResult = {
-  readonly pages: number
-  readonly bytes: number
-  /** PAGE_CORRUPT when all that was ever given was wrong, PAGE_UNAVAILABLE otherwise. */
-  readonly failed: readonly FailedPage[]
-}
+/** A page that was found right. */
+export type FoundPage = { readonly bytes: Uint8Array; readonly source: PageSource }
 
 export type SourceCount = {
   readonly name: string
@@ -54,173 +38,136 @@ export type SourceCount = {
 }
 
 type Counted = { -readonly [K in keyof SourceCount]: SourceCount[K] } & {
-  readonly source: PageSource
+  failuresInARow: number
+  restsUntilMs: number
 }
 
-/** Of one call of `fetch`. */
-type Run = {
-  readonly options: FetchOptions
-  readonly stop: AbortController
-  readonly failuresInARow: Map<PageSource, number>
-  readonly failed: FailedPage[]
-  progress: FetchProgress
-}
-
-const PARALLEL = 8
 const IN_FLIGHT_BYTES_MAX = 64 << 20
 const BAD_PAGES_MAX = 3
-const FAILURES_MAX = 8
+const FAILURES_MAX = 4
+const REST_MS = 2000
 
 export class PageFetcher {
-  readonly #sources: readonly Counted[]
+  readonly #options: PageFetcherOptions
+  readonly #counted = new Map<PageSource, Counted>()
   readonly #budget: ByteBudget
-  readonly #parallel: number
-  readonly #badPagesMax: number
-  readonly #failuresMax: number
 
-  /** `sources` in order of preference. */
-  constructor(sources: readonly PageSource[], options: PageFetcherOptions = {}) {
-    this.#sources = sources.map((source) => ({
-      source,
-      name: source.name,
-      pages: 0,
-      bytes: 0,
-      badPages: 0,
-      failures: 0,
-      isBarred: false,
-    }))
+  constructor(options: PageFetcherOptions) {
+    this.#options = options
     this.#budget = new ByteBudget(options.inFlightBytesMax ?? IN_FLIGHT_BYTES_MAX)
-    this.#parallel = options.parallel ?? PARALLEL
-    this.#badPagesMax = options.badPagesMax ?? BAD_PAGES_MAX
-    this.#failuresMax = options.failuresMax ?? FAILURES_MAX
   }
 
-  /** What each source has given so far, in order of preference. */
+  /** What each source has given so far, in the order in which they were first asked. */
   get counts(): SourceCount[] {
-    return this.#sources.map(({ source: _, ...count }) => count)
+    return [...this.#counted.values()].map(
+      ({ failuresInARow: _, restsUntilMs: __, ...count }) => count,
+    )
+  }
+
+  get badPages(): number {
+    let sum = 0
+    for (const { badPages } of this.#counted.values()) sum += badPages
+    return sum
   }
 
   /**
-   * Fetches all it can; pages that nobody has do not keep it from the others.
-   * @throws what `onPage` throws, and the reason of `signal`
+   * What `use` makes of the page from the first source that has it right; its bytes count as in
+   * flight until then.
+   * @throws SputnikError PAGE_CORRUPT when all that was given is wrong, PAGE_UNAVAILABLE; what
+   * `use` throws, and the reason of `signal`
    */
-  async fetch(pages: readonly PageRef[], options: FetchOptions): Promise<FetchResult> {
-    const { signal } = options
-    const totalBytes = pages.reduce((sum, page) => sum + page.bytes, 0)
-    const run: Run = {
-      options,
-      stop: new AbortController(),
-      failuresInARow: new Map(),
-      failed: [],
-      progress: { pages: 0, bytes: 0, totalPages: pages.length, totalBytes },
-    }
-    const forward = (): void => run.stop.abort(signal?.reason)
-    signal?.addEventListener('abort', forward, { once: true })
+  async fetch<T>(
+    page: PageRef,
+    { use, signal }: { use: (found: FoundPage) => T | Promise<T>; signal: AbortSignal },
+  ): Promise<T> {
+    const free = await this.#budget.take(page.bytes, signal)
     try {
-      signal?.throwIfAborted()
-      const queue = pages.values()
-      const workers = Array.from({ length: this.#parallel }, () => this.#work(run, queue))
-      await settleAll(workers, (error) => run.stop.abort(error))
+      const found = await this.#find(page, signal)
+      signal.throwIfAborted()
+      return await use(found)
     } finally {
-      signal?.removeEventListener('abort', forward)
-    }
-    const { pages: done, bytes } = run.progress
-    return { pages: done, bytes, failed: run.failed }
-  }
-
-  /** One of several that take pages off the same queue. */
-  async #work(run: Run, queue: Iterable<PageRef>): Promise<void> {
-    for (const page of queue) {
-      const free = await this.#budget.take(page.bytes, run.stop.signal)
-      try {
-        await this.#fetchOne(run, page)
-      } finally {
-        free()
-      }
+      free()
     }
   }
 
-  async #fetchOne(run: Run, page: PageRef): Promise<void> {
+  async #find(page: PageRef, signal: AbortSignal): Promise<FoundPage> {
     const said: string[] = []
     const before = { bad: 0, other: 0 }
-    for (const counted of this.#sources) {
-      const refusal = this.#refusal(run, { counted, page })
-      const outcome = refusal ?? (await this.#ask(run, { counted, page }))
-      if (outcome instanceof Uint8Array) {
-        await this.#handOver(run, { page, bytes: outcome })
-        return
-      }
+    for (const source of this.#options.sources()) {
+      const refusal = this.#refusal(source, page)
+      const outcome = refusal ?? (await this.#ask(source, { page, signal }))
+      if (outcome instanceof Uint8Array) return { bytes: outcome, source }
       if (outcome === WRONG_BYTES) before.bad++
       else if (refusal === undefined) before.other++
-      said.push(outcome.startsWith(counted.name) ? outcome : `${counted.name}: ${outcome}`)
+      said.push(outcome.startsWith(source.name) ? outcome : `${source.name}: ${outcome}`)
     }
-    const isCorrupt = before.bad > 0 && before.other === 0
-    run.failed.push({ page, error: unavailable(page, { isCorrupt, said }) })
+    throw unavailable(page, { isCorrupt: before.bad > 0 && before.other === 0, said })
   }
 
   /** Why a source is not even asked. */
-  #refusal(run: Run, { counted, page }: { counted: Counted; page: PageRef }): string | undefined {
-    if (counted.isBarred) return `not asked after ${counted.badPages} wrong pages`
-    const failures = run.failuresInARow.get(counted.source) ?? 0
-    if (failures >= this.#failuresMax) return `not asked after ${failures} failures in a row`
-    return counted.source.has(page) ? undefined : 'does not have it'
+  #refusal(source: PageSource, page: PageRef): string | undefined {
+    const { isBarred, badPages, failuresInARow, restsUntilMs } = this.#countOf(source)
+    if (isBarred) return `not asked after ${badPages} wrong pages`
+    if (!source.has(page)) return 'does not have it'
+    if (this.#options.now() >= restsUntilMs) return undefined
+    return `not asked after ${failuresInARow} failures in a row`
   }
 
   /** The bytes of the page, or what is wrong. */
   async #ask(
-    run: Run,
-    { counted, page }: { counted: Counted; page: PageRef },
+    source: PageSource,
+    { page, signal }: { page: PageRef; signal: AbortSignal },
   ): Promise<Uint8Array | string> {
-    const { source } = counted
+    const counted = this.#countOf(source)
     let bytes: Uint8Array
     try {
-      bytes = await abortable(source.read(page, run.stop.signal), run.stop.signal)
+      bytes = await abortable(source.read(page, signal), signal)
     } catch (error) {
-      run.stop.signal.throwIfAborted()
-      counted.failures++
-      run.failuresInARow.set(source, (run.failuresInARow.get(source) ?? 0) + 1)
+      signal.throwIfAborted()
+      this.#noteFailure(counted)
       return reasonOf(error)
     }
-    run.failuresInARow.delete(source)
+    counted.failuresInARow = 0
     if (bytes.length === page.bytes && (await hashPage(bytes)) === page.hash) {
       counted.pages++
       counted.bytes += bytes.length
       return bytes
     }
     counted.badPages++
-    counted.isBarred = counted.badPages >= this.#badPagesMax
+    const { badPagesMax = BAD_PAGES_MAX } = this.#options
+    counted.isBarred = source.isOwn !== true && counted.badPages >= badPagesMax
     source.reject?.(page)
+    this.#options.onBadPage?.(page, source)
     return WRONG_BYTES
   }
 
-  async #handOver(run: Run, { page, bytes }: { page: PageRef; bytes: Uint8Array }): Promise<void> {
-    run.stop.signal.throwIfAborted()
-    await run.options.onPage(page, bytes)
-    const { pages, bytes: before } = run.progress
-    run.progress = { ...run.progress, pages: pages + 1, bytes: before + bytes.length }
-    run.options.onProgress?.(run.progress)
+  #noteFailure(counted: Counted): void {
+    const { failuresMax = FAILURES_MAX, restMs = REST_MS, now } = this.#options
+    counted.failures++
+    counted.failuresInARow++
+    if (counted.failuresInARow >= failuresMax) counted.restsUntilMs = now() + restMs
+  }
+
+  #countOf(source: PageSource): Counted {
+    const known = this.#counted.get(source)
+    if (known !== undefined) return known
+    const counted = {
+      name: source.name,
+      pages: 0,
+      bytes: 0,
+      badPages: 0,
+      failures: 0,
+      isBarred: false,
+      failuresInARow: 0,
+      restsUntilMs: 0,
+    }
+    this.#counted.set(source, counted)
+    return counted
   }
 }
 
 const WRONG_BYTES = 'gave wrong bytes'
 const SAID_MAX = 16
-
-/** Waits for all even when one fails, so that nothing goes on behind the caller's back. */
-async function settleAll(
-  workers: readonly Promise<void>[],
-  onError: (error: unknown) => void,
-): Promise<void> {
-  let first: { readonly error: unknown } | undefined
-  await Promise.all(
-    workers.map((worker) =>
-      worker.catch((error: unknown) => {
-        first ??= { error }
-        onError(error)
-      }),
-    ),
-  )
-  if (first !== undefined) throw first.error
-}
 
 function unavailable(
   page: PageRef,

@@ -1,6 +1,6 @@
 /**
  * Pages on disk, named by their hash: whole or absent whatever happens to the process, least
- * recently used ones dropped when room is needed. Knows nothing of models and of where pages come
+ * recently used ones dropped when room is needed. Whoever reads a page checks its hash. Knows nothing of models and of where pages come
  * from.
  */
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
@@ -11,13 +11,12 @@ import { SputnikError } from '../base/errors.js'
 import { formatBytes } from '../base/units.js'
 import { removeOldDrafts, writeAtomic } from './atomic-file.js'
 import { type PageRef, pageName } from './manifest.js'
-import { hashPage } from './page-hash.js'
 import type { PageSource } from './page-source.js'
 import { reasonOf, sourceFailed } from './page-source.js'
 
 export type PageFilesOptions = {
-  /** Of all pages together; pinned pages count too. */
-  readonly bytesMax: number
+  /** Of all pages together, given what is there already; pinned pages count too. */
+  readonly bytesMax: number | ((bytes: number) => number)
   /** Wall clock: the order of use outlives the process as times of files. */
   readonly nowMs: () => number
 }
@@ -30,8 +29,9 @@ const FILE = /^[0-9a-f]{62}$/
 
 export class PageFiles implements PageSource {
   readonly name: string
+  readonly isOwn = true
+  readonly bytesMax: number
   readonly #folder: string
-  readonly #bytesMax: number
   readonly #nowMs: () => number
   /** From the least to the most recently used. */
   readonly #entries = new Map<string, Entry>()
@@ -42,7 +42,6 @@ export class PageFiles implements PageSource {
   constructor(folder: string, { bytesMax, nowMs }: PageFilesOptions) {
     this.name = `page store ${folder}`
     this.#folder = folder
-    this.#bytesMax = bytesMax
     this.#nowMs = nowMs
     try {
       mkdirSync(folder, { recursive: true })
@@ -51,7 +50,8 @@ export class PageFiles implements PageSource {
       const text = `cannot keep pages in ${folder}: ${reasonOf(cause)}`
       throw new SputnikError('CACHE_UNWRITABLE', text, { path: folder }, cause)
     }
-    this.#evictDownTo(bytesMax)
+    this.bytesMax = typeof bytesMax === 'number' ? bytesMax : bytesMax(this.#bytes)
+    this.#evictDownTo(this.bytesMax)
   }
 
   get bytes(): number {
@@ -92,15 +92,15 @@ export class PageFiles implements PageSource {
   }
 
   /**
-   * Keeps a page; resolves when it would outlive the process. One that is there is kept as it is.
-   * @throws SputnikError PAGE_CORRUPT, PAGE_STORE_FULL, CACHE_UNWRITABLE
+   * Keeps a page whose hash was checked, pinned if asked for; resolves when it would outlive the
+   * process. One that is there is kept as it is.
+   * @throws SputnikError PAGE_STORE_FULL, CACHE_UNWRITABLE
    */
-  put(page: PageRef, bytes: Uint8Array): Promise<void> {
-    if (this.has(page)) return this.#touch(page)
-    const underWay = this.#writes.get(page.hash)
-    if (underWay !== undefined) return underWay
-    const write = this.#write(page, bytes).finally(() => this.#writes.delete(page.hash))
-    this.#writes.set(page.hash, write)
+  put(page: PageRef, bytes: Uint8Array, { isPinned = false } = {}): Promise<void> {
+    const write = this.has(page) ? this.#touch(page) : this.#writeOnce(page, bytes)
+    const entry = this.#entries.get(page.hash)
+    // At once: a page that has just come could be dropped for the next one.
+    if (isPinned && entry !== undefined) entry.pins++
     return write
   }
 
@@ -114,26 +114,30 @@ export class PageFiles implements PageSource {
 
   unpin({ hash }: PageRef): void {
     const entry = this.#entries.get(hash)
-    if (entry === undefined) return
-    assert(entry.pins > 0, 'a page is unpinned more often than pinned')
-    entry.pins--
+    // One that was damaged and has come again is not pinned any more.
+    if (entry !== undefined && entry.pins > 0) entry.pins--
+  }
+
+  #writeOnce(page: PageRef, bytes: Uint8Array): Promise<void> {
+    const underWay = this.#writes.get(page.hash)
+    if (underWay !== undefined) return underWay
+    const write = this.#write(page, bytes).finally(() => this.#writes.delete(page.hash))
+    this.#writes.set(page.hash, write)
+    return write
   }
 
   async #write(page: PageRef, bytes: Uint8Array): Promise<void> {
-    if (bytes.length !== page.bytes || (await hashPage(bytes)) !== page.hash) {
-      const text = `${pageName(page)} is not what its hash says, it was not stored`
-      throw new SputnikError('PAGE_CORRUPT', text)
-    }
+    assert(bytes.length === page.bytes, 'a page of another length')
     const entry = this.#reserve(page)
     try {
-      await writeAtomic(this.path(page), [bytes])
+      // After a loss of power a page may be wrong, which its next reader sees by its hash.
+      await writeAtomic(this.path(page), [bytes], { isDurable: false })
       entry.isWritten = true
     } catch (error) {
       this.#entries.delete(page.hash)
       this.#bytes -= entry.bytes
       throw error
     }
-    await this.#touch(page)
   }
 
   #takeOver(): void {
@@ -154,10 +158,10 @@ export class PageFiles implements PageSource {
   }
 
   #reserve(page: PageRef): Entry {
-    this.#evictDownTo(this.#bytesMax - page.bytes)
-    if (this.#bytes + page.bytes > this.#bytesMax) {
+    this.#evictDownTo(this.bytesMax - page.bytes)
+    if (this.#bytes + page.bytes > this.bytesMax) {
       const room = `${formatBytes(page.bytes)} needed, ${formatBytes(this.#bytes)} of `
-      const text = `no room for ${pageName(page)}: ${room}${formatBytes(this.#bytesMax)} in use`
+      const text = `no room for ${pageName(page)}: ${room}${formatBytes(this.bytesMax)} in use`
       throw new SputnikError('PAGE_STORE_FULL', text)
     }
     const entry: Entry = { bytes: page.bytes, pins: 0, isWritten: false }

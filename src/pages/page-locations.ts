@@ -4,17 +4,10 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import { regionKey } from '../base/expert.js'
+import type { Slice } from '../fabric/slice-reader.js'
 import type { ExpertLayer, PageMap } from '../gguf/pages.js'
 import { regionGeometry } from './hash-model.js'
 import type { Manifest, PageRef } from './manifest.js'
-
-/** Part of a page; its parts follow each other in the order of the region's tensors. */
-export type PagePart = {
-  /** Index into the files of the copy. */
-  readonly file: number
-  readonly offset: number
-  readonly bytes: number
-}
 
 export class PageLocations {
   /** Regions of the manifest that the copy has in the same shape. */
@@ -38,8 +31,8 @@ export class PageLocations {
     return layer !== undefined && expert < layer.experts
   }
 
-  /** Empty when the copy has no such region. */
-  parts({ region, expert }: PageRef): PagePart[] {
+  /** In the order of the region's tensors; empty when the copy has no such region. */
+  parts({ region, expert }: Pick<PageRef, 'region' | 'expert'>): Slice[] {
     const tensors = this.#layers.get(region)?.tensors ?? []
     return tensors.map(({ file, offset, sliceBytes }) => ({
       file,

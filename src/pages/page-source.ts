@@ -5,6 +5,8 @@ import type { PageRef } from './manifest.js'
 export type PageSource = {
   /** For people: a path, an address, a node. */
   readonly name: string
+  /** On this machine, where a wrong page is damage and no reason to mistrust the others. */
+  readonly isOwn?: boolean
   /** Whether it is worth asking; it may still fail, and its bytes may be wrong. */
   has(page: PageRef): boolean
   /**

@@ -5,12 +5,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { SputnikError } from '../base/errors.js'
 import type { Logger } from '../base/log.js'
-import type { ModelInfo } from '../engine/protocol.js'
+import type { ExpertsView, ModelInfo } from '../engine/protocol.js'
 import type { Admission } from './admission.js'
 import type { ApiKeys } from './auth.js'
 import type { EngineClient } from './engine-client.js'
+import { FleetChanges } from './fleet-changes.js'
 import { FleetFeed } from './fleet-feed.js'
+import { FLEET_EXPERTS_MS } from './limits.js'
 import type { ServerMetrics } from './metrics.js'
+import { Recent } from './recent.js'
 import type { SseOptions } from './sse-stream.js'
 import type { TemplateRenderer } from './template.js'
 
@@ -46,6 +49,8 @@ export type Exchange = {
 export class App {
   readonly options: AppOptions
   readonly fleet: FleetFeed
+  readonly experts: Recent<ExpertsView>
+  readonly changes = new FleetChanges()
   readonly createdSeconds = Math.floor(Date.now() / 1000)
   #templates: TemplateRenderer | undefined
   #isDraining = false
@@ -56,6 +61,11 @@ export class App {
     this.fleet = new FleetFeed({
       read: async () => (await engine.stats()).fleet,
       ...(times.fleetPollMs === undefined ? {} : { pollMs: times.fleetPollMs }),
+    })
+    this.experts = new Recent({
+      read: () => engine.experts(),
+      ageMs: times.fleetPollMs ?? FLEET_EXPERTS_MS,
+      now: () => performance.now(),
     })
   }
 

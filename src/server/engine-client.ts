@@ -9,7 +9,9 @@ import type {
   EngineConfig,
   EngineEvent,
   EngineStats,
+  ExpertsView,
   FinishReason,
+  FleetAction,
   ModelInfo,
   Prompt,
   SamplingParams,
@@ -138,6 +140,16 @@ export class EngineClient {
     return this.#call((id) => ({ kind: 'stats', id }))
   }
 
+  /** Rejects with FLEET_OFF where no directory says who holds the experts. */
+  experts(): Promise<ExpertsView> {
+    return this.#call((id) => ({ kind: 'experts', id }))
+  }
+
+  /** Resolves once it is under way; rejects with FLEET_OFF or the NODE_ errors. */
+  changeFleet(action: FleetAction, node: string): Promise<void> {
+    return this.#call((id) => ({ kind: 'fleet-change', id, action, node }))
+  }
+
   /** Throws the error a client should see while no engine is ready. */
   assertReady(): void {
     if (this.#state === 'ready') return
@@ -228,6 +240,12 @@ export class EngineClient {
         return
       case 'stats':
         this.#calls.get(event.id)?.({ value: event.stats })
+        return
+      case 'experts':
+        this.#calls.get(event.id)?.({ value: event.experts })
+        return
+      case 'done':
+        this.#calls.get(event.id)?.({ value: undefined })
         return
       default:
         this.#receiveForSequence(event)

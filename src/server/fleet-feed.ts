@@ -3,13 +3,15 @@
  * none. Knows nothing of HTTP.
  */
 import { SputnikError } from '../base/errors.js'
-import type { FleetView } from '../engine/protocol.js'
+import type { FleetChange, FleetView } from '../engine/protocol.js'
 import { FLEET_POLL_MS, FLEET_WATCHERS_MAX } from './limits.js'
 
 export type FleetUpdate = {
   readonly view: FleetView
   /** Since the look before; what changed has changed within it. 0 for the first look. */
   readonly intervalMs: number
+  /** What happened since the look before. */
+  readonly changes: readonly FleetChange[]
 }
 
 export type FleetWatcher = {
@@ -59,7 +61,7 @@ export class FleetFeed {
     // While it waited, others may have come.
     this.#assertRoom()
     this.#watchers.add(watcher)
-    watcher.changed({ view: look.view, intervalMs: 0 })
+    watcher.changed({ view: look.view, intervalMs: 0, changes: [] })
     this.#schedule()
     return () => {
       this.#watchers.delete(watcher)
@@ -115,15 +117,23 @@ export class FleetFeed {
     const before = this.#last
     const atMs = performance.now()
     const intervalMs = before === undefined ? 0 : atMs - before.atMs
-    const look = { view, intervalMs, atMs, text: JSON.stringify(view) }
+    const changes = changesSince(before?.view, view)
+    const look = { view, intervalMs, changes, atMs, text: JSON.stringify(view) }
     this.#last = look
-    if (look.text !== before?.text) this.#tell({ view, intervalMs })
+    if (look.text !== before?.text) this.#tell({ view, intervalMs, changes })
     return look
   }
 
   #tell(update: FleetUpdate): void {
     for (const watcher of [...this.#watchers]) watcher.changed(update)
   }
+}
+
+/** An engine that was started again numbers from the beginning. */
+function changesSince(before: FleetView | undefined, { events }: FleetView): FleetChange[] {
+  if (before === undefined) return []
+  const seen = new Set(before.events.map(({ seq, atMs }) => `${seq} ${atMs}`))
+  return events.filter(({ seq, atMs }) => !seen.has(`${seq} ${atMs}`))
 }
 
 /** @throws SputnikError FLEET_OFF */

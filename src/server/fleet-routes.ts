@@ -43,7 +43,7 @@ export async function handleFleetEvents({ app, req, res }: Exchange): Promise<vo
       if (res.destroyed) return
       if (!isOpen) stream.open()
       isOpen = true
-      stream.write(toEvent(update))
+      stream.write(toEvents(update))
     },
     ended: () => stream.end(''),
   })
@@ -51,9 +51,14 @@ export async function handleFleetEvents({ app, req, res }: Exchange): Promise<vo
   else res.once('close', leave)
 }
 
-function toEvent({ view, intervalMs }: FleetUpdate): string {
+/** What happened comes before the fleet as it is afterwards. */
+function toEvents({ view, intervalMs, changes }: FleetUpdate): string {
   const body: FleetEvent = { ...toAnswer(view), intervalMs: Math.round(intervalMs) }
-  return `event: fleet\ndata: ${JSON.stringify(body)}\n\n`
+  return [...changes.map((change) => toEvent('change', change)), toEvent('fleet', body)].join('')
+}
+
+function toEvent(name: string, data: unknown): string {
+  return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
 }
 
 function toAnswer(view: FleetView): FleetAnswer {

@@ -40,6 +40,10 @@ export const FLEET_POLL_MS = 1_000
 export const FLEET_PING_MS = 15_000
 /** Clients that may watch the fleet at the same time. */
 export const FLEET_WATCHERS_MAX = 64
+/** How old a list of who holds which expert may be: it is the largest answer of the engine. */
+export const FLEET_EXPERTS_MS = 1_000
+/** Drains, evictions and pardons that may be with the engine at the same time. */
+export const FLEET_CHANGES_MAX = 16
 
 export const TEMPLATE_MS = 200
 export const TEMPLATE_BYTES_MAX = 4 * 1024 * 1024

@@ -4,8 +4,9 @@
  */
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { CardStats, EngineStats, Usage } from '../engine/protocol.js'
+import type { CardStats, EngineStats, ExpertsView, Usage } from '../engine/protocol.js'
 import { FleetMetrics } from './fleet-metrics.js'
+import { LayerMetrics } from './layer-metrics.js'
 import type { SequenceMeter, SequenceTimes } from './sequence-group.js'
 
 const LATENCY_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600]
@@ -14,6 +15,13 @@ const LAG_RESOLUTION_MS = 20
 const NANOSECONDS = 1e9
 
 export type RejectReason = 'queue_full' | 'not_ready' | 'unauthorized' | 'invalid'
+
+/** Undefined while no engine answers. */
+export type EngineTold = {
+  readonly stats: EngineStats | undefined
+  /** Undefined too where no directory says who holds them. */
+  readonly experts: ExpertsView | undefined
+}
 
 export class ServerMetrics implements SequenceMeter {
   readonly #registry = new Registry()
@@ -44,6 +52,7 @@ export class ServerMetrics implements SequenceMeter {
   ])
 
   readonly #fleet = new FleetMetrics(this.#registry)
+  readonly #layers = new LayerMetrics(this.#registry)
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry })
@@ -86,11 +95,12 @@ export class ServerMetrics implements SequenceMeter {
     this.#http.inc({ route, status })
   }
 
-  /** The text for Prometheus; `stats` is undefined while no engine answers. */
-  async render(isReady: boolean, stats: EngineStats | undefined): Promise<string> {
+  /** The text for Prometheus. What the engine did not tell stays as it was. */
+  async render(isReady: boolean, { stats, experts }: EngineTold): Promise<string> {
     this.#ready.set(isReady ? 1 : 0)
     this.#setLag()
     this.#setEngine(stats)
+    if (experts !== undefined) this.#layers.set(experts)
     return await this.#registry.metrics()
   }
 

@@ -48,7 +48,7 @@ function allowOrigin(req: IncomingMessage, res: ServerResponse, origin: string):
   res.setHeader('Vary', 'Origin')
   res.setHeader('Access-Control-Expose-Headers', 'x-request-id, retry-after')
   if (req.method !== 'OPTIONS') return
-  res.setHeader('Access-Control-Allow-Methods', 'GET, HEAD, POST, OPTIONS')
+  res.setHeader('Access-Control-Allow-Methods', 'GET, HEAD, POST, DELETE, OPTIONS')
   const asked = req.headers['access-control-request-headers']
   if (asked !== undefined) res.setHeader('Access-Control-Allow-Headers', asked)
   res.setHeader('Access-Control-Max-Age', '600')

@@ -5,6 +5,8 @@ import { SputnikError } from '../base/errors.js'
 import type { Exchange } from './app.js'
 import { handleChat } from './chat.js'
 import { handleCompletions } from './completions.js'
+import { handleDrain, handleEvict, handlePardon } from './fleet-changes.js'
+import { handleFleetExperts } from './fleet-experts.js'
 import { handleFleet, handleFleetEvents } from './fleet-routes.js'
 import {
   handleDetokenize,
@@ -17,11 +19,11 @@ import {
 } from './small-endpoints.js'
 
 export type Route = {
-  readonly method: 'GET' | 'POST'
-  /** Exact, or a beginning when it ends with `*`. */
+  readonly method: 'GET' | 'POST' | 'DELETE'
+  /** A `*` is one part between two `/`, or at the end all that follows. */
   readonly path: string
-  /** `public` needs no key even when the server has some. */
-  readonly auth: 'public' | 'infer' | 'metrics'
+  /** `public` needs no key even when the server has some; `admin` changes the fleet. */
+  readonly auth: 'public' | 'infer' | 'metrics' | 'admin'
   readonly handle: (exchange: Exchange) => void | Promise<void>
 }
 
@@ -32,6 +34,10 @@ export const ROUTES: readonly Route[] = [
   { method: 'GET', path: '/v1/models/*', auth: 'infer', handle: handleModel },
   { method: 'GET', path: '/v1/fleet', auth: 'infer', handle: handleFleet },
   { method: 'GET', path: '/v1/fleet/events', auth: 'infer', handle: handleFleetEvents },
+  { method: 'GET', path: '/v1/fleet/experts', auth: 'infer', handle: handleFleetExperts },
+  { method: 'POST', path: '/v1/fleet/domains/*/drain', auth: 'admin', handle: handleDrain },
+  { method: 'POST', path: '/v1/fleet/domains/*/pardon', auth: 'admin', handle: handlePardon },
+  { method: 'DELETE', path: '/v1/fleet/domains/*', auth: 'admin', handle: handleEvict },
   { method: 'POST', path: '/tokenize', auth: 'infer', handle: handleTokenize },
   { method: 'POST', path: '/detokenize', auth: 'infer', handle: handleDetokenize },
   { method: 'GET', path: '/health', auth: 'public', handle: handleHealth },
@@ -52,7 +58,9 @@ export function checkMethod(route: Route, method: string | undefined): void {
 }
 
 function matches(pattern: string, path: string): boolean {
-  if (!pattern.endsWith('*')) return pattern === path
-  const start = pattern.slice(0, -1)
-  return path.length > start.length && path.startsWith(start)
+  const [start = '', end] = pattern.split('*')
+  if (end === undefined) return pattern === path
+  const middle = path.slice(start.length, path.length - end.length)
+  if (middle === '' || path !== `${start}${middle}${end}`) return false
+  return end === '' || !middle.includes('/')
 }

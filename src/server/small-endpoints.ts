@@ -4,7 +4,6 @@
  */
 import { z } from 'zod'
 import { SputnikError } from '../base/errors.js'
-import type { EngineStats } from '../engine/protocol.js'
 import type { App, Exchange } from './app.js'
 import { requireVocab } from './completion-request.js'
 import { sendError, sendJson } from './http-error.js'
@@ -124,21 +123,27 @@ export function handleReady({ app, res }: Exchange): void {
 }
 
 export async function handleMetrics({ app, res }: Exchange): Promise<void> {
-  const { metrics } = app.options
-  const text = await metrics.render(app.isReady, await recentStats(app))
+  const { metrics, engine } = app.options
+  const [stats, experts] = await Promise.all([
+    soon(() => engine.stats()),
+    soon(() => app.experts.get()),
+  ])
+  const text = await metrics.render(app.isReady, { stats, experts })
   res.writeHead(200, { 'Content-Type': metrics.contentType })
   res.end(text)
 }
 
-/** A scrape does not wait for an engine in a long step. */
-async function recentStats(app: App): Promise<EngineStats | undefined> {
-  if (app.options.engine.state !== 'ready') return undefined
+/** A scrape does not wait for an engine that loads or is in a long step. */
+async function soon<T>(ask: () => Promise<T>): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), STATS_MS)
   })
-  const stats = app.options.engine.stats().catch(() => undefined)
-  const first = await Promise.race([stats, late])
-  clearTimeout(timer)
-  return first
+  try {
+    return await Promise.race([ask(), late])
+  } catch {
+    return undefined
+  } finally {
+    clearTimeout(timer)
+  }
 }

@@ -90,6 +90,12 @@ class ScriptedLink implements Link {
     return { buffer, bytes: buffer.bytes.length }
   }
 
+  readonly waits = { fd: -1, isWriting: false, doze: () => false, wake: () => {} }
+
+  poll(): ReceivedFrame | undefined {
+    return this.receive(0)
+  }
+
   close(): void {}
 }
 

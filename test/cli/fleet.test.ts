@@ -6,21 +6,9 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { parseUrl } from '../../src/cli/fleet.js'
-import type { FleetEvent } from '../../src/cli/fleet-client.js'
-import { ratesBetween } from '../../src/cli/fleet-table.js'
 import { MAIN, serve, sputnik } from '../e2e/served.js'
-import {
-  FAKE_ENGINE,
-  type Harness,
-  type HarnessOptions,
-  startHarness,
-  until,
-} from '../server/harness.js'
-
-function startFleet(options: HarnessOptions = {}): Promise<Harness> {
-  const times = { fleetPollMs: 100 }
-  return startHarness({ times, ...options, config: { fleetListen: '10.0.0.1:10458' } })
-}
+import { FAKE_ENGINE, startHarness, until } from '../server/harness.js'
+import { startFleet } from './fleet-support.js'
 
 /** One that nobody listens on. */
 async function freePort(): Promise<number> {
@@ -34,8 +22,8 @@ async function freePort(): Promise<number> {
 
 type Top = { readonly child: ChildProcess; readonly stdout: () => string }
 
-function top(url: string): Top {
-  const child = spawn(process.execPath, [MAIN, 'fleet', 'top', '--url', url])
+function top(url: string, ...more: string[]): Top {
+  const child = spawn(process.execPath, [MAIN, 'fleet', 'top', '--url', url, ...more])
   let stdout = ''
   child.stdout.setEncoding('utf8').on('data', (text) => {
     stdout += text
@@ -43,16 +31,22 @@ function top(url: string): Top {
   return { child, stdout: () => stdout }
 }
 
-test('fleet ls prints a line for each domain', async () => {
+test('fleet ls prints domains, pages and what is yet to move', async () => {
   await using harness = await startFleet()
   const { status, stdout, stderr } = await sputnik('fleet', 'ls', '--url', `${harness.url}/v1/`)
   assert.equal(status, 0, stderr)
-  const [titles = '', head = '', attic = '', , totals = ''] = stdout.split('\n')
-  const wanted = 'id name node state devices pages bytes calls sent received round trip'
-  assert.equal(titles.replace(/\s+/g, ' '), wanted)
-  assert.match(head, /^0 {3}head +- +ready +CPU +12 +6\.00 MiB +0 +0 B +0 B +-$/)
-  assert.match(attic, /^1 {3}attic +n0de1-\S+ +loading +cpu,cuda0 .* 0\.25 ms$/)
-  assert.match(totals, /^1 of 2 domains ready, 24 pages .*join at 10\.0\.0\.1:10458$/)
+  assert.equal(
+    stdout,
+    `\
+id  name   node                     state    cards      pages  holds                            calls  sent  received  round trip  reply p50  p99    hedges  late  losses  bad pages  address
+0   head   -                        ready    CPU        12     6.00 MiB host                    0      0 B   0 B       -           -          -      0       0     0       0          -
+1   attic  n0de1-n0de2-n0de3-n0de4  loading  cpu,cuda0  12     1.50 MiB device + 4.50 MiB host  0      0 B   0 B       0.25 ms     1.50 ms    12 ms  3       2     4       1          10.0.0.7:40000
+
+1 of 2 domains ready, epoch 3; domains join at 10.0.0.1:10458
+24 pages (12.0 MiB), 1 holder each: 6 to move, 2 on their way, 1 short, 1 held by nobody
+[##################------] 75 % in place
+`,
+  )
 })
 
 test('fleet ls --json prints what the server said', async () => {
@@ -64,13 +58,14 @@ test('fleet ls --json prints what the server said', async () => {
   assert.equal(fleet.totals.ready, 1)
 })
 
-test('fleet ls lets no device steer the terminal', async () => {
-  await using harness = await startFleet({ env: { FAKE_DEVICE: 'x\u001b]0;title\u0007\n' } })
+test('fleet ls lets no name and no device steer the terminal', async () => {
+  const evil = 'x\u001b]0;title\u0007\n\u202e\u2028'
+  await using harness = await startFleet({ env: { FAKE_DEVICE: evil, FAKE_NAME: evil } })
   const { stdout } = await sputnik('fleet', 'ls', '--url', harness.url)
-  assert.match(stdout, /cpu,x\?\]0;title\?\?/)
+  assert.match(stdout, /^1 {3}x\?\]0;title\?\?\?\? .* cpu,x\?\]0;title\?\?\?\? /m)
 })
 
-for (const command of ['ls', 'top']) {
+for (const command of ['ls', 'top', 'experts']) {
   test(`fleet ${command} says that no server is there`, async () => {
     const url = `http://127.0.0.1:${await freePort()}`
     const { status, stdout, stderr } = await sputnik('fleet', command, '--url', url)
@@ -109,11 +104,27 @@ test('fleet top prints tables with rates until a signal', async () => {
   await using harness = await startFleet({ env: { FAKE_FLEET: 'busy' } })
   const { child, stdout } = top(harness.url)
   await until(() => /attic .* [1-9]\d* +[\d.]+ KiB/.test(stdout()) || child.exitCode !== null)
-  assert.match(stdout(), /calls\/s +sent\/s +received\/s/)
+  assert.match(stdout(), /calls\/s +sent\/s +received\/s +reply p50 +p99/)
+  assert.match(stdout(), /^\[-+\] 0 % moved$/m)
+  assert.match(
+    stdout(),
+    /^at +who +what\n..:00:02 +attic \(1\) +ready\n..:00:01 +attic \(1\) +joined +10/m,
+  )
   assert.ok(!stdout().includes('\u001b'), 'no terminal, no escapes')
   child.kill('SIGINT')
   const [status] = await once(child, 'exit')
   assert.equal(status, 0)
+})
+
+test('fleet top --json prints a line for each change', async () => {
+  await using harness = await startFleet({ env: { FAKE_FLEET: 'busy' } })
+  const { child, stdout } = top(harness.url, '--json')
+  await until(() => stdout().split('\n').length > 2 || child.exitCode !== null)
+  child.kill('SIGTERM')
+  const [status] = await once(child, 'exit')
+  assert.equal(status, 0)
+  const [first = '', second = ''] = stdout().split('\n')
+  assert.ok(JSON.parse(first).domains[0].expertCalls < JSON.parse(second).domains[0].expertCalls)
 })
 
 test('fleet top ends when the server does, with a reason', async () => {
@@ -152,27 +163,6 @@ test('serve --fleet-listen tells the engine where, with the usual port', async (
   await using served = await serve('m', '--engine', FAKE_ENGINE, '--fleet-listen', '127.0.0.1')
   const { stdout } = await sputnik('fleet', 'ls', '--url', served.url, '--json')
   assert.equal(JSON.parse(stdout).address, '127.0.0.1:10458')
-})
-
-test('ratesBetween divides by the time in which it changed and spares who is new', () => {
-  const domain = { id: 1, nodeId: 'a', name: 'a', state: 'ready', devices: [], pages: 0 }
-  const counts = { pageBytes: 0, expertCalls: 10, bytesSent: 100, bytesReceived: 50 }
-  const old = { ...domain, ...counts, roundTripMs: null }
-  const event = (more: Partial<typeof old>): FleetEvent => ({
-    headId: 'h',
-    address: null,
-    modelHash: '',
-    epoch: 0,
-    domains: [{ ...old, ...more }],
-    moving: 0,
-    orphans: 0,
-    totals: { domains: 1, ready: 1, pages: 0, pageBytes: 0 },
-    intervalMs: 500,
-  })
-  const after = event({ expertCalls: 30, bytesSent: 110, bytesReceived: 20 })
-  assert.deepEqual(ratesBetween(event({}), after).get(1), { calls: 40, sent: 20, received: 0 })
-  assert.equal(ratesBetween(event({}), event({ nodeId: 'b' })).get(1), undefined)
-  assert.equal(ratesBetween(event({}), { ...after, intervalMs: 0 }).size, 0)
 })
 
 test('parseUrl takes what clients of the API are given', () => {

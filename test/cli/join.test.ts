@@ -57,7 +57,10 @@ function startsOf(name: string): number[] {
 }
 
 test('join hands the domain all that it needs, and nothing on its command line', async () => {
-  await using joining = joinHead('config', '--model', MAIN, '--memory', '8GiB', '--threads', '3')
+  const pages = ['--model', MAIN, '--no-search', '--source', 'http://a/m.gguf', '--source']
+  const store = ['https://b/m.gguf', '--page-store', STATE, '--page-store-size', '5g']
+  const card = ['--memory', '8GiB', '--threads', '3']
+  await using joining = joinHead('config', ...pages, ...store, ...card)
   await untilReady(joining)
   const config: DomainConfig = JSON.parse(/^ready +(\{.*\})$/m.exec(joining.stderr())?.[1] ?? '')
   assert.match(config.identity.keyPem, /PRIVATE KEY/)
@@ -71,6 +74,9 @@ test('join hands the domain all that it needs, and nothing on its command line',
     device: 'cpu',
     threads: 3,
     modelPath: MAIN,
+    search: false,
+    sources: ['http://a/m.gguf', 'https://b/m.gguf'],
+    pageStore: { folder: STATE, bytesMax: 5 * 1024 ** 3 },
     memoryBytes: 8 * 1024 ** 3,
     backend: 'auto',
     logLevel: 'warn',
@@ -155,6 +161,8 @@ const refused: ReadonlyArray<readonly [args: readonly string[], status: number, 
   [['join', 'box', '--key', KEY.slice(0, -4)], 2, /^JOIN_KEY_INVALID .*its end is missing/],
   [['join', 'box', '--key', KEY, '--name', 'a b'], 2, /^USAGE .*letters/],
   [['join', 'box', '--key', KEY, '--memory', 'much'], 2, /^USAGE .*8GiB/],
+  [['join', 'box', '--key', KEY, '--source', 'ftp://a/m'], 2, /^USAGE .*https/],
+  [['join', 'box', '--key', KEY, '--page-store-size', '-1'], 2, /^USAGE .*8GiB/],
   [['join', 'box', '--key', KEY, '--device', 'cpu,'], 2, /^USAGE .*cuda0/],
   [['join', 'box', '--key', KEY, '--model', '/no.gguf'], 3, /^FILE_NOT_FOUND/],
   [['serve', 'm', '--fleet-listen', 'a:b:c'], 2, /^USAGE .*host:port/],

@@ -7,7 +7,6 @@ import { Cards } from '../../src/domain/cards.js'
 import { Domain } from '../../src/domain/domain.js'
 import { tableRegions } from '../../src/domain/domain-cards.js'
 import { DomainLoop } from '../../src/domain/domain-loop.js'
-import { LocalSupply } from '../../src/domain/local-supply.js'
 import { controlFrame, type Load, type PageAt } from '../../src/fabric/control.js'
 import { encodingByte, type WireFormat } from '../../src/fabric/dispatch.js'
 import {
@@ -17,18 +16,19 @@ import {
   readHeader,
   writeHeader,
 } from '../../src/fabric/frame.js'
-import type { PolledLink, ReceivedFrame } from '../../src/fabric/link.js'
+import type { Link, ReceivedFrame } from '../../src/fabric/link.js'
 import { loadLibraries } from '../../src/native/library.js'
 import { allocateNative, type NativeBuffer } from '../../src/native/memory.js'
 import { localSockets } from '../../src/native/sockets.js'
 import { dispatchFrame, loadOf, recordOf, type Token } from '../card/support.js'
 import { testModel } from '../support/models.js'
 import { copyOf } from './fake-card.js'
+import { LocalSupply } from './local-supply.js'
 
 const DEADLINE_MS = 30_000
 const TENSORS = ['gate', 'up', 'down'].flatMap((role) => [`${role}.weight`, `${role}.scale`])
 
-class HeadLink implements PolledLink {
+class HeadLink implements Link {
   readonly toDomain: NativeBuffer[] = []
   readonly got: NativeBuffer[] = []
   readonly waits = { fd: -1, isWriting: false, doze: () => true, wake: () => {} }

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { defined } from '../../src/base/assert.js'
@@ -51,8 +52,17 @@ async function newKey(address: string): Promise<string> {
 
 type Joined = AsyncDisposable & { readonly child: ChildProcess; readonly said: () => string }
 
-function joinFleet(address: string, key: string, { node = 'node', path = model } = {}): Joined {
-  const args = [MAIN, 'join', address, '--key', key, '--model', path, '--threads', '1']
+/** `path`: null for a domain without a copy of the model. */
+type Joining = { readonly node?: string; readonly path?: string | null }
+
+function joinFleet(
+  address: string,
+  key: string,
+  { node = 'node', path = model }: Joining = {},
+): Joined {
+  const store = ['--page-store', join(scratch, node, 'pages')]
+  const copy = path === null ? ['--no-search', ...store] : ['--model', path]
+  const args = [MAIN, 'join', address, '--key', key, ...copy, '--threads', '1']
   const env = { ...process.env, XDG_STATE_HOME: join(scratch, node) }
   const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
   let said = ''
@@ -86,6 +96,33 @@ test('a domain takes half of the pages over and computes them, to the bit', asyn
     4 * 16,
   )
 })
+
+test('a domain without a model file gets its pages from the head, and keeps them', async () => {
+  const { served, address } = await listening()
+  await using _served = served
+  const node = { node: 'bare', path: null }
+  const key = await newKey(address)
+  {
+    await using joined = joinFleet(address, key, node)
+    await settled(served.url)
+    assert.deepEqual(await completeTokens(served.url, ask), reference, joined.said())
+    assert.ok(((await remoteOf(served.url))?.expertCalls ?? 0) > 0)
+  }
+  const kept = pagesIn(join(scratch, 'bare', 'pages'))
+  assert.ok(kept.length >= 16)
+  await using _again = joinFleet(address, key, node)
+  await settled(served.url)
+  assert.deepEqual(await completeTokens(served.url, ask), reference)
+  const now = new Set(pagesIn(join(scratch, 'bare', 'pages')))
+  assert.ok(kept.every((page) => now.has(page)))
+})
+
+/** With the times of their making. */
+function pagesIn(folder: string): string[] {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  const pages = names.filter((name) => /^..[\\/].{62}$/.test(name)).sort()
+  return pages.map((name) => `${name} ${statSync(join(folder, name)).birthtimeMs}`)
+}
 
 test('pages move to a domain while a stream runs, and the text does not change', async () => {
   const { served, address } = await listening()
@@ -131,8 +168,12 @@ test('joins are refused with the reason: a wrong key, a second use, another mode
   const { served, address } = await listening()
   await using _served = served
   const key = await newKey(address)
-  const refusals: Array<[string, { node: string; path?: string }, RegExp]> = [
-    [key, { node: 'other', path: testModel('qwen3moe') }, /MODEL_MISMATCH/],
+  const refusals: Array<[string, Joining, RegExp]> = [
+    [
+      await newKey(address),
+      { node: 'other', path: testModel('qwen3moe') },
+      /MODEL_MISMATCH .*another model/,
+    ],
     [key.replace(/.$/, (end) => (end === '0' ? '1' : '0')), { node: 'typo' }, /fix:/],
   ]
   for (const [shown, options, pattern] of refusals) {

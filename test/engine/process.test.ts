@@ -149,3 +149,34 @@ function isAlive(pid: number): boolean {
     return false
   }
 }
+
+test('engine process tells who holds the experts, and that there is no fleet to change', async () => {
+  const engine = new TestProcess(testModel('olmoe'), { cards: 2 })
+  await engine.waitFor('ready')
+  engine.generate(1, 10, 2)
+  await engine.waitFor('finished')
+  engine.send({ kind: 'experts', id: 2 })
+  const { experts } = await engine.waitFor('experts')
+  assert.deepEqual(
+    experts.domains.map(({ name }) => name),
+    ['card 0', 'card 1'],
+  )
+  for (const { calls, holders, tiers } of experts.layers) {
+    assert.ok(calls.some((count) => count > 0))
+    assert.deepEqual(new Set(holders.flat()), new Set([0, 1]))
+    assert.ok(tiers.every((tier) => tier === 'h'))
+  }
+  engine.send({ kind: 'fleet-change', id: 3, action: 'drain', node: '0' })
+  assert.equal((await engine.waitFor('error')).error.code, 'FLEET_OFF')
+  engine.send({ kind: 'shutdown' })
+  assert.deepEqual(await engine.exited, [0, null])
+})
+
+test('engine process without cards has no experts to tell of', async () => {
+  const engine = new TestProcess(testModel('olmoe'))
+  await engine.waitFor('ready')
+  engine.send({ kind: 'experts', id: 1 })
+  assert.equal((await engine.waitFor('error')).error.code, 'FLEET_OFF')
+  engine.send({ kind: 'shutdown' })
+  await engine.exited
+})

@@ -18,7 +18,7 @@ import { type Frame, FrameStream } from '../../src/fabric/frame-stream.js'
 import { type Handshake, HeadHandshake, JoinHandshake } from '../../src/fabric/handshake.js'
 import { HANDSHAKE_BYTES_MAX } from '../../src/fabric/handshake-messages.js'
 import { decodeMessage, MESSAGE_KIND } from '../../src/fabric/message.js'
-import { joinOf, MODEL_HASH, newIdentity } from './nodes.js'
+import { joinOf, MODEL_HASH, newIdentity, TICKET } from './nodes.js'
 
 const CORPUS = 'test/fabric/corpus'
 const SECONDS = Number(process.env.SPUTNIK_FUZZ_SECONDS ?? 2)
@@ -139,7 +139,8 @@ test('FrameStream survives any bytes, and gives the same however they are cut', 
 function ends(): Handshake<unknown>[] {
   const timing = { now: 0, timeoutMs: 1000 }
   const everybody = { check: () => {}, commit: () => {} }
-  const welcome = { headId: node.nodeId, epoch: 1, modelHash: MODEL_HASH, leaseMs: 1000 }
+  const about = { headId: node.nodeId, epoch: 1, modelHash: MODEL_HASH, leaseMs: 1000 }
+  const welcome = { ...about, ticket: TICKET }
   return [
     new JoinHandshake({ join: joinOf(node, null), ...timing }),
     new HeadHandshake({ welcome, peerId: null, admission: everybody, ...timing }),

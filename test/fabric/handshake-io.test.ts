@@ -8,6 +8,7 @@ import { encodeFrame, encodeHeader, frameHeader } from '../../src/fabric/frame-s
 import type { Admitted } from '../../src/fabric/handshake.js'
 import { admitOver, joinOver, type Shaken } from '../../src/fabric/handshake-io.js'
 import { encodeMessage, MESSAGE_KIND } from '../../src/fabric/message.js'
+import type { PagesAdmitted } from '../../src/fabric/page-handshake.js'
 import { listenSecure } from '../../src/fabric/secure-listener.js'
 import { connectSecure } from '../../src/fabric/secure-socket.js'
 import { waitUntil } from '../support/processes.js'
@@ -29,7 +30,7 @@ after(async () => {
   for (const cleanUp of cleanUps.reverse()) await cleanUp()
 })
 
-type Ended = { readonly code?: ErrorCode; readonly shaken?: Shaken<Admitted> }
+type Ended = { readonly code?: ErrorCode; readonly shaken?: Shaken<Admitted | PagesAdmitted> }
 
 /** A head that admits over real TLS; `ended` holds how each handshake went. */
 async function listen(timeoutMs = LONG_MS, head: TestHead = newHead()) {
@@ -44,7 +45,8 @@ async function listen(timeoutMs = LONG_MS, head: TestHead = newHead()) {
     onSocket: async (connection) => {
       sockets.push(connection.socket)
       const { welcome, admission } = head
-      await admitOver(connection, { welcome, admission, timeoutMs }).then(
+      const door = { serves: null, check: () => {} }
+      await admitOver(connection, { welcome, admission, door, timeoutMs }).then(
         (shaken) => ended.push({ shaken }),
         (error: SputnikError) => ended.push({ code: error.code }),
       )
@@ -225,6 +227,7 @@ test('joinOver keeps the frames that came with the welcome, of any size', async 
   })
   const { frames } = await raw.join()
   const { socket } = raw.connection
+  frames.allow(FRAME_BYTES_MAX)
   assert.equal(socket.isPaused(), true)
   let frame = frames.next()
   socket.on('data', (chunk) => {

@@ -15,6 +15,7 @@ import { scratchDirectory } from '../support/scratch.js'
 
 export const MODEL_HASH = 'ab'.repeat(32)
 export const OTHER_HASH = 'cd'.repeat(32)
+export const TICKET = 'ef'.repeat(16)
 export const HOUR_MS = 3_600_000
 
 export function newIdentity(): Identity {
@@ -45,7 +46,13 @@ export function newHead(): TestHead {
     registry,
     clock,
     admission: createAdmission({ keys, registry }),
-    welcome: { headId: identity.nodeId, epoch: 7, modelHash: MODEL_HASH, leaseMs: 3000 },
+    welcome: {
+      headId: identity.nodeId,
+      epoch: 7,
+      modelHash: MODEL_HASH,
+      leaseMs: 3000,
+      ticket: TICKET,
+    },
     createKey: (uses = 1) =>
       keys.create({ pin: identity.pin, ttlMs: HOUR_MS, uses, random: randomBytes }),
   }

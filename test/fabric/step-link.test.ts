@@ -17,6 +17,8 @@ function setUp(arrivals: Arrival[]) {
     frame: allocateNative,
     send: () => true,
     close: () => {},
+    waits: { fd: 7, isWriting: false, doze: () => true, wake: () => {} },
+    poll: () => link.receive(0),
     receive: (timeoutMs) => {
       waits.push(timeoutMs)
       const [next] = arrivals
@@ -62,16 +64,34 @@ test('StepLink waits no longer when other frames come in between', () => {
   assert.equal(numberOf(link.receive(Infinity)), 2)
 })
 
-test('StepLink loses no frame of a step when it is polled', () => {
+test('StepLink loses no frame of a step when somebody looks at it in between', () => {
   const numbers = [1, 2, 3, 4]
   const { link, taken, waits } = setUp(numbers.map((number) => ({ afterMs: 0, number })))
-  link.poll()
-  link.poll()
+  assert.equal(link.waits.doze(), true)
+  link.peek()
+  link.peek()
   assert.deepEqual(taken, [1])
+  assert.equal(link.waits.doze(), false)
+  assert.equal(link.waits.fd, 7)
   assert.deepEqual(waits, [0, 0])
   assert.equal(numberOf(link.receive(10)), 2)
   assert.equal(numberOf(link.receive(10)), 4)
-  link.poll()
+  link.peek()
   assert.equal(link.receive(0), undefined)
   assert.deepEqual(taken, [1, 3])
 })
+
+test('StepLink polls what it holds first, then the frames of steps', () => {
+  const numbers = [1, 2, 3, 4]
+  const { link, taken } = setUp(numbers.map((number) => ({ afterMs: 0, number })))
+  link.peek()
+  assert.equal(numberOf(pollOf(link)), 2)
+  assert.equal(numberOf(pollOf(link)), 4)
+  assert.equal(link.poll(), undefined)
+  assert.deepEqual(taken, [1, 3])
+})
+
+function pollOf(link: Link): ReceivedFrame | undefined {
+  const frame = link.poll()
+  return frame === 'gone' ? undefined : frame
+}

@@ -110,7 +110,7 @@ for (const isShared of [true, false]) {
     process.kill(pidOf(fleet, 1), 'SIGSTOP')
     assert.deepEqual(fleet.compute(tokens), undisturbed)
     assert.equal(fleet.losses.length, 1)
-    assert.match(fleet.losses[0] ?? '', /^1 1: .*did not answer in time/)
+    assert.match(fleet.losses[0] ?? '', /card 1 is lost.*did not answer in time/)
     fleet.close()
   })
 
@@ -121,7 +121,7 @@ for (const isShared of [true, false]) {
     fleet.holders.set([0, 0, 0, 0, 1, 1, 1, 1])
     assert.throws(() => fleet.compute(tokens), {
       code: 'PAGE_NOT_MAPPED',
-      message: /^card 0: expert \d of layer 0 is not on this card/,
+      message: /^card \d: expert \d of layer 0 is not on this card/,
     })
     fleet.holders.set(wanted)
     assert.deepEqual(fleet.compute(tokens), undisturbed)

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { Partition, type RouterChoice } from '../../src/fleet/partition.js'
+import { NO_EXPERT, Partition, type RouterChoice } from '../../src/fleet/partition.js'
+import { NO_DOMAIN } from '../../src/pages/holder-table.js'
 
 const EXPERTS = 16
 
@@ -30,7 +31,7 @@ test('Partition gives every pair to the domain that holds its expert, once', () 
   fc.assert(
     fc.property(cases, ({ domains, choice, holders }) => {
       const seen = new Set<number>()
-      new Partition(domains).split(choice, holders).forEach((share, domain) => {
+      new Partition(domains).split(choice, ownersOf(choice, holders)).forEach((share, domain) => {
         for (let at = 0; at < share.pairCount; at++) {
           const pair = share.weights[at] ?? -1
           assert.equal(share.experts[at], choice.experts[pair])
@@ -47,7 +48,7 @@ test('Partition gives every pair to the domain that holds its expert, once', () 
 test('Partition names each token once per domain, and keeps the order of slots', () => {
   fc.assert(
     fc.property(cases, ({ domains, choice, holders }) => {
-      for (const share of new Partition(domains).split(choice, holders)) {
+      for (const share of new Partition(domains).split(choice, ownersOf(choice, holders))) {
         const tokens = [...share.tokens.subarray(0, share.tokenCount)]
         assert.deepEqual(
           tokens,
@@ -75,22 +76,45 @@ test('Partition starts anew for every step', () => {
   const partition = new Partition(3)
   const once = fc.sample(cases, { numRuns: 30, seed: 7 }).map(({ choice, holders }) => {
     const inRange = holders.map((holder) => holder % 3)
-    const again = partition.split(choice, inRange).map(plain)
-    const fresh = new Partition(3).split(choice, inRange).map(plain)
+    const again = partition.split(choice, ownersOf(choice, inRange)).map(plain)
+    const fresh = new Partition(3).split(choice, ownersOf(choice, inRange)).map(plain)
     return { again, fresh }
   })
   for (const { again, fresh } of once) assert.deepEqual(again, fresh)
 })
 
-test('Partition refuses a holder that is no domain', () => {
+test('Partition puts the pairs of nobody into the last share, and gaps into none', () => {
+  const choice = {
+    tokens: 2,
+    nUsed: 2,
+    experts: Int32Array.of(0, 1, 2, NO_EXPERT),
+    weights: Float32Array.of(1, 2, 3, 4),
+  }
+  const owners = Uint16Array.of(1, NO_DOMAIN, NO_DOMAIN, NO_DOMAIN)
+  const shares = new Partition(2).split(choice, owners).map(plain)
+  assert.deepEqual(
+    shares.map(({ tokens, weights }) => ({ tokens, weights })),
+    [
+      { tokens: [], weights: [] },
+      { tokens: [0], weights: [1] },
+      { tokens: [0, 1], weights: [2, 3] },
+    ],
+  )
+})
+
+test('Partition refuses an owner that is no domain', () => {
   const choice = {
     tokens: 1,
     nUsed: 1,
     experts: Int32Array.of(0),
     weights: Float32Array.of(1),
   }
-  assert.throws(() => new Partition(2).split(choice, Uint16Array.of(2)), /domain of an expert/)
+  assert.throws(() => new Partition(2).split(choice, Uint16Array.of(3)), /domain of a pair/)
 })
+
+function ownersOf({ experts }: RouterChoice, holders: Uint16Array): Uint16Array {
+  return Uint16Array.from(experts, (expert) => holders[expert] ?? NO_DOMAIN)
+}
 
 function plain(share: ReturnType<Partition['split']>[number]) {
   return {

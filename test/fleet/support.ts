@@ -1,15 +1,17 @@
 /** A fleet of real card processes that hold one region of a small model. */
 import type { ExpertRecord } from '../../src/base/expert.js'
+import { createLogger } from '../../src/base/log.js'
 import { Prng } from '../../src/base/prng.js'
 import { LocalDomain } from '../../src/domain/local-domain.js'
+import { StepLoop } from '../../src/engine/step-loop.js'
 import type { Load } from '../../src/fabric/control.js'
 import { sharedBytes } from '../../src/fabric/shared-link.js'
-import { Dispatcher } from '../../src/fleet/dispatcher.js'
+import { Fleet as RealFleet } from '../../src/fleet/fleet.js'
+import { FleetLog } from '../../src/fleet/fleet-log.js'
 import { loadLibraries } from '../../src/native/library.js'
 import { allocateNative } from '../../src/native/memory.js'
 import { HAS_SHARED_MEMORY } from '../../src/native/shared-memory.js'
 import { localSockets } from '../../src/native/sockets.js'
-import { NO_DOMAIN } from '../../src/pages/holder-table.js'
 import { dealPages, pagesOf } from '../../src/pages/placement.js'
 import { loadOf, recordOf, type Token } from '../card/support.js'
 import { testModel } from '../support/models.js'
@@ -85,15 +87,16 @@ export function openFleet(options: FleetOptions): Fleet {
   for (const domain of domains) domain.awaitLoaded()
   for (const domain of domains) domain.learn([record])
   const losses: string[] = []
-  const dispatcher = new Dispatcher({
-    domains,
+  const fleet = openStill(domains, losses)
+  const loop = new StepLoop({
+    fleet,
     format: { dispatch: 'f32', combine: 'f32', isSummed: options.isSummed ?? true },
-    timeoutMs: options.timeoutMs ?? LONG_MS,
-    choose: ({ experts }) => Uint16Array.from(experts, (expert) => holders[expert] ?? NO_DOMAIN),
-    onLost: ({ id }, attempt, reason) => {
-      losses.push(`${id} ${attempt}: ${reason}`)
-      domains[id]?.restart()
-    },
+    ownCount: domains.length,
+    spinUs: 200,
+    yield: localSockets().yield,
+    now: () => performance.now(),
+    expect: () => {},
+    answerMs: options.timeoutMs ?? LONG_MS,
   })
   return {
     domains,
@@ -101,15 +104,33 @@ export function openFleet(options: FleetOptions): Fleet {
     load,
     holders,
     losses,
-    compute: (tokens) => computeStep(dispatcher, { record, tokens }),
+    compute: (tokens) => {
+      fleet.directory.place([[...holders]])
+      return computeStep(loop, { record, tokens })
+    },
     close: () => {
       for (const domain of domains) domain.stop()
     },
   }
 }
 
+/** Moves no pages and takes no answers: that is what tests do here. */
+class StillFleet extends RealFleet {
+  override tick(): void {}
+}
+
+function openStill(own: readonly LocalDomain[], losses: string[]): RealFleet {
+  const log = createLogger({ level: 'warn', part: 'test', write: (line) => losses.push(line) })
+  const regions = [{ experts: EXPERTS, pageBytes: 1 }]
+  const placement = dealPages(regions, own.length)
+  const ownBytes = EXPERTS
+  const news = new FleetLog(() => 0)
+  const options = { regions, own, ownBytes, isSpare: false, placement, replicas: 1, log, news }
+  return new StillFleet(options, 0)
+}
+
 function computeStep(
-  dispatcher: Dispatcher,
+  loop: StepLoop,
   { record, tokens }: { record: ExpertRecord; tokens: readonly Token[] },
 ): Float32Array[] {
   const { nEmbd, nOut, nUsed } = record
@@ -119,7 +140,7 @@ function computeStep(
     input.f32.set(token.x, i * nEmbd)
   })
   const pairs = tokens.flatMap((token) => token.pairs)
-  dispatcher.compute({
+  loop.compute({
     region: 0,
     record,
     choice: {

@@ -5,8 +5,8 @@ import fc from 'fast-check'
 import { defined } from '../../src/base/assert.js'
 import { Prng } from '../../src/base/prng.js'
 import type { PageRef } from '../../src/pages/manifest.js'
-import { PageFetcher } from '../../src/pages/page-fetcher.js'
-import { loosePages, sourceOf } from './support.js'
+import type { PageSource } from '../../src/pages/page-source.js'
+import { fetchAll, fetcherOf, loosePages, sourceOf } from './support.js'
 
 const pages = loosePages(60)
 const wanted = pages.map(({ page }) => page)
@@ -27,29 +27,17 @@ function taker(): { onPage: (page: PageRef, bytes: Uint8Array) => void; got: Set
   return { onPage, got }
 }
 
-test('PageFetcher asks sources in order of preference and tells how it goes', async () => {
+test('PageFetcher asks sources in order of preference and counts what they give', async () => {
   const first = sourceOf('first', right, (page) => page.expert < 20)
-  const fetcher = new PageFetcher([first, sourceOf('second', right)])
+  const fetcher = fetcherOf([first, sourceOf('second', right)])
   const { onPage, got } = taker()
-  const seen: number[] = []
-  const result = await fetcher.fetch(wanted, {
-    onPage,
-    onProgress: ({ pages: done, bytes, totalPages, totalBytes }) => {
-      assert.deepEqual([bytes, totalPages, totalBytes], [done * 1000, 60, 60_000])
-      seen.push(done)
-    },
-  })
-  assert.deepEqual(result, { pages: 60, bytes: 60_000, failed: [] })
+  assert.deepEqual(await fetchAll(fetcher, wanted, { onPage }), [])
   assert.equal(got.size, 60)
   assert.deepEqual(
-    seen,
-    Array.from({ length: 60 }, (_, i) => i + 1),
-  )
-  assert.deepEqual(
-    fetcher.counts.map(({ name, pages: count }) => [name, count]),
+    fetcher.counts.map(({ name, pages: count, bytes }) => [name, count, bytes]),
     [
-      ['first', 20],
-      ['second', 40],
+      ['first', 20, 20_000],
+      ['second', 40, 40_000],
     ],
   )
 })
@@ -64,16 +52,28 @@ test('PageFetcher fetches a wrong page again from elsewhere and soon stops askin
     }),
     reject: (page: PageRef) => rejected.push(page.expert),
   }
-  const fetcher = new PageFetcher([liar, sourceOf('honest', right)], { parallel: 1 })
+  const told: string[] = []
+  const onBadPage = (page: PageRef, { name }: PageSource) => told.push(`${name} ${page.expert}`)
+  const fetcher = fetcherOf([liar, sourceOf('honest', right)], { onBadPage })
   const { onPage, got } = taker()
-  const result = await fetcher.fetch(wanted, { onPage })
-  assert.deepEqual(result.failed, [])
+  assert.deepEqual(await fetchAll(fetcher, wanted, { onPage, parallel: 1 }), [])
   assert.equal(got.size, 60)
   assert.equal(asked, 3)
   assert.deepEqual(rejected, [0, 1, 2])
+  assert.deepEqual(told, ['liar 0', 'liar 1', 'liar 2'])
   const [bad, good] = fetcher.counts
   assert.deepEqual([bad?.badPages, bad?.isBarred, bad?.pages], [3, true, 0])
   assert.deepEqual([good?.badPages, good?.isBarred, good?.pages], [0, false, 60])
+  assert.equal(fetcher.badPages, 3)
+})
+
+test('PageFetcher goes on asking a damaged source of its own machine', async () => {
+  const read = (page: PageRef) => (page.expert < 30 ? wrong(page) : right(page))
+  const own = { ...sourceOf('own', read), isOwn: true }
+  const fetcher = fetcherOf([own, sourceOf('other', right)])
+  await fetchAll(fetcher, wanted, taker())
+  const [count] = fetcher.counts
+  assert.deepEqual([count?.badPages, count?.pages, count?.isBarred], [30, 30, false])
 })
 
 test('PageFetcher names the page and what every source said', async () => {
@@ -82,83 +82,80 @@ test('PageFetcher names the page and what every source said', async () => {
     sourceOf('beta', right, () => false),
     sourceOf('gamma', wrong),
   ]
-  const fetcher = new PageFetcher(sources)
   const [page] = wanted
   assert.ok(page !== undefined)
-  const { failed } = await fetcher.fetch([page], { onPage: assert.fail })
-  assert.equal(failed.length, 1)
-  const { error } = defined(failed[0], 'a failure')
-  assert.equal(error.code, 'PAGE_UNAVAILABLE')
+  const [failed] = await fetchAll(fetcherOf(sources), [page], { onPage: assert.fail })
+  assert.equal(failed?.error.code, 'PAGE_UNAVAILABLE')
   assert.equal(
-    error.message,
+    failed.error.message,
     'the page of layer 0 expert 0 cannot be fetched: alpha: the line is dead; ' +
       'beta: does not have it; gamma: gave wrong bytes',
   )
-  const none = await new PageFetcher([]).fetch([page], { onPage: assert.fail })
-  assert.match(none.failed[0]?.error.message ?? '', /there is no source/)
+  const [none] = await fetchAll(fetcherOf([]), [page], { onPage: assert.fail })
+  assert.match(none?.error.message ?? '', /there is no source/)
 })
 
 test('PageFetcher calls a page corrupt when all that was given is wrong', async () => {
-  const fetcher = new PageFetcher([sourceOf('a', wrong), sourceOf('b', wrong)])
-  const { failed } = await fetcher.fetch(wanted.slice(0, 1), { onPage: assert.fail })
-  assert.equal(failed[0]?.error.code, 'PAGE_CORRUPT')
+  const fetcher = fetcherOf([sourceOf('a', wrong), sourceOf('b', wrong)])
+  const [failed] = await fetchAll(fetcher, wanted.slice(0, 1), { onPage: assert.fail })
+  assert.equal(failed?.error.code, 'PAGE_CORRUPT')
 })
 
-test('PageFetcher goes on with other pages when some are nowhere', async () => {
-  const source = sourceOf('some', right, (page) => page.expert % 3 !== 0)
-  const { onPage, got } = taker()
-  const result = await new PageFetcher([source]).fetch(wanted, { onPage })
-  assert.equal(got.size, 40)
-  assert.equal(result.pages, 40)
+test('PageFetcher asks sources that came since, and no longer those that left', async () => {
+  const sources = [sourceOf('old', right)]
+  const fetcher = fetcherOf(sources)
+  await fetchAll(fetcher, wanted.slice(0, 10), taker())
+  sources[0] = sourceOf('new', right)
+  await fetchAll(fetcher, wanted.slice(10), taker())
   assert.deepEqual(
-    result.failed.map(({ page }) => page.expert % 3),
-    new Array(20).fill(0),
+    fetcher.counts.map(({ name, pages: count }) => [name, count]),
+    [
+      ['old', 10],
+      ['new', 50],
+    ],
   )
 })
 
-test('PageFetcher leaves a dead source alone until the next fetch', async () => {
+test('PageFetcher leaves a dead source alone for a while', async () => {
   let asked = 0
   let isDead = true
+  let nowMs = 1000
   const source = sourceOf('flapping', (page) => {
     asked++
     return isDead ? fail() : right(page)
   })
-  const fetcher = new PageFetcher([source, sourceOf('other', right)], {
-    parallel: 1,
-    failuresMax: 4,
-  })
-  await fetcher.fetch(wanted, taker())
+  const options = { failuresMax: 4, restMs: 500, now: () => nowMs }
+  const fetcher = fetcherOf([source, sourceOf('other', right)], options)
+  await fetchAll(fetcher, wanted, { ...taker(), parallel: 1 })
   assert.equal(asked, 4)
+  nowMs += 500
+  await fetchAll(fetcher, wanted, { ...taker(), parallel: 1 })
+  assert.equal(asked, 5, 'one more failure and it rests again')
+  nowMs += 500
   isDead = false
-  await fetcher.fetch(wanted, taker())
-  assert.equal(asked, 64)
-  assert.equal(fetcher.counts[0]?.failures, 4)
+  await fetchAll(fetcher, wanted, { ...taker(), parallel: 1 })
+  assert.equal(asked, 65)
+  assert.equal(fetcher.counts[0]?.failures, 5)
 })
 
-test('PageFetcher keeps to its bounds of pages and bytes until pages are taken', async () => {
-  let reading = 0
-  let readingMax = 0
+test('PageFetcher keeps to its bound of bytes until pages are used', async () => {
   let held = 0
   let heldMax = 0
   const source = sourceOf('slow', async (page) => {
     held += page.bytes
     heldMax = Math.max(heldMax, held)
-    readingMax = Math.max(readingMax, ++reading)
     await turn()
-    reading--
     return right(page)
   })
   const onPage = async (page: PageRef): Promise<void> => {
     for (let i = 0; i < 3; i++) await turn()
     held -= page.bytes
   }
-  const options = { parallel: 6, inFlightBytesMax: 4000 }
-  await new PageFetcher([source], options).fetch(wanted, { onPage })
+  await fetchAll(fetcherOf([source], { inFlightBytesMax: 4000 }), wanted, { onPage })
   assert.equal(heldMax, 4000)
-  assert.ok(readingMax <= 4)
   // A page larger than the whole budget goes alone.
   heldMax = 0
-  await new PageFetcher([source], { inFlightBytesMax: 10 }).fetch(wanted, { onPage })
+  await fetchAll(fetcherOf([source], { inFlightBytesMax: 10 }), wanted, { onPage })
   assert.equal(heldMax, 1000)
 })
 
@@ -172,15 +169,15 @@ test('PageFetcher stops at once when told or when nobody takes its pages', async
       signal.addEventListener('abort', () => reject(new Error('told to stop')))
     })
   })
-  const fetcher = new PageFetcher([source], { parallel: 5 })
   const { signal } = stop
-  await assert.rejects(fetcher.fetch(wanted, { onPage: assert.fail, signal }), reason)
+  const fetching = { onPage: assert.fail, parallel: 5, signal }
+  await assert.rejects(fetchAll(fetcherOf([source]), wanted, fetching), reason)
   assert.equal(asked, 5)
   const full = new Error('the disk is full')
   const onPage = () => {
     throw full
   }
-  await assert.rejects(new PageFetcher([sourceOf('a', right)]).fetch(wanted, { onPage }), full)
+  await assert.rejects(fetchAll(fetcherOf([sourceOf('a', right)]), wanted, { onPage }), full)
 })
 
 test('PageFetcher gives every page once for any mixture of faults and one good source', async () => {
@@ -192,14 +189,11 @@ test('PageFetcher gives every page once for any mixture of faults and one good s
         const choice = prng.nextBelow(4)
         return choice === 0 ? wrong(page) : choice === 1 ? fail() : right(page)
       })
-      const fetcher = new PageFetcher([faulty, sourceOf('good', right)], {
-        parallel,
-        inFlightBytesMax: 1000 + prng.nextBelow(9000),
-      })
+      const inFlightBytesMax = 1000 + prng.nextBelow(9000)
+      const fetcher = fetcherOf([faulty, sourceOf('good', right)], { inFlightBytesMax })
       const { onPage, got } = taker()
-      const result = await fetcher.fetch(wanted, { onPage })
+      assert.deepEqual(await fetchAll(fetcher, wanted, { onPage, parallel }), [])
       assert.equal(got.size, 60)
-      assert.deepEqual(result.failed, [])
       const counted = fetcher.counts.reduce((sum, { pages: count }) => sum + count, 0)
       assert.equal(counted, 60)
     }),

@@ -2,11 +2,13 @@
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, readSync } from 'node:fs'
 import { defined } from '../../src/base/assert.js'
+import { SputnikError } from '../../src/base/errors.js'
 import { mapPages } from '../../src/gguf/pages.js'
 import { openGguf } from '../../src/gguf/reader.js'
 import { hashModel } from '../../src/pages/hash-model.js'
 import type { Manifest, PageRef } from '../../src/pages/manifest.js'
 import { pagesOf } from '../../src/pages/manifest.js'
+import { PageFetcher, type PageFetcherOptions } from '../../src/pages/page-fetcher.js'
 import type { PageSource } from '../../src/pages/page-source.js'
 
 export function hashed(path: string): Promise<Manifest> {
@@ -54,6 +56,42 @@ export function sourceOf(
   has: (page: PageRef) => boolean = () => true,
 ): PageSource {
   return { name, has, read: async (page, signal) => read(page, signal) }
+}
+
+/** A fetcher with a clock that stands still unless a test moves it. */
+export function fetcherOf(
+  sources: readonly PageSource[],
+  options: Partial<PageFetcherOptions> = {},
+): PageFetcher {
+  return new PageFetcher({ sources: () => sources, now: () => 0, ...options })
+}
+
+export type Fetching = {
+  readonly onPage: (page: PageRef, bytes: Uint8Array) => void | Promise<void>
+  readonly parallel?: number
+  readonly signal?: AbortSignal
+}
+
+/** Fetches pages some at a time; what failed, with the error. */
+export async function fetchAll(
+  fetcher: PageFetcher,
+  pages: readonly PageRef[],
+  { onPage, parallel = 8, signal = never }: Fetching,
+): Promise<{ page: PageRef; error: SputnikError }[]> {
+  const failed: { page: PageRef; error: SputnikError }[] = []
+  const queue = pages.values()
+  const work = async (): Promise<void> => {
+    for (const page of queue) {
+      try {
+        await fetcher.fetch(page, { use: ({ bytes }) => onPage(page, bytes), signal })
+      } catch (error) {
+        if (!(error instanceof SputnikError)) throw error
+        failed.push({ page, error })
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: parallel }, work))
+  return failed
 }
 
 /** Large, so that a kill can hit the middle of a write. */

@@ -19,6 +19,10 @@ test('ROUTES are the documented ones and only two are public', () => {
       'GET /v1/models/* infer',
       'GET /v1/fleet infer',
       'GET /v1/fleet/events infer',
+      'GET /v1/fleet/experts infer',
+      'POST /v1/fleet/domains/*/drain admin',
+      'POST /v1/fleet/domains/*/pardon admin',
+      'DELETE /v1/fleet/domains/* admin',
       'POST /tokenize infer',
       'POST /detokenize infer',
       'GET /health public',
@@ -32,6 +36,16 @@ test('findRoute matches whole paths and names below a star', () => {
   assert.equal(findRoute('/v1/models/a/b')?.path, '/v1/models/*')
   assert.equal(findRoute('/v1/models/'), undefined)
   assert.equal(findRoute('/v1/chat/completions/'), undefined)
+  const ofNodes = {
+    '/v1/fleet/domains/attic': '/v1/fleet/domains/*',
+    '/v1/fleet/domains/attic/drain': '/v1/fleet/domains/*/drain',
+    '/v1/fleet/domains/drain': '/v1/fleet/domains/*',
+    '/v1/fleet/domains/a/b/drain': '/v1/fleet/domains/*',
+    '/v1/fleet/domains//drain': '/v1/fleet/domains/*',
+    '/v1/fleet/domains/': undefined,
+    '/v1/fleet/domains': undefined,
+  }
+  for (const [path, wanted] of Object.entries(ofNodes)) assert.equal(findRoute(path)?.path, wanted)
 })
 
 test('checkMethod allows HEAD where GET is', () => {
@@ -108,6 +122,7 @@ test('CORS is for pages of this machine only', async () => {
   assert.equal(preflight.status, 204)
   assert.equal(preflight.headers['access-control-allow-origin'], origin)
   assert.match(preflight.headers['access-control-allow-headers'] ?? '', /authorization/)
+  assert.match(preflight.headers['access-control-allow-methods'] ?? '', /DELETE/)
   const answer = await call(harness.url, '/v1/models', { headers: { origin } })
   assert.equal(answer.headers['access-control-allow-origin'], origin)
 })

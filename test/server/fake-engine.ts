@@ -17,19 +17,20 @@
  *   params        answers its own sampling parameters as JSON
  *   prompt        answers the whole prompt it got, as JSON
  */
-import type { ErrorCode } from '../../src/base/errors.js'
+import { type ErrorCode, SputnikError, toPlain } from '../../src/base/errors.js'
 import type {
   EngineCommand,
   EngineConfig,
   EngineEvent,
   FinishReason,
-  FleetView,
+  FleetCommand,
   ModelInfo,
   Prompt,
   SamplingParams,
   StepOutput,
   TokenChoice,
 } from '../../src/engine/protocol.js'
+import { FakeFleet } from './fake-fleet.js'
 
 type Generate = Extract<EngineCommand, { kind: 'generate' }>
 
@@ -53,7 +54,6 @@ const LOAD_MS = Number(process.env.FAKE_LOAD_MS ?? 0)
 const FIRST_WORD_TOKEN = 300
 const FLOOD_TOKENS = 10_000
 const VOCAB_SIZE = 4096
-const NODE_ID = 'n0de1-n0de2-n0de3-n0de4'
 const words: string[] = []
 
 let config: EngineConfig | undefined
@@ -64,6 +64,7 @@ let statsCalls = 0
 let generatedTokens = 0
 let promptTokens = 0
 const cancelled: number[] = []
+const fleet = new FakeFleet()
 
 function send(event: EngineEvent): void {
   process.send?.(event)
@@ -94,8 +95,27 @@ function receive(command: EngineCommand): void {
     case 'stats':
       sendStats(command.id)
       return
+    case 'experts':
+    case 'fleet-change':
+      answerFleet(command)
+      return
     case 'shutdown':
       process.exit(0)
+  }
+}
+
+function answerFleet(command: FleetCommand): void {
+  const { id } = command
+  try {
+    if (config?.fleetListen === undefined) throw new SputnikError('FLEET_OFF', 'fake: no fleet')
+    if (command.kind === 'experts') send({ kind: 'experts', id, experts: fleet.experts() })
+    else if (command.node === 'silence') return
+    else {
+      fleet.change(command.action, command.node)
+      send({ kind: 'done', id })
+    }
+  } catch (error) {
+    send({ kind: 'error', id, error: toPlain(error) })
   }
 }
 
@@ -378,7 +398,10 @@ function sendStats(id: number): void {
   statsCalls++
   const card = { id: 0, pid: 1, device: 'CPU', pages: 24, pageBytes: 4096, expertCalls: steps }
   const stats = {
-    fleet: config?.fleetListen === undefined ? null : fleetView(config.fleetListen),
+    fleet:
+      config?.fleetListen === undefined
+        ? null
+        : fleet.view(config.fleetListen, { steps, looks: statsCalls }),
     waiting: waiting.length,
     running: running.length,
     steps,
@@ -392,35 +415,4 @@ function sendStats(id: number): void {
     cards: [{ ...card, restarts: 0, bytesSent: 10, bytesReceived: 20 }],
   }
   send({ kind: 'stats', id, stats })
-}
-
-/**
- * Changes with every step, or with every look when FAKE_FLEET is `busy`; `attic` loads until the
- * first step. `epoch` counts the looks when FAKE_FLEET is `count`, and nothing else tells of them.
- */
-function fleetView(address: string): FleetView {
-  const calls = process.env.FAKE_FLEET === 'busy' ? statsCalls : steps
-  const domain = { pages: 12, pageBytes: 6_291_456, expertCalls: 100 * calls }
-  const local = { id: 0, nodeId: null, name: 'head', state: 'ready', devices: ['CPU'] }
-  const remote = { id: 1, nodeId: NODE_ID, name: 'attic' }
-  return {
-    headId: 'aaaaa-bbbbb-ccccc-ddddd',
-    address,
-    modelHash: 'ab'.repeat(32),
-    epoch: process.env.FAKE_FLEET === 'count' ? statsCalls : 3,
-    domains: [
-      { ...local, ...domain, bytesSent: 0, bytesReceived: 0, roundTripMs: null },
-      {
-        ...remote,
-        ...domain,
-        state: steps > 0 ? 'ready' : 'loading',
-        devices: ['cpu', process.env.FAKE_DEVICE ?? 'cuda0'],
-        bytesSent: 2048 * calls,
-        bytesReceived: 1024 * calls,
-        roundTripMs: 0.25,
-      },
-    ],
-    moving: 2,
-    orphans: 1,
-  }
 }

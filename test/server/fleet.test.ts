@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { test } from 'node:test'
+import type { FleetChange } from '../../src/engine/protocol.js'
 import { FleetFeed } from '../../src/server/fleet-feed.js'
 import type { FleetAnswer, FleetEvent } from '../../src/server/fleet-routes.js'
 import { call, chat, type Harness, type HarnessOptions, startHarness, until } from './harness.js'
@@ -17,6 +18,7 @@ type Watching = {
   readonly req: ClientRequest
   readonly res: IncomingMessage
   readonly events: () => readonly FleetEvent[]
+  readonly changes: () => readonly FleetChange[]
   readonly text: () => string
   readonly isOver: () => boolean
 }
@@ -35,15 +37,21 @@ async function watch(harness: Harness): Promise<Watching> {
   res.on('close', () => {
     isOver = true
   })
-  const events = (): FleetEvent[] => text.split('\n\n').slice(0, -1).flatMap(eventOf)
-  return { req, res, events, text: () => text, isOver: () => isOver }
+  const all = <T>(name: string): T[] =>
+    text
+      .split('\n\n')
+      .slice(0, -1)
+      .flatMap((block) => dataOf(name, block))
+  const events = (): FleetEvent[] => all('fleet')
+  const changes = (): FleetChange[] => all('change')
+  return { req, res, events, changes, text: () => text, isOver: () => isOver }
 }
 
-function eventOf(block: string): FleetEvent[] {
+function dataOf(wanted: string, block: string): [] | [never] {
   if (block.startsWith(':')) return []
-  const [, data] = /^event: fleet\ndata: (.*)$/.exec(block) ?? []
+  const [, name, data] = /^event: (fleet|change)\ndata: (.*)$/.exec(block) ?? []
   assert.ok(data, block)
-  return [JSON.parse(data)]
+  return name === wanted ? [JSON.parse(data) as never] : []
 }
 
 test('GET /v1/fleet answers the view and its totals', async () => {
@@ -59,9 +67,17 @@ test('GET /v1/fleet answers the view and its totals', async () => {
   const { domains, ready, pages, pageBytes } = fleet.totals
   assert.deepEqual({ domains, ready, pages }, { domains: 2, ready: 1, pages: 24 })
   assert.equal(pageBytes, 2 * 6_291_456)
+  const { replicas, toMove, short, events } = fleet
+  assert.deepEqual({ replicas, toMove, short }, { replicas: 1, toMove: 6, short: 1 })
+  assert.equal(events.at(-1)?.kind, 'ready')
+  const { cards, tierBytes, replyMs, keptOutMs } = fleet.domains[1] ?? {}
+  assert.equal(cards?.length, 2)
+  assert.deepEqual(tierBytes, { device: 1_572_864, host: 4_718_592, disk: 0 })
+  assert.deepEqual(replyMs, { p50: 1.5, p99: 12 })
+  assert.equal(keptOutMs, null)
 })
 
-for (const path of ['/v1/fleet', '/v1/fleet/events']) {
+for (const path of ['/v1/fleet', '/v1/fleet/events', '/v1/fleet/experts']) {
   test(`GET ${path} is 404 with a remedy where no domain can join`, async () => {
     await using harness = await startHarness()
     const answer = await call(harness.url, path)
@@ -158,23 +174,95 @@ test('/v1/fleet/events outlives the engine', async () => {
   watching.req.destroy()
 })
 
-test('/metrics tells of domains and links, and never of experts', async () => {
+test('/v1/fleet/events tells what happens before the fleet as it is then', async () => {
+  await using harness = await startFleet({ times: { fleetPollMs: 10 } })
+  const watching = await watch(harness)
+  await until(() => watching.events().length === 1)
+  const known = watching.events()[0]?.events.map(({ kind }) => kind)
+  assert.deepEqual(known, ['joined', 'ready'])
+  await call(harness.url, '/v1/fleet/domains/attic/drain', { method: 'POST' })
+  await until(() => watching.changes().length === 2)
+  const [draining, drained] = watching.changes()
+  const { atMs, ...rest } = draining ?? {}
+  assert.equal(typeof atMs, 'number')
+  assert.deepEqual(rest, { seq: 3, kind: 'draining', domain: 1, name: 'attic', text: '' })
+  assert.equal(drained?.kind, 'drained')
+  const blocks = watching.text().split('\n\n')
+  const at = blocks.findIndex(isDrained)
+  assert.match(blocks[at + 1] ?? '', /^event: fleet\n.*"drained"/)
+  watching.req.destroy()
+})
+
+function isDrained(block: string): boolean {
+  return block.startsWith('event: change') && block.includes('"drained"')
+}
+
+test('/v1/fleet/events tells what happens after an engine was started again', async () => {
+  await using harness = await startFleet({ times: { fleetPollMs: 10 } })
+  const drain = () => call(harness.url, '/v1/fleet/domains/attic/drain', { method: 'POST' })
+  await drain()
+  const watching = await watch(harness)
+  await until(() => watching.changes().length === 1)
+  harness.engine.kill()
+  await until(async () => (await drain()).status === 202)
+  await until(() => watching.changes().length >= 3)
+  watching.req.destroy()
+})
+
+test('/metrics tells of domains, links and layers, and never of experts', async () => {
   await using harness = await startFleet()
   await call(harness.url, '/v1/chat/completions', { body: chat('echo a') })
-  const { text } = await call(harness.url, '/metrics')
-  const labels = '{domain="1",name="attic"'
-  assert.match(text, /^sputnik_fleet_epoch 3$/m)
-  assert.match(text, /^sputnik_fleet_pages_moving 2$/m)
-  assert.match(text, /^sputnik_fleet_pages_orphaned 1$/m)
-  assert.match(text, /^sputnik_fleet_domains\{state="ready"\} 2$/m)
-  assert.ok(text.includes(`sputnik_domain_ready${labels}} 1\n`))
-  assert.ok(text.includes(`sputnik_domain_pages${labels}} 12\n`))
-  assert.ok(text.includes(`sputnik_domain_round_trip_seconds${labels}} 0.00025\n`))
-  assert.match(text, /^sputnik_domain_link_bytes_total\{domain="1",.*direction="sent"\} [1-9]/m)
-  assert.doesNotMatch(text, /round_trip_seconds\{domain="0"/)
-  assert.doesNotMatch(text, /\{[^}]*expert/)
-  const again = await call(harness.url, '/metrics')
-  assert.match(again.text, /^sputnik_fleet_domains\{state="ready"\} 2$/m)
+  const lines = async (): Promise<string[]> => {
+    const { text } = await call(harness.url, '/metrics')
+    const wanted = /^sputnik_(fleet|domain|layer)_/
+    return text.split('\n').filter((line) => wanted.test(line) && !line.includes('name="head"'))
+  }
+  const first = await lines()
+  const labels = 'domain="1",name="attic"'
+  assert.deepEqual(
+    first.map((line) => line.replace(labels, '..')),
+    [
+      'sputnik_fleet_epoch 3',
+      'sputnik_fleet_replicas 1',
+      'sputnik_fleet_pages 24',
+      'sputnik_fleet_pages_moving 2',
+      'sputnik_fleet_pages_to_move 6',
+      'sputnik_fleet_pages_short 1',
+      'sputnik_fleet_pages_orphaned 1',
+      'sputnik_domain_ready{..} 1',
+      'sputnik_domain_pages{..} 12',
+      'sputnik_domain_page_bytes{..} 6291456',
+      'sputnik_domain_round_trip_seconds{..} 0.00025',
+      'sputnik_domain_expert_calls_total{..} 100',
+      'sputnik_domain_hedges_total{..} 3',
+      'sputnik_domain_late_replies_total{..} 2',
+      'sputnik_domain_losses_total{..} 4',
+      'sputnik_domain_bad_pages_total{..} 1',
+      'sputnik_domain_fetched_bytes_total{..} 6291456',
+      'sputnik_fleet_domains{state="ready"} 2',
+      'sputnik_domain_tier_bytes{..,tier="device"} 1572864',
+      'sputnik_domain_tier_bytes{..,tier="host"} 4718592',
+      'sputnik_domain_tier_bytes{..,tier="disk"} 0',
+      'sputnik_domain_reply_seconds{..,quantile="0.5"} 0.0015',
+      'sputnik_domain_reply_seconds{..,quantile="0.99"} 0.012',
+      'sputnik_domain_link_bytes_total{..,direction="sent"} 2048',
+      'sputnik_domain_link_bytes_total{..,direction="received"} 1024',
+      'sputnik_layer_expert_calls_total{layer="0"} 400',
+      'sputnik_layer_expert_calls_total{layer="1"} 140',
+      'sputnik_layer_balance_ratio{layer="0"} 2.8',
+      'sputnik_layer_balance_ratio{layer="1"} 1.1428571428571428',
+      'sputnik_layer_dead_experts{layer="0"} 2',
+      'sputnik_layer_dead_experts{layer="1"} 1',
+    ],
+  )
+  assert.deepEqual(await lines(), first, 'the same again')
+})
+
+test('/metrics forgets a domain that was evicted', async () => {
+  await using harness = await startFleet()
+  assert.match((await call(harness.url, '/metrics')).text, /name="attic"/)
+  await call(harness.url, '/v1/fleet/domains/attic', { method: 'DELETE' })
+  assert.doesNotMatch((await call(harness.url, '/metrics')).text, /name="attic"/)
 })
 
 test('FleetFeed looks at nothing while nobody watches', async () => {

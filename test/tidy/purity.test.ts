@@ -9,9 +9,10 @@ import { codeOf, sourceFiles } from './repository.js'
 const ADAPTERS: readonly RegExp[] = [
   /^src\/base\/log\.ts$/,
   /^src\/cli\//,
-  /^src\/fabric\/(fabric-thread|handshake-io|peer-connection|secure-socket)\.ts$/,
+  /^src\/fabric\/(data-door|fabric-thread|handshake-io|peer-connection|preamble)\.ts$/,
+  /^src\/fabric\/(secure-socket|socket-handle)\.ts$/,
   /^src\/(card|domain|engine|fleet)\/main\.ts$/,
-  /^src\/engine\/(bench-main|card-experts|fleet-door)\.ts$/,
+  /^src\/engine\/(bench-main|card-experts|fleet-door|traffic-watch)\.ts$/,
   /^src\/pages\/sources\/remote-file\.ts$/,
   /^src\/server\/(app|engine-client|engine-process|fleet-feed|generate|http-server)\.ts$/,
   /^src\/server\/(json-body|sequence-group|small-endpoints|sse-stream|template)\.ts$/,

@@ -2,43 +2,41 @@
  * Pages out of a copy of the model on this machine. A copy need not be the same file: whatever it
  * has in the shape of the manifest is offered. Knows nothing of who asks.
  */
-import { readdirSync } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
-import { join } from 'node:path'
 import { defined } from '../../base/assert.js'
-import { SputnikError } from '../../base/errors.js'
+import type { Range } from '../../fabric/page-messages.js'
+import { SliceReader } from '../../fabric/slice-reader.js'
 import { mapPages } from '../../gguf/pages.js'
-import { type GgufFile, openGguf } from '../../gguf/reader.js'
+import { openGguf } from '../../gguf/reader.js'
+import type { ModelCopy } from '../card-load.js'
 import { type Manifest, type PageRef, pageRef } from '../manifest.js'
 import { knownManifest, type ManifestOptions } from '../manifest-store.js'
 import { hashPage } from '../page-hash.js'
 import { PageLocations } from '../page-locations.js'
 import type { PageSource } from '../page-source.js'
 import { reasonOf, sourceFailed } from '../page-source.js'
-import { readFully } from '../read-range.js'
 
-/** Files looked at in one folder. */
-const FILES_MAX = 4096
 /** To tell a copy from another model. */
 const REGIONS_TRIED = 4
-/** All files of a split model but the first. */
-const LATER_SPLIT = /-(?!00001-of-)\d{5}-of-\d{5}\.gguf$/
 
 export type FileSourceOptions = Pick<ManifestOptions, 'folder'>
 
 export class FileSource implements PageSource {
   readonly name: string
+  readonly isOwn = true
+  readonly #manifest: Manifest
   readonly #locations: PageLocations
-  readonly #files: readonly GgufFile[]
-  readonly #handles = new Map<number, Promise<FileHandle>>()
+  readonly #paths: readonly string[]
+  readonly #reader: SliceReader
 
   private constructor(
     path: string,
-    { locations, files }: { locations: PageLocations; files: readonly GgufFile[] },
+    parts: { manifest: Manifest; locations: PageLocations; paths: readonly string[] },
   ) {
     this.name = path
-    this.#locations = locations
-    this.#files = files
+    this.#manifest = parts.manifest
+    this.#locations = parts.locations
+    this.#paths = parts.paths
+    this.#reader = new SliceReader(parts.paths)
   }
 
   /**
@@ -54,7 +52,8 @@ export class FileSource implements PageSource {
     const model = openGguf(path)
     const locations = new PageLocations(manifest, mapPages(model))
     if (locations.regions.length === 0) return undefined
-    const source = new FileSource(path, { locations, files: model.files })
+    const paths = model.files.map((file) => file.path)
+    const source = new FileSource(path, { manifest, locations, paths })
     const known = await knownManifest(path, options)
     if (known?.model === manifest.model || (await source.#hasSomePage(manifest))) return source
     await source.close()
@@ -65,35 +64,35 @@ export class FileSource implements PageSource {
     return this.#locations.has(page)
   }
 
-  /** Where the slices of a page lie, in order, for a card that reads them itself. */
-  parts(page: PageRef): { path: string; offset: number; bytes: number }[] {
-    return this.#locations.parts(page).map(({ file, offset, bytes }) => {
-      return { path: defined(this.#files[file], 'file of a page').path, offset, bytes }
-    })
+  /** Where its tensors lie, for a card that reads them itself. */
+  get copy(): ModelCopy {
+    const { regions } = this.#manifest
+    return {
+      files: this.#paths,
+      regions: regions.map((_, region) => {
+        const slices = this.#locations.parts({ region, expert: 0 })
+        return slices.length === 0 ? null : slices.map(({ file, offset }) => ({ file, offset }))
+      }),
+    }
   }
 
   async read(page: PageRef, signal: AbortSignal): Promise<Uint8Array> {
-    const bytes = new Uint8Array(page.bytes)
-    let done = 0
-    try {
-      for (const part of this.#locations.parts(page)) {
-        signal.throwIfAborted()
-        const into = bytes.subarray(done, done + part.bytes)
-        await readFully(await this.#handle(part.file), { into, offset: part.offset })
-        done += part.bytes
-      }
-    } catch (error) {
-      signal.throwIfAborted()
-      throw sourceFailed(this.name, reasonOf(error), error)
-    }
-    if (done !== bytes.length) throw sourceFailed(this.name, 'it does not have the page')
-    return bytes
+    return this.readRange(page, { offset: 0, length: page.bytes }, signal)
   }
 
-  async close(): Promise<void> {
-    const handles = [...this.#handles.values()]
-    this.#handles.clear()
-    await Promise.allSettled(handles.map(async (handle) => (await handle).close()))
+  async readRange(page: PageRef, range: Range, signal?: AbortSignal): Promise<Uint8Array> {
+    signal?.throwIfAborted()
+    const slices = this.#locations.parts(page)
+    if (slices.length === 0) throw sourceFailed(this.name, 'it does not have the page')
+    try {
+      return await this.#reader.read(slices, range)
+    } catch (error) {
+      throw sourceFailed(this.name, reasonOf(error), error)
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#reader.close()
   }
 
   /** Another training of the same architecture has the same shapes but not one of the pages. */
@@ -107,54 +106,5 @@ export class FileSource implements PageSource {
       if ((await hashPage(await this.read(page, signal))) === page.hash) return true
     }
     return false
-  }
-
-  #handle(file: number): Promise<FileHandle> {
-    const known = this.#handles.get(file)
-    if (known !== undefined) return known
-    const opening = open(defined(this.#files[file], 'file of a page').path, 'r')
-    this.#handles.set(file, opening)
-    // Asked again later, it may be there again.
-    opening.catch(() => this.#handles.delete(file))
-    return opening
-  }
-}
-
-/** The copies of a model among the GGUF files of some folders; other files are passed over. */
-export async function findFileSources(
-  manifest: Manifest,
-  { folders, ...options }: { folders: readonly string[] } & FileSourceOptions,
-): Promise<FileSource[]> {
-  const found: FileSource[] = []
-  for (const path of folders.flatMap(modelFiles)) {
-    const source = await openIfReadable(path, { manifest, ...options })
-    if (source !== undefined) found.push(source)
-  }
-  return found
-}
-
-function modelFiles(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-      .filter((name) => name.endsWith('.gguf') && !LATER_SPLIT.test(name))
-      .sort()
-      .slice(0, FILES_MAX)
-      .map((name) => join(folder, name))
-  } catch (cause) {
-    const text = `${folder}: cannot be listed: ${reasonOf(cause)}`
-    throw new SputnikError('FILE_UNREADABLE', text, { path: folder }, cause)
-  }
-}
-
-/** A folder may hold broken and half downloaded files; they are no copies. */
-async function openIfReadable(
-  path: string,
-  options: { manifest: Manifest } & FileSourceOptions,
-): Promise<FileSource | undefined> {
-  try {
-    return await FileSource.open(path, options)
-  } catch (error) {
-    if (error instanceof SputnikError) return undefined
-    throw error
   }
 }

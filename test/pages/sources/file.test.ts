@@ -1,16 +1,26 @@
 import assert from 'node:assert/strict'
-import { copyFileSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  copyFileSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { defined } from '../../../src/base/assert.js'
 import { mapPages } from '../../../src/gguf/pages.js'
 import { openGguf } from '../../../src/gguf/reader.js'
+import type { PageRef } from '../../../src/pages/manifest.js'
 import { manifestOf } from '../../../src/pages/manifest-store.js'
-import { PageFetcher } from '../../../src/pages/page-fetcher.js'
-import { FileSource, findFileSources } from '../../../src/pages/sources/file.js'
+import { FileSource } from '../../../src/pages/sources/file.js'
+import { findCopy, usualPlaces } from '../../../src/pages/sources/model-places.js'
 import { testModel } from '../../support/models.js'
 import { scratchDirectory } from '../../support/scratch.js'
-import { allPages, hashed, never, pageBytes } from '../support.js'
+import { allPages, fetchAll, fetcherOf, hashed, never, pageBytes } from '../support.js'
 
 const folder = scratchDirectory()
 const whole = testModel('gpt-oss')
@@ -29,24 +39,25 @@ for (const [kind, path] of [
     const source = await openSource(path)
     for (const page of allPages(manifest)) {
       assert.ok(source.has(page))
-      const bytes = source.parts(page).map(readPart)
-      assert.deepEqual(Buffer.concat(bytes), pageBytes(whole, page))
-      assert.deepEqual(Buffer.from(await source.read(page, never)), pageBytes(whole, page))
+      const expected = pageBytes(whole, page)
+      assert.deepEqual(Buffer.concat(slicesOf(source, page)), expected)
+      assert.deepEqual(Buffer.from(await source.read(page, never)), expected)
+      const range = { offset: expected.length >> 2, length: expected.length >> 1 }
+      const middle = expected.subarray(range.offset, range.offset + range.length)
+      assert.deepEqual(Buffer.from(await source.readRange(page, range)), middle)
     }
     await source.close()
   })
 }
 
-function readPart({
-  path,
-  offset,
-  bytes,
-}: {
-  path: string
-  offset: number
-  bytes: number
-}): Buffer {
-  return readFileSync(path).subarray(offset, offset + bytes)
+/** As a card reads them that was told where the tensors lie. */
+function slicesOf({ copy }: FileSource, { region, expert }: PageRef): Buffer[] {
+  const tensors = defined(manifest.regions[region], 'a region').tensors
+  return tensors.map(({ sliceBytes }, index) => {
+    const { file, offset } = defined(copy.regions[region]?.[index], 'a tensor')
+    const begin = offset + expert * sliceBytes
+    return readFileSync(defined(copy.files[file], 'a file')).subarray(begin, begin + sliceBytes)
+  })
 }
 
 test('FileSource opens no other model and no other training of it', async () => {
@@ -67,11 +78,11 @@ function damagedCopy(): string {
 
 test('FileSource offers a copy that differs in one page for all the others', async () => {
   const source = await openSource(damagedCopy())
-  const fetcher = new PageFetcher([source])
-  const result = await fetcher.fetch(allPages(manifest), { onPage: () => {} })
-  assert.equal(result.pages, manifest.pageCount - 1)
+  const fetcher = fetcherOf([source])
+  const failed = await fetchAll(fetcher, allPages(manifest), { onPage: () => {} })
+  assert.equal(fetcher.counts[0]?.pages, manifest.pageCount - 1)
   assert.deepEqual(
-    result.failed.map(({ page, error }) => [page.region, page.expert, error.code]),
+    failed.map(({ page, error }) => [page.region, page.expert, error.code]),
     [[0, 3, 'PAGE_CORRUPT']],
   )
 })
@@ -96,23 +107,38 @@ test('FileSource fails clearly when the file went away', async () => {
   })
 })
 
-test('findFileSources finds copies among other files', async () => {
+test('findCopy finds a copy among other files, however deep it may look', async () => {
   const models = scratchDirectory()
-  copyFileSync(whole, join(models, 'b.gguf'))
   copyFileSync(testModel('qwen3moe'), join(models, 'a.gguf'))
   writeFileSync(join(models, 'broken.gguf'), 'GGUF and nothing')
   writeFileSync(join(models, 'notes.txt'), 'hello')
+  const deep = join(models, 'publisher', 'model')
+  mkdirSync(deep, { recursive: true })
   for (const index of [1, 2, 3]) {
     const name = `-0000${index}-of-00003.gguf`
-    copyFileSync(split.replace(/-00001-of-00003\.gguf$/, name), join(models, `c${name}`))
+    copyFileSync(split.replace(/-00001-of-00003\.gguf$/, name), join(deep, `c${name}`))
   }
-  const found = await findFileSources(manifest, { folders: [models], folder })
-  assert.deepEqual(
-    found.map(({ name }) => name),
-    [join(models, 'b.gguf'), join(models, 'c-00001-of-00003.gguf')],
-  )
-  await Promise.all(found.map((source) => source.close()))
-  await assert.rejects(findFileSources(manifest, { folders: [join(models, 'no')] }), {
-    code: 'FILE_UNREADABLE',
-  })
+  const find = (depth: number, isLate = () => false) => {
+    const places = [
+      { folder: join(models, 'no'), depth },
+      { folder: models, depth },
+    ]
+    return findCopy(manifest, { places, isLate, folder })
+  }
+  assert.equal(await find(1), undefined)
+  assert.equal(await find(2, () => true), undefined)
+  const found = await find(2)
+  assert.equal(found?.name, join(deep, 'c-00001-of-00003.gguf'))
+  await found?.close()
+  symlinkSync(whole, join(models, 'link.gguf'))
+  assert.equal((await find(2))?.name, join(models, 'link.gguf'))
+})
+
+test('usualPlaces follow what other programs are told', () => {
+  const env = { XDG_CACHE_HOME: '/c', HF_HOME: '/hf', LLAMA_CACHE: '/llama' }
+  const folders = usualPlaces(env, '/u').map((place) => place.folder)
+  for (const folder of ['/u/models', '/u/.lmstudio/models', '/llama', '/hf/hub']) {
+    assert.ok(folders.includes(folder), folder)
+  }
+  assert.ok(usualPlaces({}, '/u').some((place) => place.folder === '/u/.cache/huggingface/hub'))
 })

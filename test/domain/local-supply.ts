@@ -1,6 +1,7 @@
 /** The supply of a domain whose copy of the model is known to be right: all pages are there. */
-import type { PageAt } from '../fabric/control.js'
-import type { Supply, SupplyAnswer } from './supply.js'
+
+import type { Supply, SupplyAnswer } from '../../src/domain/supply.js'
+import type { PageAt } from '../../src/fabric/control.js'
 
 export class LocalSupply implements Supply {
   readonly badPages = 0

@@ -1,0 +1,149 @@
+/**
+ * The credit of one process: one granter for all its data links, so that what their peers may have
+ * under way fits together, and what is to be told to which of them. Knows nothing of frames and of
+ * what is asked for.
+ *
+ * A grant for a peer travels before the next frame that goes there. Where none is about to go it is
+ * sent alone: at once by a head, whose domains wait for it, and by a domain when it has nothing to
+ * do, since its answer takes the grant along.
+ */
+import { type CreditBalance, CreditGranter, type ReplyRequest } from './credit-granter.js'
+import type { CreditMessage, Grant } from './credit-message.js'
+
+export type CreditsOptions = {
+  /** Of a domain: heads hold some credit at all times, since it cannot know when they need it. */
+  readonly isStanding: boolean
+}
+
+/** Least time between two looks at what time alone changes. */
+const TICK_US_MIN = 50
+/** Every connection is a new peer to the granter. */
+export const GENERATION = 1
+
+export class Credits {
+  readonly isStanding: boolean
+  readonly #granter: CreditGranter
+  /** Sends what is held for a peer, without a frame to go with. */
+  readonly #senders = new Map<number, () => void>()
+  readonly #held = new Map<number, Grant>()
+  #lastPeer = 0
+  /** When to look again; 0 after anything has happened. */
+  #tickUs = 0
+
+  constructor({ isStanding }: CreditsOptions) {
+    this.isStanding = isStanding
+    this.#granter = new CreditGranter({ isStanding })
+  }
+
+  get balance(): CreditBalance {
+    return this.#granter.balance
+  }
+
+  /** Of this host's own link, as measured. */
+  get bytesPerSecond(): number {
+    return this.#granter.bytesPerSecond
+  }
+
+  /** A link begins; returns the number of its peer. */
+  connect(send: () => void, nowUs: number): number {
+    this.#tickUs = 0
+    const peer = ++this.#lastPeer
+    this.#senders.set(peer, send)
+    this.#granter.connected({ peer, generation: GENERATION }, nowUs)
+    return peer
+  }
+
+  disconnect(peer: number, nowUs: number): void {
+    this.#senders.delete(peer)
+    this.#held.delete(peer)
+    this.#granter.lost({ peer, generation: GENERATION }, nowUs)
+    this.#deliver()
+  }
+
+  /**
+   * Replies that a head is about to ask for, all of one step at once, before it sends the
+   * dispatches, which take the grants along. `peer` is the one of a data link; `transfer` as
+   * `transferOf` numbers the dispatch and its reply; `bytes` of the whole frame.
+   * @throws SputnikError FRAME_INVALID when a peer owes too many replies
+   */
+  request(replies: readonly ReplyRequest[], nowMs: number): void {
+    this.#tickUs = 0
+    for (const [peer, grant] of this.#granter.requestAll(replies, toUs(nowMs))) {
+      this.#held.set(peer, grant)
+    }
+  }
+
+  /** A reply that was asked for will not come: its peer said so, or it is wanted no more. */
+  giveUp(peer: number, { transfer, nowMs }: { transfer: number; nowMs: number }): void {
+    this.#granter.finished({ peer, generation: GENERATION, transfer }, toUs(nowMs))
+    this.#deliver()
+  }
+
+  /** Moves on what time alone changes. Data links call it too, whenever they find nothing. */
+  tick(nowMs: number): void {
+    const nowUs = toUs(nowMs)
+    if (nowUs < this.#tickUs) return
+    this.#granter.tick(nowUs)
+    this.#deliver()
+    const nextUs = this.#granter.nextTickUs(nowUs) ?? Number.POSITIVE_INFINITY
+    this.#tickUs = Math.max(nextUs, nowUs + TICK_US_MIN)
+  }
+
+  /** How long nobody needs to call `tick`. */
+  idleMs(nowMs: number): number {
+    return Math.max(0, (this.#tickUs - toUs(nowMs)) / 1000)
+  }
+
+  hasGrant(peer: number): boolean {
+    if (this.#granter.hasGrants) this.#hold()
+    return this.#held.has(peer)
+  }
+
+  takeGrant(peer: number): Grant | undefined {
+    const grant = this.#held.get(peer)
+    this.#held.delete(peer)
+    return grant
+  }
+
+  /** Bytes of a transfer came in. */
+  arrived(peer: number, arrival: Arrived, nowUs: number): void {
+    this.#granter.arrived({ peer, generation: GENERATION, ...arrival }, nowUs)
+    this.#tickUs = 0
+    if (!this.isStanding) this.#deliver()
+  }
+
+  /** What a peer says as a sender. @throws SputnikError FRAME_INVALID */
+  receive(peer: number, message: Exclude<CreditMessage, Grant>, nowUs: number): void {
+    if (message.kind === 'want') this.#granter.wanted(peer, { want: message, nowUs })
+    else this.#granter.forfeited(peer, { forfeit: message, nowUs })
+    this.#tickUs = 0
+    this.#deliver()
+  }
+
+  roundTrip(peer: number, { roundTripUs, nowUs }: { roundTripUs: number; nowUs: number }): void {
+    this.#tickUs = 0
+    this.#granter.roundTrip({ peer, roundTripUs }, nowUs)
+  }
+
+  #deliver(): void {
+    for (const peer of this.#hold()) this.#senders.get(peer)?.()
+  }
+
+  /** Later grants contain the earlier ones. */
+  #hold(): number[] {
+    if (!this.#granter.hasGrants) return []
+    const grants = this.#granter.takeGrants()
+    for (const [peer, grant] of grants) this.#held.set(peer, grant)
+    return [...grants.keys()]
+  }
+}
+
+export type Arrived = {
+  readonly transfer: number
+  readonly bytes: number
+  readonly isLast: boolean
+}
+
+function toUs(ms: number): number {
+  return Math.floor(1000 * ms)
+}

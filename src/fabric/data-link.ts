@@ -1,0 +1,252 @@
+/**
+ * The link to a peer on another host: frames over a channel that never waits, with credit for the
+ * long ones. Owned by the thread that computes steps; the fabric thread keeps the lease and says in
+ * shared memory when it has ended. Knows nothing of what frames mean, but for those about credit.
+ */
+import { SputnikError } from '../base/errors.js'
+import type { Channel } from '../native/channel.js'
+import type { NativeBuffer } from '../native/memory.js'
+import { localSockets } from '../native/sockets.js'
+import type { Credits } from './credits.js'
+import { FRAME, HEADER_BYTES, isTransfer, transferIn } from './frame.js'
+import { FrameReader } from './frame-reader.js'
+import { FrameWriter } from './frame-writer.js'
+import type { Link, ReceivedFrame, Waits } from './link.js'
+import { Credited, type LinkCredit, Uncredited } from './link-credit.js'
+import type { PeerState } from './peer-state.js'
+import { PieceJoiner } from './piece-joiner.js'
+import { waitAny } from './wait-any.js'
+
+export type DataLinkOptions = {
+  /** Owned by the link from now on. */
+  readonly channel: Channel
+  readonly state: PeerState
+  /** Without, every frame goes at once. */
+  readonly credits?: Credits
+  /** How long `receive` looks for a frame without sleeping. */
+  readonly spinUs: number
+  /** Longest time until the channel is open. */
+  readonly openTimeoutMs: number
+  /** Monotonic clock in milliseconds. */
+  readonly now: () => number
+  /** Once, with the reason a person would want to read. */
+  readonly onEnd: (reason: string) => void
+}
+
+/** Attempts to receive between two looks at the clock. */
+const TRIES_PER_LOOK = 8
+/** Frames about credit in one look: a peer that sends nothing else must not hold others up. */
+const FRAMES_PER_POLL = 64
+
+export class DataLink implements Link {
+  readonly waits: Waits
+  readonly #options: DataLinkOptions
+  readonly #reader: FrameReader
+  readonly #writer: FrameWriter
+  readonly #joiner = new PieceJoiner()
+  readonly #credit: LinkCredit
+  readonly #openUntil: number
+  #isOpen = true
+  /** Whether the channel lets bytes pass. */
+  #isReady = false
+  /** Bytes of the frame under way that the credit knows of. */
+  #counted = 0
+  #heartbeats = 0
+
+  constructor(options: DataLinkOptions) {
+    const { channel, credits, now, openTimeoutMs } = options
+    this.#options = options
+    const send = (): void => this.#flush()
+    this.#credit = credits === undefined ? new Uncredited() : new Credited({ credits, now, send })
+    this.#reader = new FrameReader(channel)
+    this.#writer = new FrameWriter(channel, this.#credit)
+    this.#openUntil = now() + openTimeoutMs
+    this.waits = this.#waits()
+  }
+
+  /** The number of the peer in `Credits.request`. */
+  get peer(): number {
+    return this.#credit.peer
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen && !this.#options.state.isEnded
+  }
+
+  /** Whether both ends have proven themselves; frames sent before wait for that. */
+  get isReady(): boolean {
+    return this.#isReady
+  }
+
+  /** Answers to heartbeats so far. */
+  get heartbeats(): number {
+    return this.#options.state.heartbeats
+  }
+
+  get roundTripUs(): number | undefined {
+    return this.#options.state.roundTripUs
+  }
+
+  /** Bytes of frames that wait here, for room or for credit. */
+  get backlogBytes(): number {
+    return this.#writer.backlogBytes
+  }
+
+  get bytesSent(): number {
+    return this.#writer.bytesSent
+  }
+
+  get bytesReceived(): number {
+    return this.#reader.bytesReceived
+  }
+
+  frame(bytes: number): NativeBuffer {
+    return this.#writer.frame(bytes)
+  }
+
+  send(frame: NativeBuffer, bytes: number): boolean {
+    if (!this.isOpen) return false
+    if (!this.#writer.add(frame, bytes)) this.#end('it does not take what it is sent')
+    else this.#flush()
+    return this.#isOpen
+  }
+
+  poll(): ReceivedFrame | 'gone' | undefined {
+    if (!this.#isOpen) return 'gone'
+    try {
+      return this.#isReady || this.#open() ? this.#look() : this.#idle()
+    } catch (error) {
+      if (!(error instanceof SputnikError)) throw error
+      return this.#end(error.message)
+    }
+  }
+
+  receive(timeoutMs: number): ReceivedFrame | undefined {
+    const { now, spinUs } = this.#options
+    const deadline = now() + timeoutMs
+    let spinUntil = now() + Math.min(spinUs / 1000, timeoutMs)
+    for (let tries = 1; ; tries++) {
+      const frame = this.poll()
+      if (frame !== undefined) return frame === 'gone' ? undefined : frame
+      localSockets().yield()
+      if (tries % TRIES_PER_LOOK !== 0) continue
+      const time = now()
+      if (time < spinUntil) continue
+      if (time >= deadline) return undefined
+      waitAny([this], deadline - time)
+      spinUntil = 0
+    }
+  }
+
+  close(): void {
+    this.#end('this side has closed it')
+  }
+
+  /** The first time through, what was sent before may go. */
+  #open(): boolean {
+    const { channel, now } = this.#options
+    this.#isReady = channel.open()
+    if (this.#isReady) this.#flush()
+    else if (now() >= this.#openUntil) {
+      throw new SputnikError('LINK_TIMEOUT', 'the other end did not open the data connection')
+    }
+    return this.#isReady
+  }
+
+  #look(): ReceivedFrame | 'gone' | undefined {
+    if (this.#writer.isBlocked) this.#flush()
+    for (let frames = 0; frames < FRAMES_PER_POLL && this.#isOpen; frames++) {
+      const bytes = this.#reader.next()
+      this.#count(bytes > 0)
+      if (bytes < 0) return this.#end(this.#options.channel.reason)
+      if (bytes === 0) return this.#idle()
+      const frame = this.#accept(bytes)
+      if (frame !== undefined) return frame
+    }
+    return this.#isOpen ? undefined : 'gone'
+  }
+
+  /** Nothing has come: time for what is not urgent. */
+  #idle(): 'gone' | undefined {
+    const { state } = this.#options
+    // What arrived before the end still counted.
+    if (state.isEnded) return this.#end('its lease has ended')
+    if (state.heartbeats !== this.#heartbeats) this.#noteRoundTrip()
+    if (!this.#isReady) return undefined
+    this.#credit.tick()
+    this.#flush()
+    return this.#isOpen ? undefined : 'gone'
+  }
+
+  #noteRoundTrip(): void {
+    this.#heartbeats = this.heartbeats
+    this.#credit.roundTrip(this.roundTripUs ?? 1)
+  }
+
+  /** Tells the credit of bytes of a dispatch or combine, also before all of it is here. */
+  #count(isWhole: boolean): void {
+    const { frame, filled, isHeaderHere } = this.#reader
+    if (!isHeaderHere) return
+    const kind = frame.view.getUint8(4)
+    const isPiece = kind === FRAME.piece
+    if (!isPiece && !isTransfer(kind)) return
+    const bytes = isPiece ? filled - HEADER_BYTES : filled
+    const transfer = transferIn(frame.view)
+    const more = bytes - this.#counted
+    this.#counted = isWhole ? 0 : bytes
+    const isLast = isWhole && !isPiece
+    if (more > 0 || isLast) this.#credit.arrived({ transfer, bytes: more, isLast })
+  }
+
+  /** A frame for the owner of the link; undefined when it was not for them, or not all of one. */
+  #accept(bytes: number): ReceivedFrame | undefined {
+    const { frame } = this.#reader
+    const kind = frame.view.getUint8(4)
+    if (kind === FRAME.credit) {
+      this.#credit.receive(frame.bytes.subarray(0, bytes))
+      this.#flush()
+      return undefined
+    }
+    if (kind === FRAME.piece) {
+      const whole = this.#joiner.add(frame, bytes)
+      if (whole === 0) return undefined
+      this.#credit.arrived({ transfer: transferIn(frame.view), bytes: 0, isLast: true })
+      return { buffer: this.#joiner.frame, bytes: whole }
+    }
+    if (isTransfer(kind) && !this.#joiner.isIdle) {
+      throw new SputnikError('FRAME_INVALID', 'a frame came between the pieces of another')
+    }
+    return { buffer: frame, bytes }
+  }
+
+  #flush(): void {
+    if (!this.#isOpen || !this.#isReady) return
+    if (!this.#writer.flush()) this.#end(this.#options.channel.reason)
+  }
+
+  #end(reason: string): 'gone' {
+    if (!this.#isOpen) return 'gone'
+    this.#isOpen = false
+    this.#options.channel.close()
+    this.#credit.close()
+    this.#options.onEnd(reason)
+    return 'gone'
+  }
+
+  #waits(): Waits {
+    const link = this
+    return {
+      get fd() {
+        return link.#isOpen ? link.#options.channel.fd : -1
+      },
+      get isWriting() {
+        return link.#writer.isBlocked
+      },
+      get limitMs() {
+        return link.#credit.idleMs
+      },
+      doze: () => link.isOpen && (!link.#isReady || link.#reader.isDrained),
+      wake: () => {},
+    }
+  }
+}

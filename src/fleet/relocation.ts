@@ -1,0 +1,177 @@
+/**
+ * Brings pages to where they should lie whenever that changes: makes a placement of who is there,
+ * moves a few pages at a time, backs off from domains that cannot take any. Pure; knows nothing of
+ * leases and links.
+ */
+import { holdersOf, type TrafficRequest, tableOf } from '../pages/better-placement.js'
+import type { CardCapacity, DomainCapacity, RegionPages } from '../pages/capacity.js'
+import type { Directory } from '../pages/directory.js'
+import type { HolderTable } from '../pages/holder-table.js'
+import { Migration } from '../pages/migration.js'
+import type { FleetDomain } from './fleet-domain.js'
+import { PageMoves } from './page-moves.js'
+import { wantedPlacement } from './placer.js'
+
+export type RelocationOptions = {
+  readonly directory: Directory
+  readonly regions: readonly RegionPages[]
+  readonly replicas: number
+  readonly domains: readonly (FleetDomain | undefined)[]
+  /** Of the cards of the head's host. */
+  readonly own: readonly number[]
+  /** Memory for pages of each of them. */
+  readonly ownBytes: number
+  /** They hold only what no domain that joined has room for. */
+  readonly isSpare: boolean
+  /** Domains that are to hold pages, with their cards. */
+  readonly members: () => readonly DomainCapacity[]
+  readonly popularity: readonly Float32Array[]
+  readonly onFailed: (domain: FleetDomain, reason: string, pages: number) => void
+  /** The placement is reached; some pages may have found no room. */
+  readonly onMoved: (stuck: number) => void
+}
+
+const BYTES_IN_FLIGHT = 64 << 20
+const MOVES_PER_DOMAIN = 64
+/** Cards of the head's host; only the ratio between cards counts. */
+const OWN_SPEED = { flopsPerSecond: 1e12, bytesPerSecond: 10e9 }
+/** Between two looks at what else can move. */
+const LOOK_MS = 20
+/** So long a domain that could not take pages is given no more than it has. */
+const FULL_MS = 30_000
+
+export class Relocation {
+  readonly #options: RelocationOptions
+  readonly #moves: PageMoves
+  readonly #full = new Map<number, { readonly bytes: number; readonly untilMs: number }>()
+  #migration: Migration | undefined
+  #lookedMs = Number.NEGATIVE_INFINITY
+  #isDue = false
+  #nowMs = 0
+
+  constructor(options: RelocationOptions) {
+    const { directory, domains } = options
+    this.#options = options
+    this.#moves = new PageMoves({
+      directory,
+      domains,
+      onFailed: (domain, reason, pages) => this.#mapFailed(domain, reason, pages),
+    })
+  }
+
+  /** Pages on their way. */
+  get moving(): number {
+    return this.#moves.pages
+  }
+
+  /** Pages that do not lie where the placement wants them. */
+  get toMove(): number {
+    return this.#migration?.pending ?? 0
+  }
+
+  /** Somebody came, went, or is to give its pages away. */
+  ask(): void {
+    this.#isDue = true
+  }
+
+  /** A domain is gone. */
+  forget(domain: FleetDomain): void {
+    this.#full.delete(domain.id)
+    this.#moves.forget(domain)
+    this.#isDue = true
+  }
+
+  /** True when the placement changed. */
+  tick(now: number): boolean {
+    this.#nowMs = now
+    const isChanged = this.#moves.tick()
+    if (this.#isDue) this.#replace()
+    if (now - this.#lookedMs >= LOOK_MS) this.#look(now)
+    return isChanged
+  }
+
+  /** All is where it should be, and what a better placement would have to go by. */
+  traffic(samples: TrafficRequest['samples']): TrafficRequest | undefined {
+    const { regions, directory, popularity } = this.#options
+    const { members } = this.#rooms()
+    if (this.#isDue || this.#migration !== undefined || members.length < 2) return undefined
+    const replicas = Math.min(this.#options.replicas, members.length)
+    const holders = holdersOf(directory.copy())
+    return { regions, domains: members, replicas, popularity, samples, holders }
+  }
+
+  /** Moves pages to where a placement of the same domains wants them. */
+  relocate(holders: readonly (readonly number[])[]): void {
+    const { regions, replicas } = this.#options
+    this.#begin(tableOf({ regions, replicas }, holders))
+  }
+
+  #replace(): void {
+    this.#isDue = false
+    const { regions, replicas, directory, popularity } = this.#options
+    const current = directory.copy()
+    this.#begin(
+      wantedPlacement({ ...{ regions, replicas, popularity, current }, ...this.#rooms() }),
+    )
+  }
+
+  #rooms(): { members: DomainCapacity[]; spares: DomainCapacity[] } {
+    const { own, isSpare, ownBytes: memoryBytes } = this.#options
+    const ours = own.map((id) => this.#bounded({ id, cards: [{ memoryBytes, speed: OWN_SPEED }] }))
+    const joined = this.#options.members().map((member) => this.#bounded(member))
+    return { members: isSpare ? joined : [...ours, ...joined], spares: isSpare ? ours : [] }
+  }
+
+  #begin(wanted: HolderTable): void {
+    const { members, spares } = this.#rooms()
+    this.#migration = new Migration({
+      wanted,
+      regions: this.#options.regions,
+      limits: { bytesInFlight: BYTES_IN_FLIGHT, movesPerDomain: MOVES_PER_DOMAIN },
+      capacityBytes: new Map([...members, ...spares].map(({ id, cards }) => [id, bytesOf(cards)])),
+    })
+    this.#lookedMs = Number.NEGATIVE_INFINITY
+  }
+
+  /** A domain that was full lately has no more room than it uses. */
+  #bounded({ id, cards }: DomainCapacity): DomainCapacity {
+    const full = this.#full.get(id)
+    if (full === undefined || this.#nowMs >= full.untilMs) return { id, cards }
+    const share = Math.min(1, full.bytes / Math.max(1, bytesOf(cards)))
+    return {
+      id,
+      cards: cards.map(({ memoryBytes, speed }) => ({
+        memoryBytes: Math.floor(memoryBytes * share),
+        speed,
+      })),
+    }
+  }
+
+  #look(now: number): void {
+    const migration = this.#migration
+    if (migration === undefined) return
+    this.#lookedMs = now
+    const { directory, onMoved } = this.#options
+    const moves = migration.next(directory)
+    this.#moves.start(moves)
+    if (moves.length > 0 || this.moving > 0 || !directory.isQuiet) return
+    this.#migration = undefined
+    onMoved(migration.stuck.length)
+  }
+
+  #mapFailed(domain: FleetDomain, reason: string, pages: number): void {
+    const { directory, regions, onFailed } = this.#options
+    const occupied = directory.occupied(domain.id)
+    const bytes = regions.reduce(
+      (sum, { pageBytes }, region) => sum + pageBytes * (occupied[region] ?? 0),
+      0,
+    )
+    this.#full.set(domain.id, { bytes, untilMs: this.#nowMs + FULL_MS })
+    this.#isDue = true
+    onFailed(domain, reason, pages)
+  }
+}
+
+function bytesOf(cards: readonly CardCapacity[]): number {
+  return cards.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0)
+}
