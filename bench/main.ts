@@ -1,11 +1,13 @@
 /**
- * `npm run bench -- [names...] [--rounds N] [--json]`: runs benchmarks one after the other and
- * prints their tables. Everything that is compared takes turns within one run.
+ * `npm run bench -- [names...] [--rounds N] [--kills N] [--json]`: runs benchmarks one after the
+ * other and prints their tables. Everything that is compared takes turns within one run.
  */
 import { parseArgs } from 'node:util'
 import { cards } from './cards.js'
 import { directory } from './directory.js'
+import { fleet } from './fleet.js'
 import { http } from './http.js'
+import { kill } from './kill.js'
 import { local } from './local.js'
 import { memory } from './memory.js'
 import { overhead } from './overhead.js'
@@ -28,21 +30,34 @@ const BENCHMARKS: readonly Benchmark[] = [
   memory,
   start,
   directory,
+  ...fleet,
+  kill,
 ]
 const ROUNDS = 7
-const ROUNDS_MAX = 10_000
+const COUNT_MAX = 10_000
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: 'string' }, json: { type: 'boolean', default: false } },
+  options: {
+    rounds: { type: 'string' },
+    kills: { type: 'string' },
+    json: { type: 'boolean', default: false },
+  },
 })
-const rounds = values.rounds === undefined ? ROUNDS : Number(values.rounds)
+const rounds = countOf(values.rounds) ?? ROUNDS
+const kills = countOf(values.kills)
 const unknown = positionals.filter((name) => !BENCHMARKS.some((one) => one.name === name))
-if (unknown.length > 0 || !(Number.isInteger(rounds) && rounds >= 1 && rounds <= ROUNDS_MAX)) {
-  process.stderr.write(`usage: npm run bench -- [names...] [--rounds N] [--json]\n\n${list()}\n`)
+if (unknown.length > 0 || Number.isNaN(rounds) || Number.isNaN(kills)) {
+  process.stderr.write(
+    `usage: npm run bench -- [names...] [--rounds N] [--kills N] [--json]\n\n${list()}\n`,
+  )
   process.exit(2)
 }
-await main(BENCHMARKS.filter(({ name }) => positionals.length === 0 || positionals.includes(name)))
+await main(
+  BENCHMARKS.filter(({ name, isLong = false }) =>
+    positionals.length === 0 ? !isLong : positionals.includes(name),
+  ),
+)
 process.exit()
 
 async function main(chosen: readonly Benchmark[]): Promise<void> {
@@ -51,12 +66,19 @@ async function main(chosen: readonly Benchmark[]): Promise<void> {
   const sections: Section[] = []
   for (const { name, run } of chosen) {
     say(`${name}: ${rounds} rounds`)
-    const made = await run({ rounds, say })
+    const made = await run({ rounds, kills, say })
     for (const section of made) print(`\n${formatSection(section)}`)
     sections.push(...made)
   }
   if (!values.json) return
   process.stdout.write(`${JSON.stringify({ environment, rounds, sections }, null, 2)}\n`)
+}
+
+/** NaN when it is none. */
+function countOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const count = Number(text)
+  return Number.isInteger(count) && count >= 1 && count <= COUNT_MAX ? count : Number.NaN
 }
 
 /** Tables on stdout, unless that is for the JSON. */
@@ -70,5 +92,5 @@ function say(text: string): void {
 }
 
 function list(): string {
-  return BENCHMARKS.map(({ name, about }) => `  ${name.padEnd(10)}${about}`).join('\n')
+  return BENCHMARKS.map(({ name, about }) => `  ${name.padEnd(15)}${about}`).join('\n')
 }

@@ -1,11 +1,11 @@
 /** What a served model occupies: the head without experts, each card with its part. Linux only. */
-import { readdirSync, readFileSync } from 'node:fs'
 import { assert } from '../src/base/assert.js'
 import { fixedTokens } from '../src/engine/fixed-tokens.js'
 import { parseKvType } from '../src/engine/kv-type.js'
 import { kvCellBytes } from '../src/engine/memory-need.js'
 import { mapPages } from '../src/gguf/pages.js'
 import { type GgufModel, openGguf } from '../src/gguf/reader.js'
+import { childrenOf, MEGABYTE, residence } from './processes.js'
 import { referenceModel } from './reference-model.js'
 import { type Benchmark, judge, type Row, type Section } from './report.js'
 import { serveModel } from './served.js'
@@ -16,7 +16,6 @@ const PARALLEL = 4
 const CONTEXT = 4096
 const PROMPT = 512
 const GENERATE = 16
-const MEGABYTE = 1e6
 /** Beyond trunk and KV cache, and beyond the pages. */
 const HEAD_MB = 250
 const CARD_MB = 150
@@ -80,43 +79,5 @@ function row(
     'weights and KV': weights / MEGABYTE,
     beyond,
     ...judge(beyond, { atMost: extraMb }),
-  }
-}
-
-type Residence = Readonly<Record<(typeof FIELDS)[number], number>>
-
-const FIELDS = ['VmRSS', 'RssAnon', 'RssFile', 'RssShmem'] as const
-
-/** Of all these processes together, in MB; proc_pid_status(5). */
-function residence(pids: readonly number[]): Residence {
-  const texts = pids.map((pid) => readFileSync(`/proc/${pid}/status`, 'utf8'))
-  const sum = (field: string): number =>
-    texts.reduce((all, text) => all + megabytes(text, field), 0)
-  return {
-    VmRSS: sum('VmRSS'),
-    RssAnon: sum('RssAnon'),
-    RssFile: sum('RssFile'),
-    RssShmem: sum('RssShmem'),
-  }
-}
-
-function megabytes(status: string, field: string): number {
-  const kibibytes = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]
-  return (Number(kibibytes) * 1024) / MEGABYTE
-}
-
-/** Processes whose parent this is, by the fourth field of proc_pid_stat(5). */
-function childrenOf(parent: number): number[] {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
-  return pids.filter((pid) => parentOf(pid) === parent).map(Number)
-}
-
-function parentOf(pid: string): number {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return Number(/^\d+ \(.*\) \S (\d+) /s.exec(stat)?.[1])
-  } catch {
-    // Gone since the folder was read.
-    return Number.NaN
   }
 }

@@ -10,6 +10,8 @@ export type Section = { readonly title: string; readonly rows: readonly Row[] }
 
 export type BenchmarkOptions = {
   readonly rounds: number
+  /** Of domains, for the benchmark that kills them; undefined: its own number. */
+  readonly kills?: number | undefined
   /** Says what is going on; never part of the result. */
   readonly say: (text: string) => void
 }
@@ -17,6 +19,8 @@ export type BenchmarkOptions = {
 export type Benchmark = {
   readonly name: string
   readonly about: string
+  /** It takes minutes, and runs only when it is named. */
+  readonly isLong?: boolean
   readonly run: (options: BenchmarkOptions) => Promise<readonly Section[]>
 }
 

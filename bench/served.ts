@@ -4,11 +4,10 @@ import { once } from 'node:events'
 import { request } from 'node:http'
 import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { assert, defined } from '../src/base/assert.js'
+import { type Environment, MAIN, stop } from './processes.js'
 import { now } from './support.js'
 
-const MAIN = fileURLToPath(new URL('../src/cli/main.js', import.meta.url))
 const START_MS = 300_000
 const POLL_MS = 5
 
@@ -21,11 +20,16 @@ export type Served = {
 }
 
 /** Starts it and waits until it is ready. */
-export async function serveModel(modelPath: string, options: readonly string[]): Promise<Served> {
+export async function serveModel(
+  modelPath: string,
+  options: readonly string[],
+  env: Environment = process.env,
+): Promise<Served> {
   const port = await freePort()
   const args = ['serve', modelPath, '--port', port, '--log-level', 'warn', ...options].map(String)
   const started = now()
-  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'ignore', 'ignore'] })
+  const stdio = ['ignore', 'ignore', 'ignore'] as const
+  const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: [...stdio] })
   try {
     await untilReady(port, child)
   } catch (error) {
@@ -34,12 +38,6 @@ export async function serveModel(modelPath: string, options: readonly string[]):
   }
   const startSeconds = (now() - started) / 1000
   return { pid: defined(child.pid, 'process id'), port, startSeconds, stop: () => stop(child) }
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return
-  child.kill('SIGTERM')
-  await once(child, 'exit')
 }
 
 async function untilReady(port: number, child: ChildProcess): Promise<void> {
@@ -62,7 +60,7 @@ function isReady(port: number): Promise<boolean> {
   })
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()

@@ -30,6 +30,7 @@ type JoinOptions = {
   readonly pageStoreSize?: number
   readonly memory?: number
   readonly backend: DomainConfig['backend']
+  readonly plain: boolean
   readonly logLevel: LogLevel
   readonly domain: string
 }
@@ -69,6 +70,12 @@ export function joinCommand(): Command {
       option('--backend <name>', 'native library to load')
         .choices(['auto', 'cpu', 'cuda', 'vulkan', 'metal'])
         .default('auto'),
+    )
+    .addOption(
+      option(
+        '--plain',
+        'the link is not encrypted, as the head must want it; loopback only',
+      ).default(false),
     )
     .addOption(
       option('--log-level <level>', 'how much is logged on stderr')
@@ -147,7 +154,7 @@ function toConfig({ host, port }: Address, options: JoinOptions): DomainConfig {
     memoryBytes: options.memory ?? null,
     backend: options.backend,
     logLevel: options.logLevel,
-    plain: false,
+    plain: options.plain,
   }
 }
 

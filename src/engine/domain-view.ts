@@ -46,18 +46,28 @@ function viewRemote(
   domain: RemoteDomain,
 ): Omit<DomainView, 'state' | 'losses' | 'keptOutMs' | keyof Measured> {
   const { id, nodeId, name, join, pages, pageBytes, expertCalls, bytesSent, bytesReceived } = domain
-  const [first, ...others] = join.cards.map(({ device, memoryBytes }) => {
-    return { device, pages: 0, pageBytes: 0, memoryBytes }
-  })
+  const { status } = domain
   return {
     ...{ id, nodeId, name, pages, pageBytes, expertCalls, bytesSent, bytesReceived },
     devices: join.cards.map(({ device }) => device),
-    cards: first === undefined ? [] : [{ ...first, pages, pageBytes }, ...others],
-    tierBytes: inTier(tierOfDevice(first?.device ?? ''), pageBytes),
-    badPages: 0,
+    cards: viewCards(domain),
+    tierBytes: status?.tierBytes ?? NOTHING,
+    badPages: status?.badPages ?? 0,
     roundTripMs: domain.roundTripMs,
     address: domain.address,
   }
+}
+
+const NOTHING = { device: 0, host: 0, disk: 0 }
+
+/** As the domain said last. */
+function viewCards({ status, join }: RemoteDomain): DomainView['cards'] {
+  if (status === undefined) {
+    return join.cards.map((card) => ({ ...card, pages: 0, pageBytes: 0 }))
+  }
+  return status.cards.map(({ device, pages, bytes, memoryBytes }) => {
+    return { device, pages, pageBytes: bytes, memoryBytes }
+  })
 }
 
 function measured({ estimates }: Fleet, id: number): Measured {

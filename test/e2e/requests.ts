@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import { type Body, call, chunksOf } from '../server/harness.js'
+import { waitUntil } from '../support/processes.js'
 
 export type Ask = { readonly prompt: readonly number[]; readonly count: number }
 
@@ -12,8 +13,12 @@ function body({ prompt, count }: Ask, more: object = {}): object {
   return { ...tokens, temperature: 0, ignore_eos: true, ...more }
 }
 
-export async function completeTokens(url: string, ask: Ask): Promise<readonly number[]> {
-  const { status, text, json } = await call(url, '/v1/completions', { body: body(ask) })
+export async function completeTokens(
+  url: string,
+  ask: Ask,
+  more: object = {},
+): Promise<readonly number[]> {
+  const { status, text, json } = await call(url, '/v1/completions', { body: body(ask, more) })
   assert.equal(status, 200, text)
   return json.choices[0]?.token_ids ?? []
 }
@@ -23,26 +28,24 @@ export async function streamTokens(url: string, ask: Ask): Promise<readonly numb
   const options = { body: body(ask, { stream: true }) }
   const { status, text } = await call(url, '/v1/completions', options)
   assert.equal(status, 200, text)
-  const chunks = chunksOf(text)
-  const errors = chunks.filter((chunk) => chunk.error !== undefined)
-  assert.deepEqual(errors, [])
-  assert.equal(chunks.at(-1)?.choices[0]?.finish_reason, 'length')
-  return chunks.flatMap((chunk) => chunk.choices[0]?.token_ids ?? [])
+  return tokensOf(text)
 }
 
 export type OpenStream = {
+  /** What has come so far. */
+  readonly text: () => string
   /** Everything up to the end of the response; rejects when the connection breaks. */
   readonly rest: Promise<string>
 }
 
 /** A long stream; resolves when the first text has come. */
-export async function openStream(url: string, ask: Ask): Promise<OpenStream> {
+export async function openStream(url: string, ask: Ask, more: object = {}): Promise<OpenStream> {
   const req = request(new URL('/v1/completions', url), {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     agent: false,
   })
-  req.end(JSON.stringify(body(ask, { stream: true })))
+  req.end(JSON.stringify(body(ask, { ...more, stream: true })))
   const [res] = (await once(req, 'response')) as [IncomingMessage]
   assert.equal(res.statusCode, 200)
   let text = ''
@@ -52,7 +55,33 @@ export async function openStream(url: string, ask: Ask): Promise<OpenStream> {
   const rest = once(res, 'end').then(() => text)
   rest.catch(() => {})
   await once(res, 'data')
-  return { rest }
+  return { rest, text: () => text }
+}
+
+/** Tokens of a stream that ended as it should, without an error. */
+export function tokensOf(text: string): readonly number[] {
+  const chunks = chunksOf(text)
+  assert.deepEqual(
+    chunks.flatMap(({ error }) => error ?? []),
+    [],
+  )
+  assert.equal(chunks.at(-1)?.choices[0]?.finish_reason, 'length')
+  return chunks.flatMap(({ choices }) => choices[0]?.token_ids ?? [])
+}
+
+/** Waits until so many more tokens have come, or the stream has ended. */
+export async function moreTokens({ text, rest }: OpenStream, count: number): Promise<void> {
+  const wanted = chunkCount(text()) + count
+  let hasEnded = false
+  const end = (): void => {
+    hasEnded = true
+  }
+  void rest.then(end, end)
+  await waitUntil(() => hasEnded || chunkCount(text()) >= wanted, 'no more tokens come')
+}
+
+function chunkCount(text: string): number {
+  return text.split('data: {').length - 1
 }
 
 /** A chat answer in one piece. */

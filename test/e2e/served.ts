@@ -25,9 +25,13 @@ export type Served = AsyncDisposable & {
 }
 
 /** Ends with everything it started; fails when one of its processes stays. */
-export async function serve(...args: string[]): Promise<Served> {
+export function serve(...args: string[]): Promise<Served> {
+  return serveIn(process.env, ...args)
+}
+
+export async function serveIn(env: NodeJS.ProcessEnv, ...args: string[]): Promise<Served> {
   const all = [MAIN, 'serve', '--port', '0', ...SMALL, ...args]
-  const child = spawn(process.execPath, all, { stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(process.execPath, all, { env, stdio: ['ignore', 'ignore', 'pipe'] })
   const exited = once(child, 'exit').then(([status]) => status as number | null)
   const pid = defined(child.pid, 'pid of the server')
   let stderr = ''
@@ -75,8 +79,12 @@ export type Finished = {
 }
 
 /** Runs a command to its end. */
-export async function sputnik(...args: string[]): Promise<Finished> {
-  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+export function sputnik(...args: string[]): Promise<Finished> {
+  return sputnikIn(process.env, ...args)
+}
+
+export async function sputnikIn(env: NodeJS.ProcessEnv, ...args: string[]): Promise<Finished> {
+  const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   let stdout = ''
   let stderr = ''
   child.stdout.setEncoding('utf8').on('data', (text) => {
