@@ -47,8 +47,8 @@ async function listen(head: FabricRole & { role: 'head' }): Promise<void> {
   const registry = new NodeRegistry(head.stateFolder, { now })
   const admission = createAdmission({ keys: new JoinKeys(head.stateFolder, { now }), registry })
   const { pageBytesPerSecond: bytesPerSecond, leaseMs } = head
-  const door = new PageService({ registry, bytesPerSecond, now: () => performance.now() })
-  pages = door
+  const service = new PageService({ registry, bytesPerSecond, now: () => performance.now() })
+  pages = service
   const listener = await listenSecure({
     host: head.host,
     port: head.port,
@@ -59,10 +59,15 @@ async function listen(head: FabricRole & { role: 'head' }): Promise<void> {
     onRefused: (error, address) => tell({ kind: 'refused', address, error: toPlain(error) }),
     onSocket: async (connection) => {
       const timeoutMs = HANDSHAKE_MS
-      const welcome = { headId: head.identity.nodeId, epoch: 0, modelHash: door.modelHash, leaseMs }
-      const options = { welcome, admission, door, timeoutMs }
+      const welcome = {
+        headId: head.identity.nodeId,
+        epoch: 0,
+        modelHash: service.modelHash,
+        leaseMs,
+      }
+      const options = { welcome, admission, door: service, timeoutMs }
       const { frames, result } = await admitOver(connection, options)
-      if ('pages' in result) door.open(connection, { frames, nodeId: result.nodeId })
+      if ('pages' in result) service.open(connection, { frames, nodeId: result.nodeId })
       else open(connection, { frames, nodeId: result.nodeId, said: { join: result.join } })
     },
   })
