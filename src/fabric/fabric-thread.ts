@@ -57,6 +57,12 @@ async function listen(head: FabricRole & { role: 'head' }): Promise<void> {
   const service = new PageService({ registry, bytesPerSecond, now: () => performance.now() })
   const door = new DataDoor()
   pages = service
+  const onRefused = (error: unknown, address: string): void =>
+    tell({ kind: 'refused', address, error: toPlain(error) })
+  const refuse = ({ socket }: SecureConnection, error: unknown): void => {
+    onRefused(error, socket.remoteAddress ?? 'gone')
+    socket.destroy()
+  }
   const listener = await listenSecure({
     host: head.host,
     port: head.port,
@@ -64,7 +70,7 @@ async function listen(head: FabricRole & { role: 'head' }): Promise<void> {
     plain: head.plain,
     handshakeTimeoutMs: HANDSHAKE_MS,
     maxPending: PENDING_MAX,
-    onRefused: (error, address) => tell({ kind: 'refused', address, error: toPlain(error) }),
+    onRefused,
     onData: (ticket, socket) => door.arrive(ticket, socket),
     onSocket: async (connection) => {
       const timeoutMs = HANDSHAKE_MS
@@ -73,12 +79,17 @@ async function listen(head: FabricRole & { role: 'head' }): Promise<void> {
       const welcome = { ...about, ticket: door.newTicket() }
       const options = { welcome, admission, door: service, timeoutMs }
       const { frames, result } = await admitOver(connection, options)
+      const { nodeId } = result
       if ('pages' in result) {
-        service.open(connection, { frames, nodeId: result.nodeId })
+        service.open(connection, { frames, nodeId })
         return
       }
-      const data = await door.expect(welcome.ticket, timeoutMs)
-      open({ connection, data, frames, nodeId: result.nodeId, said: { join: result.join } })
+      const { join } = result
+      // It has proven itself; strangers must not have to wait for its second connection.
+      door.expect(welcome.ticket, timeoutMs).then(
+        (data) => open({ connection, data, frames, nodeId, said: { join } }),
+        (error: unknown) => refuse(connection, error),
+      )
     },
   })
   tell({ kind: 'listening', host: listener.host, port: listener.port })

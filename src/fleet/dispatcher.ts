@@ -81,7 +81,7 @@ export type Outgoing = {
 /** A header counts attempts up to here in 16 bits, a transfer's number in 4. */
 const ATTEMPTS_MAX = 16
 /** Longest wait for pages that nobody holds. */
-const PAGES_MS = 8_000
+const PAGES_MS = 6_000
 /** Longest wait for one answer. */
 const ANSWER_MS = 60_000
 const US_PER_MS = 1000

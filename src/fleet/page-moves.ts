@@ -2,6 +2,7 @@
  * Moves pages between domains while steps run: tells domains to map what the directory has staged,
  * takes their answers, lets the directory point at what is there. Knows nothing of links.
  */
+import type { SputnikError } from '../base/errors.js'
 import { MAP_PAGES_MAX, type PageAt } from '../fabric/control.js'
 import type { Directory, Move } from '../pages/directory.js'
 import type { Page } from '../pages/holder-table.js'
@@ -12,7 +13,7 @@ type Asked = { readonly change: number; readonly pages: readonly Page[] }
 export type PageMovesOptions = {
   readonly directory: Directory
   readonly domains: readonly (FleetDomain | undefined)[]
-  readonly onFailed: (domain: FleetDomain, reason: string, pages: number) => void
+  readonly onFailed: (domain: FleetDomain, error: SputnikError, pages: number) => void
 }
 
 export class PageMoves {
@@ -61,7 +62,7 @@ export class PageMoves {
       if (error === undefined) this.#options.directory.reportMapped(report)
       else {
         this.#options.directory.reportFailed(report)
-        this.#options.onFailed(domain, error.message, what.pages.length)
+        this.#options.onFailed(domain, error, what.pages.length)
       }
     }
   }

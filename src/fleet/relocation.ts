@@ -3,6 +3,7 @@
  * moves a few pages at a time, backs off from domains that cannot take any. Pure; knows nothing of
  * leases and links.
  */
+import type { SputnikError } from '../base/errors.js'
 import { holdersOf, type TrafficRequest, tableOf } from '../pages/better-placement.js'
 import type { CardCapacity, DomainCapacity, RegionPages } from '../pages/capacity.js'
 import type { Directory } from '../pages/directory.js'
@@ -39,6 +40,8 @@ const OWN_SPEED = { flopsPerSecond: 1e12, bytesPerSecond: 10e9 }
 const LOOK_MS = 20
 /** So long a domain that could not take pages is given no more than it has. */
 const FULL_MS = 30_000
+/** The same when something else is in the way, such as a source that fails. */
+const RETRY_MS = 2_000
 
 export class Relocation {
   readonly #options: RelocationOptions
@@ -55,7 +58,7 @@ export class Relocation {
     this.#moves = new PageMoves({
       directory,
       domains,
-      onFailed: (domain, reason, pages) => this.#mapFailed(domain, reason, pages),
+      onFailed: (domain, error, pages) => this.#mapFailed(domain, error, pages),
     })
   }
 
@@ -85,9 +88,19 @@ export class Relocation {
   tick(now: number): boolean {
     this.#nowMs = now
     const isChanged = this.#moves.tick()
+    this.#tryAgain(now)
     if (this.#isDue) this.#replace()
     if (now - this.#lookedMs >= LOOK_MS) this.#look(now)
     return isChanged
+  }
+
+  /** Domains that could not take pages may be able to by now. */
+  #tryAgain(now: number): void {
+    for (const [id, { untilMs }] of this.#full) {
+      if (now < untilMs) continue
+      this.#full.delete(id)
+      this.#isDue = true
+    }
   }
 
   /** All is where it should be, and what a better placement would have to go by. */
@@ -136,7 +149,7 @@ export class Relocation {
   /** A domain that was full lately has no more room than it uses. */
   #bounded({ id, cards }: DomainCapacity): DomainCapacity {
     const full = this.#full.get(id)
-    if (full === undefined || this.#nowMs >= full.untilMs) return { id, cards }
+    if (full === undefined) return { id, cards }
     const share = Math.min(1, full.bytes / Math.max(1, bytesOf(cards)))
     return {
       id,
@@ -159,16 +172,17 @@ export class Relocation {
     onMoved(migration.stuck.length)
   }
 
-  #mapFailed(domain: FleetDomain, reason: string, pages: number): void {
+  #mapFailed(domain: FleetDomain, { code, message }: SputnikError, pages: number): void {
     const { directory, regions, onFailed } = this.#options
     const occupied = directory.occupied(domain.id)
     const bytes = regions.reduce(
       (sum, { pageBytes }, region) => sum + pageBytes * (occupied[region] ?? 0),
       0,
     )
-    this.#full.set(domain.id, { bytes, untilMs: this.#nowMs + FULL_MS })
+    const waitMs = code === 'CARD_FULL' ? FULL_MS : RETRY_MS
+    this.#full.set(domain.id, { bytes, untilMs: this.#nowMs + waitMs })
     this.#isDue = true
-    onFailed(domain, reason, pages)
+    onFailed(domain, message, pages)
   }
 }
 

@@ -101,18 +101,20 @@ export function placePieceRows(
 
 const NO_ROWS = new Float32Array(0)
 
-/** Adds the rows of each token's experts, [width, nUsed, tokens], as plain libllama does. */
+/**
+ * Adds the rows of each token's experts, [width, nUsed, tokens], to zeros, as plain libllama does.
+ * There is no row where a token wants fewer experts.
+ */
 export function addInRouterOrder(
-  { tokens, nUsed }: RouterChoice,
+  { tokens, nUsed, experts }: RouterChoice,
   { rows, sums, width }: { rows: Float32Array; sums: Float32Array; width: number },
 ): void {
-  for (let token = 0; token < tokens; token++) {
-    const target = token * width
-    const first = target * nUsed
-    sums.set(rows.subarray(first, first + width), target)
-    for (let slot = 1; slot < nUsed; slot++) {
-      addRow(sums, { target, rows, source: first + slot * width, width })
-    }
+  for (let pair = 0; pair < tokens * nUsed; pair++) {
+    if (experts[pair] === NO_EXPERT) continue
+    const target = Math.floor(pair / nUsed) * width
+    const source = pair * width
+    if (pair % nUsed === 0) sums.set(rows.subarray(source, source + width), target)
+    else addRow(sums, { target, rows, source, width })
   }
 }
 

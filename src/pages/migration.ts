@@ -140,6 +140,8 @@ class Round {
 
   #need(entry: number): Need {
     const { wanted } = this.#options
+    // A page that nobody is to take stays with whoever has it.
+    if (wanted.count(entry) === 0) return { adds: [], drops: [] }
     const actual = this.#directory.table.holdersOf(entry)
     return {
       adds: wanted.holdersOf(entry).filter((domain) => !actual.includes(domain)),

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { lendMemory, withSlots } from '../../src/domain/card-memory.js'
+
+const GIB = 2 ** 30
+const found = (device: string, freeBytes: number) => ({ device, threads: 2, freeBytes })
+
+test('lendMemory shares the memory of the machine among its CPU cards', () => {
+  const cards = [found('cpu', 10 * GIB), found('cuda0', 20 * GIB), found('cpu', 10 * GIB)]
+  assert.deepEqual(
+    lendMemory(cards, null).map(({ tier, memoryBytes }) => [tier, memoryBytes]),
+    [
+      ['host', 4 * GIB],
+      ['device', 18 * GIB],
+      ['host', 4 * GIB],
+    ],
+  )
+  assert.deepEqual(
+    lendMemory(cards, 6 * GIB).map(({ memoryBytes }) => memoryBytes),
+    [3 * GIB, 6 * GIB, 3 * GIB],
+  )
+})
+
+test('withSlots gives CPU cards a slot for each expert, and GPUs what fits', () => {
+  const regions = [
+    { experts: 8, pageBytes: 100 },
+    { experts: 4, pageBytes: 300 },
+  ]
+  const lent = { device: 'x', threads: 1, memoryBytes: 1200 }
+  assert.deepEqual(withSlots({ ...lent, tier: 'host' }, regions).slots, [8, 4])
+  const { slots } = withSlots({ ...lent, tier: 'device' }, regions)
+  assert.deepEqual(slots, [4, 2])
+  assert.deepEqual(withSlots({ ...lent, tier: 'device', memoryBytes: 1e9 }, regions).slots, [8, 4])
+  assert.deepEqual(withSlots({ ...lent, tier: 'device' }, []).slots, [])
+})
