@@ -166,7 +166,7 @@ export class Fleet implements FleetControl {
     this.domains[id] = domain
     this.estimates.begin(id)
     if (this.#records.length > 0) domain.learn(this.#records)
-    this.#tell('joined', domain)
+    this.#tell(generation > 1 ? 'back' : 'joined', domain)
   }
 
   /** The link of a domain has ended, or it broke the rules. */
@@ -226,6 +226,7 @@ export class Fleet implements FleetControl {
     if (now - this.#tickedMs >= this.#settings.tickMs) {
       this.#tickedMs = now
       this.#membership.tick(now)
+      this.estimates.relax()
     }
     this.#settle()
     if (!this.#relocation.tick(now)) return
