@@ -60,6 +60,8 @@ export class DomainTable {
   readonly #reserved: readonly Uint16Array[]
   readonly #restoringOf: number[]
   #diskBytes = 0
+  /** How often a page has left its card, or was told to. */
+  departures = 0
 
   constructor(regions: readonly TableRegion[], cards: readonly TableCard[]) {
     assert(cards.length > 0 && cards.length < NO_CARD, `${cards.length} cards`)
@@ -155,12 +157,14 @@ export class DomainTable {
     assert(this.#card[page] !== NO_CARD, 'a page without a card')
     if (state === 'queued') this.setOnDisk(page, true)
     this.#set(page, state)
+    if (state === 'unmapping') this.departures++
     if (state === 'mapped') this.#setRestoring(page, false)
   }
 
   /** The page leaves its card, or gives up its way there. */
   release(page: number): void {
     const card = this.cardOf(page)
+    this.departures++
     this.#setRestoring(page, false)
     this.#set(page, 'absent')
     this.#of(card).reservedBytes -= this.#bytes(page)
