@@ -1,7 +1,7 @@
 /**
  * The head's side of the fleet: which domains there are, what they hold, who computes a pair, and
- * what changes when a domain joins, is lost, is slow or is told to go. A state machine: links, clock
- * and processes belong to whoever drives it with `tick`, between steps and inside them.
+ * what changes when a domain joins, is lost, is slow or is told to go. A state machine: links,
+ * clock and processes belong to whoever drives it with `tick`, between steps and inside them.
  */
 import { defined } from '../base/assert.js'
 import { SputnikError } from '../base/errors.js'

@@ -29,6 +29,19 @@ export class EventQueue {
     return true
   }
 
+  /** Runs the next event if it is due by then; otherwise that time has come. */
+  turn(untilNs: number): boolean {
+    const [first] = this.#heap
+    if (first === undefined || first.at > untilNs) {
+      this.nowNs = Math.max(this.nowNs, untilNs)
+      return false
+    }
+    this.#next()
+    this.nowNs = first.at
+    first.act()
+    return true
+  }
+
   #next(): Event | undefined {
     const [first] = this.#heap
     const last = this.#heap.pop()

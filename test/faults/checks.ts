@@ -1,0 +1,143 @@
+/** What must be so: always, when nothing is under way, and when all faults are over. */
+import type { Credits } from '../../src/fabric/credits.js'
+import type { FleetDomain } from '../../src/fleet/fleet-domain.js'
+import type { DomainNode } from './domain-node.js'
+import type { HeadNode } from './head-node.js'
+import type { Scenario } from './scenario.js'
+import { must } from './violation.js'
+
+/** What is looked at. */
+export type Subject = {
+  readonly scenario: Scenario
+  readonly nodes: readonly DomainNode[]
+  readonly head: HeadNode | undefined
+}
+
+const UNDER_WAY_MAX = 1 << 20
+/** Granted bytes under way at a moment may be more than the window that has shrunk since. */
+const outstandings = new WeakMap<Credits, number>()
+
+/** The books of a process. */
+export function checkCredit(credits: Credits): void {
+  const { granted, arrived, outstanding, writtenOff, returned, excess, window } = credits.balance
+  const sum = arrived + outstanding + writtenOff + returned
+  must(granted === sum, 'credit is conserved', () => `${granted} bytes granted, ${sum} accounted`)
+  must(excess === 0, 'credit is conserved', () => `${excess} bytes came without credit`)
+  const most = Math.max(window, outstandings.get(credits) ?? 0)
+  must(outstanding <= most, 'credit fits the window', () => `${outstanding} of ${most} bytes`)
+  outstandings.set(credits, outstanding)
+}
+
+/** Whether everybody is there and every page lies where it should. */
+export function isPlaced(subject: Subject): boolean {
+  const { head, nodes } = subject
+  if (head === undefined) return false
+  const { fleet } = head
+  if (fleet.moving > 0 || fleet.toMove > 0 || !fleet.directory.isQuiet) return false
+  const areThere = nodes.every((node) => head.memberOf(node) !== undefined)
+  return areThere && placementFault(subject, head) === undefined
+}
+
+/** Faults are over and everybody had time: all pages have what room allows. */
+export function checkPlaced(subject: Subject): void {
+  const { head, nodes } = subject
+  must(head !== undefined, 'the fleet is whole in time', () => 'there is no head')
+  for (const node of nodes) {
+    const isThere = head.memberOf(node) !== undefined
+    must(isThere, 'the fleet is whole in time', () => `node ${node.index} has not come back`)
+  }
+  const { fleet } = head
+  const text = (): string => `${fleet.moving} pages moving, ${fleet.toMove} to move`
+  const isQuiet = fleet.moving === 0 && fleet.toMove === 0 && fleet.directory.isQuiet
+  must(isQuiet, 'the fleet is whole in time', text)
+  const fault = placementFault(subject, head)
+  must(fault === undefined, 'the fleet is whole in time', () => fault ?? '')
+}
+
+/** Whether every page can have a holder. */
+export function hasRoomForAll({ scenario, head, nodes }: Subject): boolean {
+  return head !== undefined && copiesThatFit(scenario, head, nodes) > 0
+}
+
+function placementFault({ scenario, nodes }: Subject, head: HeadNode): string | undefined {
+  const { directory } = head.fleet
+  const copies = copiesThatFit(scenario, head, nodes)
+  for (let entry = 0; entry < directory.table.entries; entry++) {
+    const count = directory.table.count(entry)
+    if (count < copies) return `page ${entry} has ${count} holders, there is room for ${copies}`
+  }
+  return undefined
+}
+
+/** Pages are of one size, so that counting them is enough. */
+function copiesThatFit(
+  { regions, replicas, ownCards, isSpare }: Scenario,
+  head: HeadNode,
+  nodes: readonly DomainNode[],
+): number {
+  const pages = regions.reduce((sum, { experts }) => sum + experts, 0)
+  const pageBytes = regions[0]?.pageBytes ?? 1
+  const roomOf = (cards: readonly { memoryBytes: number }[]): number => {
+    const room = cards.reduce(
+      (sum, { memoryBytes }) => sum + Math.floor(memoryBytes / pageBytes),
+      0,
+    )
+    return Math.min(pages, room)
+  }
+  const members = nodes
+    .filter((node) => head.memberOf(node)?.state !== 'draining')
+    .map(({ plan }) => roomOf(plan.cards))
+  const own = ownCards.map((card) => roomOf([card]))
+  const all = isSpare ? members : [...own, ...members]
+  for (let copies = Math.min(replicas, all.length); copies > 1; copies--) {
+    if (all.reduce((sum, room) => sum + room, 0) >= copies * pages) return copies
+  }
+  return [...own, ...members].reduce((sum, room) => sum + room, 0) >= pages ? 1 : 0
+}
+
+/** Whoever the directory points at has the page, unless it is lost and nobody knows yet. */
+export function checkAgreement({ head, nodes }: Subject): void {
+  if (head === undefined) return
+  const { directory, domains } = head.fleet
+  for (const domain of domains) {
+    if (domain === undefined) continue
+    const cards = cardsOf(domain, head, nodes)
+    if (cards === undefined) continue
+    directory.regions.forEach(({ experts }, region) => {
+      for (let expert = 0; expert < experts; expert++) {
+        const isPointedAt = directory.table.has(directory.table.entry(region, expert), domain.id)
+        if (!isPointedAt) continue
+        const isThere = cards.some((card) => card.has(region, expert))
+        must(
+          isThere,
+          'the directory points at pages that are there',
+          () => `page (${region}, ${expert}) is not on domain ${domain.id}`,
+        )
+      }
+    })
+  }
+}
+
+/** Undefined when a card is gone or on its way back. */
+function cardsOf({ id }: FleetDomain, head: HeadNode, nodes: readonly DomainNode[]) {
+  const own = head.own[id]
+  if (own !== undefined) return own.card?.isAlive === true ? [own.card] : undefined
+  const session = head.sessions.get(id)
+  const node = nodes.find((one) => one.session === session)
+  if (session === undefined || node === undefined) return undefined
+  return node.process?.isWhole ? node.process.cards : undefined
+}
+
+/** Nothing grows without bound. */
+export function checkBounds({ head, nodes, scenario }: Subject): void {
+  if (head === undefined) return
+  const { fleet } = head
+  const members = fleet.members.length
+  must(members <= scenario.domains.length, 'memory is bounded', () => `${members} members`)
+  const ids = fleet.domains.length
+  must(ids <= nodes.length + head.own.length, 'memory is bounded', () => `${ids} domain ids`)
+  for (const { underWay, number } of head.sessions.values()) {
+    const text = (): string => `${underWay} bytes in session ${number}`
+    must(underWay <= UNDER_WAY_MAX, 'memory is bounded', text)
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * Where a domain of the simulation gets its pages from: a local copy, or sources that may fail or
+ * give wrong bytes, which a hash finds out. Pages that came once are on disk.
+ */
+import { SputnikError } from '../../src/base/errors.js'
+import type { SupplyAnswer } from '../../src/domain/supply.js'
+import type { PageAt } from '../../src/fabric/control.js'
+import { contentOf } from './integer-model.js'
+import type { DomainPlan } from './scenario.js'
+import type { Sim } from './sim.js'
+
+export type PageSupplyOptions = {
+  readonly sim: Sim
+  readonly plan: DomainPlan
+  readonly disk: Set<string>
+  readonly answer: (answers: readonly SupplyAnswer[], badPages: number) => void
+}
+
+const DISK_MS = 0.2
+const TRIES_MAX = 3
+
+export class PageSupply {
+  readonly #options: PageSupplyOptions
+  #isClosed = false
+  #badPages = 0
+  /** Of answers of the sources, while they are bad. */
+  failShare = 0
+  wrongShare = 0
+
+  constructor(options: PageSupplyOptions) {
+    this.#options = options
+  }
+
+  want(pages: readonly PageAt[]): void {
+    const { sim, plan } = this.#options
+    let ms = 0
+    for (const page of pages) {
+      const isThere = this.#isThere(page)
+      ms += isThere ? DISK_MS : plan.fetchMs * sim.between(0.5, 1.5)
+      sim.after(ms, () => {
+        if (!this.#isClosed) this.#come(page)
+      })
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true
+  }
+
+  #isThere({ region, expert }: PageAt): boolean {
+    return this.#options.plan.hasCopy || this.#options.disk.has(`${region}.${expert}`)
+  }
+
+  #come(page: PageAt): void {
+    const { sim, plan, disk, answer } = this.#options
+    if (!this.#isThere(page) && !this.#fetch()) {
+      sim.counts.add('pages failed')
+      const error = new SputnikError('PAGE_UNAVAILABLE', 'no source gives this page')
+      answer([{ kind: 'failed', ...page, error }], this.#badPages)
+      return
+    }
+    disk.add(`${page.region}.${page.expert}`)
+    const offset = contentOf(page.region, page.expert)
+    const source = plan.hasCopy ? null : { file: 'store', offset }
+    answer([{ kind: 'ready', page: { ...page, source } }], this.#badPages)
+  }
+
+  /** A wrong page is fetched again from elsewhere. */
+  #fetch(): boolean {
+    const { sim } = this.#options
+    for (let tries = 0; tries < TRIES_MAX; tries++) {
+      if (this.failShare > 0 && sim.chance(this.failShare)) return false
+      if (this.wrongShare === 0 || !sim.chance(this.wrongShare)) return true
+      this.#badPages++
+      sim.counts.add('wrong pages')
+    }
+    return false
+  }
+}

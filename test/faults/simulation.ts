@@ -1,0 +1,222 @@
+/**
+ * One seed from beginning to end: machines join, steps are computed while things go wrong, then
+ * nothing goes wrong any more and everything has to be as it should.
+ */
+import { defined } from '../../src/base/assert.js'
+import { SputnikError } from '../../src/base/errors.js'
+import { checkAgreement, checkBounds, checkPlaced, hasRoomForAll, isPlaced } from './checks.js'
+import type { Counts } from './counts.js'
+import { DomainNode } from './domain-node.js'
+import { mendAll, type Patient, strike } from './faults.js'
+import { HeadEnded, HeadNode } from './head-node.js'
+import { drawCall, faultOf, type IntegerModel, makeModel } from './integer-model.js'
+import { Wire } from './network.js'
+import { drawScenario, type Scenario } from './scenario.js'
+import { Sim } from './sim.js'
+import { must, Violation } from './violation.js'
+
+export type Outcome = {
+  readonly seed: number
+  readonly hash: number
+  readonly counts: Counts
+  /** The rule that was broken, and how. */
+  readonly violation?: {
+    readonly rule: string
+    readonly text: string
+    readonly last: readonly string[]
+  }
+}
+
+/** A step that fails does so within this. */
+const FAIL_MS = 10_000
+/** The fleet is whole again within this after the last fault. */
+const SETTLE_MS = 120_000
+/** Before the first step. */
+const BEGIN_MS = 10_000
+const NOTICE_MS = 500
+const LAST_STEPS = 3
+const DOOR_MS = 5000
+
+export class Simulation implements Patient {
+  readonly sim: Sim
+  readonly scenario: Scenario
+  readonly nodes: readonly DomainNode[]
+  readonly #model: IntegerModel
+  #head: HeadNode | undefined
+  readonly evicted = new Set<string>()
+  #turns = 0
+
+  constructor(seed: number, write?: (line: string) => void) {
+    this.sim = new Sim(seed, write)
+    this.scenario = drawScenario(this.sim)
+    const { regions, width, domains } = this.scenario
+    this.#model = makeModel(regions, width)
+    this.nodes = domains.map((_, index) => this.#newNode(index))
+    this.#startHead()
+  }
+
+  get head(): HeadNode | undefined {
+    return this.#head
+  }
+
+  /** @throws Violation */
+  run(): void {
+    const { sim, scenario } = this
+    for (const node of this.nodes) sim.after(sim.between(0, 500), () => node.start())
+    this.#idle(BEGIN_MS, () => this.#isPlaced())
+    const { faults, faultMs } = scenario
+    for (let fault = 0; fault < faults; fault++) {
+      sim.after(sim.between(0, faultMs), () => strike(this))
+    }
+    const endMs = sim.nowMs + faultMs
+    for (let step = 0; step < scenario.steps && sim.isBefore(endMs); step++) {
+      this.#idle(sim.between(0, 2 * scenario.gapMs))
+      this.#step()
+    }
+    this.#idle(endMs - sim.nowMs)
+    mendAll(this)
+    this.#settle()
+  }
+
+  restartHead(afterMs: number): void {
+    const head = this.#head
+    if (head === undefined) return
+    this.#head = undefined
+    head.end()
+    this.sim.after(afterMs, () => this.#startHead())
+  }
+
+  #startHead(): void {
+    const { sim, scenario } = this
+    sim.note('head starts')
+    const onTurn = (): void => this.#turned()
+    this.#head = new HeadNode({
+      ...{ sim, model: this.#model, scenario, onTurn },
+      evicted: this.evicted,
+    })
+  }
+
+  #newNode(index: number): DomainNode {
+    const { sim } = this
+    const plan = defined(this.scenario.domains[index], 'a domain')
+    const wires = { head: new Wire(sim, plan.wire), domain: new Wire(sim, plan.wire) }
+    return new DomainNode({
+      ...{ sim, model: this.#model, index, plan, wires },
+      join: (node) => this.#knock(node),
+    })
+  }
+
+  /** Three ways there and back before a node is known. */
+  #knock(node: DomainNode): void {
+    const { head, domain } = node.wires
+    const { process } = node
+    const isDeaf = head.isCut || domain.isCut
+    this.sim.after(isDeaf ? DOOR_MS : 3 * (head.delayMs + domain.delayMs), () => {
+      if (isDeaf || this.#head === undefined) node.refused(process, { isFinal: false })
+      else if (process !== undefined && process === node.process) this.#head.admit(node)
+    })
+  }
+
+  /** While there is no head, time passes anyway. */
+  #idle(ms: number, isDone?: () => boolean): void {
+    const untilMs = this.sim.nowMs + ms
+    while (this.sim.isBefore(untilMs) && isDone?.() !== true) {
+      if (this.#head === undefined) this.sim.turn(untilMs)
+      else this.#with(this.#head, (head) => head.idle(untilMs, isDone))
+    }
+  }
+
+  /** False when the head ended over it. */
+  #with(head: HeadNode, act: (head: HeadNode) => void): boolean {
+    try {
+      act(head)
+      return true
+    } catch (error) {
+      if (!(error instanceof HeadEnded)) throw error
+      return false
+    }
+  }
+
+  #step(): void {
+    const head = this.#head
+    if (head === undefined) return
+    const { sim } = this
+    checkAgreement(this)
+    const call = drawCall(this.#model, sim.prng)
+    const beganMs = sim.nowMs
+    sim.counts.add('steps')
+    sim.note('step begins', call.region, call.choice.tokens)
+    try {
+      if (!this.#with(head, () => head.compute(call))) sim.counts.add('steps ended with their head')
+      else this.#checkSums(call)
+    } catch (error) {
+      if (!(error instanceof SputnikError)) throw error
+      this.#failed(error, sim.nowMs - beganMs)
+    }
+  }
+
+  #checkSums(call: Parameters<typeof faultOf>[0]): void {
+    const fault = faultOf(call)
+    must(fault === undefined, 'sums are those of the reference', () => fault ?? '')
+    this.sim.note('step ends')
+  }
+
+  #failed({ code, message }: SputnikError, ms: number): void {
+    this.sim.counts.add(`steps failed ${code}`)
+    this.sim.note(`step fails ${code}`)
+    const isRight = code === 'PAGES_LOST' || code === 'CARD_LOST'
+    must(isRight, 'a step fails for lost pages or cards', () => `${code}: ${message}`)
+    must(ms <= FAIL_MS, 'a step fails soon', () => `after ${ms.toFixed(0)} ms: ${message}`)
+  }
+
+  #settle(): void {
+    const { sim } = this
+    const beganMs = sim.nowMs
+    // What is over is not noticed at once.
+    this.#idle(NOTICE_MS)
+    this.#idle(SETTLE_MS, () => this.#isPlaced())
+    const ms = sim.nowMs - beganMs
+    sim.note('settled')
+    sim.counts.add('settled ms', Math.round(ms))
+    checkPlaced(this)
+    for (let step = 0; step < LAST_STEPS; step++) this.#lastStep()
+    this.#idle(1000)
+    checkPlaced(this)
+    checkAgreement(this)
+  }
+
+  #lastStep(): void {
+    const before = failures(this.sim.counts)
+    this.#step()
+    const isRight = failures(this.sim.counts) === before || !hasRoomForAll(this)
+    must(isRight, 'steps finish when faults are over', () => 'it failed')
+    this.#idle(20)
+  }
+
+  #isPlaced(): boolean {
+    return isPlaced(this)
+  }
+
+  #turned(): void {
+    if (++this.#turns % 64 === 0) checkBounds(this)
+  }
+}
+
+function failures(counts: Counts): number {
+  return counts.of('steps failed PAGES_LOST') + counts.of('steps failed CARD_LOST')
+}
+
+/** Runs a seed. `write`: told of everything that happens. */
+export function runSeed(seed: number, write?: (line: string) => void): Outcome {
+  const simulation = new Simulation(seed, write)
+  const { sim } = simulation
+  try {
+    simulation.run()
+    return { seed, hash: sim.trace.hash, counts: sim.counts }
+  } catch (error) {
+    const rule = error instanceof Violation ? error.rule : 'nothing throws'
+    const text = error instanceof Violation ? error.message : String((error as Error).stack)
+    const violation = { rule, text, last: sim.trace.lastLines() }
+    return { seed, hash: sim.trace.hash, counts: sim.counts, violation }
+  }
+}
