@@ -102,7 +102,7 @@ type Joined = {
 async function run({ config, fabric, memoryBytes, joined }: Joined): Promise<void> {
   const { headId, modelHash } = defined(joined.welcome, 'a welcome')
   tell({ kind: 'state', state: 'loading', text: `part of the fleet of ${headId}` })
-  const { supply, ...model } = await openSupply(supplySetup(config, modelHash))
+  const { supply, ...model } = await openSupply(supplySetup(config, modelHash), now)
   const card = startCard(config, { ...model, memoryBytes })
   tell({ kind: 'state', state: 'ready', text: describe(model) })
   const parent = process.ppid
