@@ -48,6 +48,13 @@ test('a page of several pieces, out of a split model, arrives whole', async () =
   await fetched(supplying, pagesAt(supplying), { model: split, from: 'store' })
 })
 
+test('a supply without encryption works the same, on loopback', async () => {
+  const plain = await startHead({ plain: true })
+  const setup = setupOf(plain)
+  const supplying = await supplyOf(plain, { head: { ...setup.head, plain: true } })
+  await fetched(supplying, pagesAt(supplying), { model, from: 'store' })
+})
+
 test('a manifest that is not that of the welcome is refused', async () => {
   const spoil = (at: number) => {
     return startHead({

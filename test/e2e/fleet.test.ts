@@ -100,17 +100,15 @@ test('a domain takes half of the pages over and computes them, to the bit', asyn
 test('a domain without a model file gets its pages from the head, and keeps them', async () => {
   const { served, address } = await listening()
   await using _served = served
-  const node = { node: 'bare', path: null }
-  const key = await newKey(address)
-  {
-    await using joined = joinFleet(address, key, node)
-    await settled(served.url)
-    assert.deepEqual(await completeTokens(served.url, ask), reference, joined.said())
-    assert.ok(((await remoteOf(served.url))?.expertCalls ?? 0) > 0)
-  }
+  await using joined = joinFleet(address, await newKey(address), { node: 'bare', path: null })
+  await settled(served.url)
+  assert.deepEqual(await completeTokens(served.url, ask), reference, joined.said())
+  assert.ok(((await remoteOf(served.url))?.expertCalls ?? 0) > 0)
   const kept = pagesIn(join(scratch, 'bare', 'pages'))
   assert.ok(kept.length >= 16)
-  await using _again = joinFleet(address, key, node)
+  const [domain] = childrenOf(defined(joined.child.pid, 'pid'))
+  process.kill(defined(domain, 'the domain process'), 'SIGKILL')
+  await waitUntil(async () => (await fleetOf(served.url)).domains.length === 1)
   await settled(served.url)
   assert.deepEqual(await completeTokens(served.url, ask), reference)
   const now = new Set(pagesIn(join(scratch, 'bare', 'pages')))
