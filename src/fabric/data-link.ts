@@ -29,8 +29,8 @@ export type DataLinkOptions = {
   readonly openTimeoutMs: number
   /** Monotonic clock in milliseconds. */
   readonly now: () => number
-  /** Once, with the reason a person would want to read. */
-  readonly onEnd: (reason: string) => void
+  /** Once, with the reason a person would want to read, and what the peer is to be told. */
+  readonly onEnd: (reason: string, told?: SputnikError) => void
 }
 
 /** Attempts to receive between two looks at the clock. */
@@ -140,8 +140,9 @@ export class DataLink implements Link {
     }
   }
 
-  close(): void {
-    this.#end('this side has closed it')
+  /** With an error, the peer is told why. */
+  close(told?: SputnikError): void {
+    this.#end(told?.message ?? 'this side has closed it', told)
   }
 
   /** The first time through, what was sent before may go. */
@@ -226,12 +227,12 @@ export class DataLink implements Link {
     if (this.#isOpen && this.#isReady && this.#canSend) this.#canSend = this.#writer.flush()
   }
 
-  #end(reason: string): 'gone' {
+  #end(reason: string, told?: SputnikError): 'gone' {
     if (!this.#isOpen) return 'gone'
     this.#isOpen = false
     this.#options.channel.close()
     this.#credit.close()
-    this.#options.onEnd(reason)
+    this.#options.onEnd(reason, told)
     return 'gone'
   }
 

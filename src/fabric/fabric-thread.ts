@@ -6,7 +6,7 @@
 import type { Socket } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 import { defined } from '../base/assert.js'
-import { SputnikError, toPlain } from '../base/errors.js'
+import { fromPlain, SputnikError, toPlain } from '../base/errors.js'
 import { createAdmission } from './admission.js'
 import { DataDoor } from './data-door.js'
 import type { FabricCommand, FabricEvent, FabricRole } from './fabric-messages.js'
@@ -41,12 +41,16 @@ parent.on('message', (command: FabricCommand) => {
   }
   dataSockets.get(command.peer)?.destroy()
   dataSockets.delete(command.peer)
-  if (command.kind === 'close') peers.get(command.peer)?.end(command.reason)
+  if (command.kind === 'close') close(command)
 })
 try {
   await (role.role === 'head' ? listen(role) : connect(role))
 } catch (error) {
   tell({ kind: 'failed', error: toPlain(error) })
+}
+
+function close({ peer, reason, error }: FabricCommand & { kind: 'close' }): void {
+  peers.get(peer)?.leave(reason, error === undefined ? undefined : fromPlain(error))
 }
 
 async function listen(head: FabricRole & { role: 'head' }): Promise<void> {
@@ -136,9 +140,9 @@ function open({ connection, data, frames, nodeId, said }: Opening): void {
     heartbeatMs: role.heartbeatMs,
     leaseMs: role.leaseMs,
     now: () => performance.now(),
-    onEnd: (reason) => {
+    onEnd: (reason, error) => {
       peers.delete(peer)
-      tell({ kind: 'ended', peer, reason })
+      tell({ kind: 'ended', peer, reason, ...(error && { error: toPlain(error) }) })
     },
   })
   peers.set(peer, control)

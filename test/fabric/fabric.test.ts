@@ -4,6 +4,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { SputnikError } from '../../src/base/errors.js'
 import { openDataChannel } from '../../src/fabric/data-channel.js'
 import type { DataLink } from '../../src/fabric/data-link.js'
 import { Fabric } from '../../src/fabric/fabric.js'
@@ -210,6 +211,19 @@ test('a head that will not have a node lets both connections go', async () => {
   assert.match((await eventOf(head, 'ended')).reason, /fleet is full/)
   await waitUntil(() => link.poll() === 'gone')
   await eventOf(node, 'ended')
+})
+
+test('a node hears why the head ends its link, even when that was never open', async () => {
+  const head = await startHead()
+  for (const isOpen of [false, true]) {
+    const { node, a, b } = await linked(head)
+    if (isOpen) await opened(a, b)
+    a.close(new SputnikError('NODE_KEPT_OUT', 'it comes and goes'))
+    await waitUntil(() => b.poll() === 'gone')
+    const { error, reason } = await eventOf(node, 'ended')
+    assert.equal(error?.code, 'NODE_KEPT_OUT')
+    assert.match(reason, /it comes and goes/)
+  }
 })
 
 type Child = { readonly process: ChildProcess; readonly link: DataLink }
