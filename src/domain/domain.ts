@@ -291,7 +291,7 @@ export class Domain {
     if (this.#work.isIdle(card) && this.#changes.isIdle(card)) {
       this.#work.addTest(this.#speeds.next(card, { now, work: this.#work }), now)
     }
-    this.#work.send(card, now)
+    this.#fail(this.#work.send(card, now))
   }
 
   #tellReady(): void {

@@ -90,7 +90,7 @@ type Joined = {
 async function run({ config, fabric, cards, joined }: Joined): Promise<void> {
   const { headId, modelHash } = defined(joined.welcome, 'a welcome')
   tell({ kind: 'state', state: 'loading', text: `part of the fleet of ${headId}` })
-  const { supply, ...model } = await openSupply(supplySetup(config, modelHash))
+  const { supply, ...model } = await openSupply(supplySetup(config, modelHash), now)
   const domain = openDomain(cards, {
     load: loadOfManifest(model.manifest, model),
     ...{ supply, now },

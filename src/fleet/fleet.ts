@@ -311,13 +311,12 @@ export class Fleet implements FleetControl {
 
   #handle(event: MemberEvent): void {
     const id = this.idOf(event)
-    const domain = this.#joined.get(id)?.domain
+    const domain = { id, name: this.#names.get(event.nodeId) ?? event.nodeId }
     if (event.kind === 'lost') this.#drop(id, LOST[event.reason])
     else if (event.kind === 'keptOut') {
       const seconds = Math.ceil((event.untilMs - this.#nowMs) / 1000)
-      const name = this.#names.get(event.nodeId) ?? event.nodeId
-      this.#note('kept-out', { domain: { id, name }, text: `for ${seconds} s: it comes and goes` })
-    } else if (domain !== undefined) this.#tell(event.kind, domain)
+      this.#note('kept-out', { domain, text: `for ${seconds} s: it comes and goes` })
+    } else this.#note(event.kind, { domain })
   }
 
   #remember({ nodeId, name }: JoinedDomain): void {

@@ -74,7 +74,7 @@ export class Migration {
 
   /** Pages without a holder go first, then those with few. */
   #takeUrgent(round: Round, directory: Directory): number[] {
-    const differing = this.#pending.filter((entry) => round.differs(entry))
+    const differing = this.#pending.filter((entry) => round.isOpen(entry))
     const count = (entry: number): number => directory.table.count(entry)
     this.#pending = differing.filter((entry) => count(entry) > 0)
     this.#pending.sort((a, b) => Math.min(count(a), 2) - Math.min(count(b), 2) || a - b)
@@ -87,7 +87,7 @@ export class Migration {
     let at = 0
     for (; at < entries.length && vain.length < looksMax && !round.isFull; at++) {
       const entry = defined(entries[at], 'an entry')
-      if (!round.differs(entry)) continue
+      if (!round.isOpen(entry)) continue
       round.tryMove(entry)
       vain.push(entry)
     }
@@ -133,9 +133,10 @@ class Round {
     return this.#bytesInFlight >= this.#options.limits.bytesInFlight
   }
 
-  differs(entry: number): boolean {
+  /** What is under way, maybe for an earlier placement, may make an entry differ when it is there. */
+  isOpen(entry: number): boolean {
     const { adds, drops } = this.#need(entry)
-    return adds.length > 0 || drops.length > 0
+    return adds.length > 0 || drops.length > 0 || this.#busyEntries.has(entry)
   }
 
   #need(entry: number): Need {

@@ -6,7 +6,7 @@ const GIB = 2 ** 30
 const found = (device: string, freeBytes: number) => ({ device, threads: 2, freeBytes })
 
 test('lendMemory shares the memory of the machine among its CPU cards', () => {
-  const cards = [found('cpu', 10 * GIB), found('cuda0', 20 * GIB), found('cpu', 10 * GIB)]
+  const cards = [found('cpu', 10 * GIB), found('cuda0', 22 * GIB), found('cpu', 10 * GIB)]
   assert.deepEqual(
     lendMemory(cards, null).map(({ tier, memoryBytes }) => [tier, memoryBytes]),
     [
@@ -21,15 +21,24 @@ test('lendMemory shares the memory of the machine among its CPU cards', () => {
   )
 })
 
+test('lendMemory keeps slots back that a head is not told of', () => {
+  const [gpu] = lendMemory([found('cuda0', 22 * GIB)], null)
+  assert.equal(gpu?.slotBytes, Math.floor(0.9 * 22 * GIB))
+  const [small] = lendMemory([found('cuda0', 22 * GIB)], 10 * GIB)
+  assert.deepEqual([small?.memoryBytes, small?.slotBytes], [10 * GIB, 11 * GIB])
+  const [full] = lendMemory([found('cuda0', 10 * GIB)], 20 * GIB)
+  assert.ok((full?.slotBytes ?? 0) <= 0.9 * 10 * GIB)
+})
+
 test('withSlots gives CPU cards a slot for each expert, and GPUs what fits', () => {
   const regions = [
     { experts: 8, pageBytes: 100 },
     { experts: 4, pageBytes: 300 },
   ]
-  const lent = { device: 'x', threads: 1, memoryBytes: 1200 }
+  const lent = { device: 'x', threads: 1, memoryBytes: 1090, slotBytes: 1200 }
   assert.deepEqual(withSlots({ ...lent, tier: 'host' }, regions).slots, [8, 4])
   const { slots } = withSlots({ ...lent, tier: 'device' }, regions)
   assert.deepEqual(slots, [4, 2])
-  assert.deepEqual(withSlots({ ...lent, tier: 'device', memoryBytes: 1e9 }, regions).slots, [8, 4])
+  assert.deepEqual(withSlots({ ...lent, tier: 'device', slotBytes: 1e9 }, regions).slots, [8, 4])
   assert.deepEqual(withSlots({ ...lent, tier: 'device' }, []).slots, [])
 })

@@ -12,7 +12,7 @@ import { FRAME, PROTOCOL_VERSION } from '../../src/fabric/frame.js'
 import type { Join } from '../../src/fabric/handshake-messages.js'
 import type { RegionCall } from '../../src/fleet/dispatcher.js'
 import { Fleet } from '../../src/fleet/fleet.js'
-import { FleetLog } from '../../src/fleet/fleet-log.js'
+import { type FleetChangeAbout, type FleetChangeKind, FleetLog } from '../../src/fleet/fleet-log.js'
 import type { MemberInfo, MemberState } from '../../src/fleet/member.js'
 import { RemoteDomain } from '../../src/fleet/remote-domain.js'
 import { checkCredit } from './checks.js'
@@ -247,7 +247,7 @@ export class HeadNode extends SimProcess {
           new Array<number>(experts).fill(card === undefined ? -1 : 0),
         ),
         log: logInto(this.sim),
-        news: new FleetLog(() => this.sim.nowMs),
+        news: new TracedLog(this.sim),
       },
       this.now(),
     )
@@ -273,6 +273,21 @@ export class HeadNode extends SimProcess {
       now: () => this.now(),
       expect: (replies) => this.#expect(replies),
     })
+  }
+}
+
+/** What people are told belongs to what happens. */
+class TracedLog extends FleetLog {
+  readonly #sim: Sim
+
+  constructor(sim: Sim) {
+    super(() => sim.nowMs)
+    this.#sim = sim
+  }
+
+  override note(kind: FleetChangeKind, about: FleetChangeAbout = {}): void {
+    this.#sim.note(`news: ${kind} ${about.text ?? ''}`, about.domain?.id ?? -1)
+    super.note(kind, about)
   }
 }
 

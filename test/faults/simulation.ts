@@ -33,7 +33,8 @@ const FAIL_MS = 10_000
 const SETTLE_MS = 120_000
 /** Before the first step. */
 const BEGIN_MS = 10_000
-const NOTICE_MS = 500
+/** A lease that nobody renewed has ended by then. */
+const NOTICE_MS = 4500
 const LAST_STEPS = 3
 const DOOR_MS = 5000
 
@@ -143,7 +144,7 @@ export class Simulation implements Patient {
     const { sim } = this
     checkAgreement(this)
     const call = drawCall(this.#model, sim.prng)
-    const beganMs = sim.nowMs
+    const beganMs = head.now()
     sim.counts.add('steps')
     sim.note('step begins', call.region, call.choice.tokens)
     try {
@@ -151,7 +152,7 @@ export class Simulation implements Patient {
       else this.#checkSums(call)
     } catch (error) {
       if (!(error instanceof SputnikError)) throw error
-      this.#failed(error, sim.nowMs - beganMs)
+      this.#failed(error, head.now() - beganMs)
     }
   }
 
@@ -181,6 +182,7 @@ export class Simulation implements Patient {
     checkPlaced(this)
     for (let step = 0; step < LAST_STEPS; step++) this.#lastStep()
     this.#idle(1000)
+    this.#idle(SETTLE_MS, () => this.#isPlaced())
     checkPlaced(this)
     checkAgreement(this)
   }
