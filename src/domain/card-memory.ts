@@ -6,6 +6,12 @@ import type { CardSpec } from './domain-cards.js'
 const HOST_SHARE = 0.8
 const DEVICE_SHARE = 0.9
 
+/**
+ * A GPU has so many more slots than a head is told of: it has them region by region, and no head
+ * fills all regions alike.
+ */
+const SLOT_SLACK = 1.1
+
 export type FoundCard = {
   readonly device: string
   readonly threads: number
@@ -13,7 +19,10 @@ export type FoundCard = {
   readonly freeBytes: number
 }
 
-export type LentCard = Omit<CardSpec, 'slots'>
+export type LentCard = Omit<CardSpec, 'slots'> & {
+  /** For slots, full or not. */
+  readonly slotBytes: number
+}
 
 /**
  * Cards on the CPU share the memory of the machine. `memoryBytes`: the most that all of those may
@@ -23,11 +32,13 @@ export function lendMemory(cards: readonly FoundCard[], memoryBytes: number | nu
   const onHost = cards.filter(({ device }) => isHost(device)).length
   return cards.map(({ device, threads, freeBytes }): LentCard => {
     if (isHost(device)) {
-      const bytes = (memoryBytes ?? HOST_SHARE * freeBytes) / onHost
-      return { device, threads, tier: 'host', memoryBytes: Math.floor(bytes) }
+      const bytes = Math.floor((memoryBytes ?? HOST_SHARE * freeBytes) / onHost)
+      return { device, threads, tier: 'host', memoryBytes: bytes, slotBytes: bytes }
     }
-    const bytes = Math.min(memoryBytes ?? Infinity, DEVICE_SHARE * freeBytes)
-    return { device, threads, tier: 'device', memoryBytes: Math.floor(bytes) }
+    const room = DEVICE_SHARE * freeBytes
+    const bytes = Math.floor(Math.min(memoryBytes ?? Infinity, room / SLOT_SLACK))
+    const slotBytes = Math.floor(Math.min(room, SLOT_SLACK * bytes))
+    return { device, threads, tier: 'device', memoryBytes: bytes, slotBytes }
   })
 }
 
@@ -38,10 +49,13 @@ export function lendMemory(cards: readonly FoundCard[], memoryBytes: number | nu
  * had better not share one): there every region has room for the same part of its experts, and a
  * map of more than that fails for want of room in its region.
  */
-export function withSlots(card: LentCard, regions: readonly TableRegion[]): CardSpec {
+export function withSlots(
+  { slotBytes, ...card }: LentCard,
+  regions: readonly TableRegion[],
+): CardSpec {
   if (card.tier === 'host') return { ...card, slots: regions.map(({ experts }) => experts) }
   const all = regions.reduce((sum, { experts, pageBytes }) => sum + experts * pageBytes, 0)
-  const part = Math.min(1, card.memoryBytes / Math.max(1, all))
+  const part = Math.min(1, slotBytes / Math.max(1, all))
   return { ...card, slots: regions.map(({ experts }) => Math.floor(part * experts)) }
 }
 

@@ -49,7 +49,10 @@ export class DomainLoop {
     this.#run(() => !this.#options.domain.isLoaded)
   }
 
-  /** Serves a head until it is gone or the domain is no longer wanted. */
+  /**
+   * Serves a head until it is gone or the domain is no longer wanted.
+   * @throws SputnikError what the head said when it ended the link
+   */
   serve(head: Link): void {
     const { domain, now } = this.#options
     this.#head = head
@@ -58,6 +61,7 @@ export class DomainLoop {
     this.#flush()
     this.#run(() => !this.#isHeadGone)
     this.#head = undefined
+    if (domain.farewell !== undefined) throw domain.farewell
   }
 
   #run(goesOn: () => boolean): void {

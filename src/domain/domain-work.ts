@@ -14,7 +14,7 @@ import type { TestDispatch } from './card-speed.js'
 import { DispatchQueue, type Failed } from './dispatch-queue.js'
 import type { DomainCards } from './domain-cards.js'
 import { FramePool } from './frame-pool.js'
-import { Job, type Part } from './job.js'
+import { Job, type JobOptions, type Part } from './job.js'
 import type { Outbox } from './outbox.js'
 
 /** A card that takes longer for one dispatch is taken for lost. */
@@ -69,7 +69,7 @@ export class DomainWork {
     const dispatch = readDispatch(buffer, { bytes, header, bounds })
     this.#queue.check()
     const owners = this.#ownersOf(dispatch, header.region, now)
-    this.#queue.add(new Job(dispatch, bytes, { header, bounds, owners, pool: this.pool, now }))
+    this.#queue.add(this.#job(dispatch, bytes, { header, bounds, owners, now }))
   }
 
   addTest(test: TestDispatch | undefined, now: number): void {
@@ -78,7 +78,7 @@ export class DomainWork {
     const bounds = defined(this.#records[header.region], 'what a card with pages computes')
     const dispatch = readDispatch(frame, { bytes, header, bounds })
     const owners = new Uint8Array(dispatch.pairs).fill(card)
-    const job = new Job(dispatch, bytes, { header, bounds, owners, pool: this.pool, now })
+    const job = this.#job(dispatch, bytes, { header, bounds, owners, now })
     this.pool.giveBack(frame)
     this.#tests.add(job)
     this.#queue.add(job)
@@ -96,12 +96,21 @@ export class DomainWork {
     return this.#queue.sent(card) !== undefined
   }
 
-  /** Sends a card that has nothing to compute the next it can. */
-  send(card: number, now: number): void {
+  /** Sends a card that has nothing to compute the next it can; gives those it no longer can. */
+  send(card: number, now: number): Failed[] {
+    const failed: Failed[] = []
     const isReady = (part: Part): boolean => this.#isThere(part)
-    const part = this.#queue.next(card, { now, isReady })
-    if (part === undefined) return
-    this.#options.outbox.toCard(card, { buffer: part.frame, bytes: part.bytes })
+    for (let part = this.#queue.next(card, { now, isReady }); part; ) {
+      const error = this.#whyNot(part)
+      if (error === undefined) {
+        this.#options.outbox.toCard(card, { buffer: part.frame, bytes: part.bytes })
+        return failed
+      }
+      failed.push({ job: part.job, error })
+      this.#queue.finish(card)
+      part = this.#queue.next(card, { now, isReady })
+    }
+    return failed
   }
 
   /**
@@ -158,6 +167,20 @@ export class DomainWork {
     })
   }
 
+  #job(dispatch: Dispatch, bytes: number, how: Omit<JobOptions, 'pool' | 'departures'>): Job {
+    const { departures } = this.#options.table
+    return new Job(dispatch, bytes, { ...how, pool: this.pool, departures })
+  }
+
+  /** Pages may have gone since a dispatch came, as far as the head knows by its own wish. */
+  #whyNot({ job, card, experts }: Part): SputnikError | undefined {
+    const { table } = this.#options
+    if (table.departures === job.departures) return undefined
+    const { region } = job.header
+    const gone = experts.find((expert) => table.holder(region, expert) !== card)
+    return gone === undefined ? undefined : notMapped(region, gone)
+  }
+
   #allCards(): number[] {
     return this.#options.table.cards.map((_, card) => card)
   }
@@ -181,10 +204,7 @@ export class DomainWork {
     for (let pair = 0; pair < pairs; pair++) {
       const expert = frame.u16[experts + pair] ?? 0
       const card = this.#holder(region, expert, now)
-      if (card < 0) {
-        const text = `expert ${expert} of region ${region} is not on this domain`
-        throw new SputnikError('PAGE_NOT_MAPPED', text, { region, expert })
-      }
+      if (card < 0) throw notMapped(region, expert)
       this.#owners[pair] = card
     }
     return this.#owners.subarray(0, pairs)
@@ -203,4 +223,9 @@ export class DomainWork {
     if (this.#answer !== undefined) this.pool.giveBack(this.#answer)
     this.#answer = undefined
   }
+}
+
+function notMapped(region: number, expert: number): SputnikError {
+  const text = `expert ${expert} of region ${region} is not on this domain`
+  return new SputnikError('PAGE_NOT_MAPPED', text, { region, expert })
 }

@@ -20,6 +20,7 @@ import {
   mapSchema,
   readControl,
   readFailure,
+  readFarewell,
   readMapFailure,
   recordsSchema,
   unmapSchema,
@@ -59,6 +60,8 @@ export class Domain {
   #isChanged = false
   #statusAt = -Infinity
   #badPages = 0
+  /** Why the head lets this domain go, if it said so. */
+  farewell: SputnikError | undefined
 
   constructor(options: DomainOptions) {
     const { load, cards, now } = options
@@ -180,6 +183,7 @@ export class Domain {
     if (kind === FRAME.records) this.#learn(readControl(bytes, recordsSchema).records, now)
     else if (kind === FRAME.map) this.#change('map', bytes)
     else if (kind === FRAME.unmap) this.#change('unmap', bytes)
+    else if (kind === FRAME.failed) this.farewell = readFarewell(bytes)
     else throw new SputnikError('FRAME_INVALID', `a domain does not expect frames of kind ${kind}`)
   }
 
@@ -287,7 +291,7 @@ export class Domain {
     if (this.#work.isIdle(card) && this.#changes.isIdle(card)) {
       this.#work.addTest(this.#speeds.next(card, { now, work: this.#work }), now)
     }
-    this.#work.send(card, now)
+    this.#fail(this.#work.send(card, now))
   }
 
   #tellReady(): void {

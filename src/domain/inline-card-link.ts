@@ -41,8 +41,10 @@ export class InlineCardLink implements Link {
 
   get waits(): Waits {
     // An answer that waits, or a page that is due, is no reason to sleep.
-    const doze = (): boolean => this.#answers.length === 0 && this.#card.restMs > 0
-    return { fd: -1, isWriting: false, doze, wake: () => {} }
+    const { restMs } = this.#card
+    const doze = (): boolean => this.#answers.length === 0 && restMs > 0
+    const wake = (): void => {}
+    return { fd: -1, isWriting: false, ...(restMs < Infinity && { limitMs: restMs }), doze, wake }
   }
 
   frame(bytes: number): NativeBuffer {

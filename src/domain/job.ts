@@ -37,11 +37,14 @@ export type JobOptions = {
   readonly pool: FramePool
   /** When it came. */
   readonly now: number
+  /** Of the page table then. */
+  readonly departures: number
 }
 
 export class Job {
   readonly header: FrameHeader
   readonly since: number
+  readonly departures: number
   readonly parts: readonly Part[]
   readonly bytes: number
   readonly #pool: FramePool
@@ -55,6 +58,7 @@ export class Job {
     const { header, owners, pool, now } = options
     this.header = header
     this.since = now
+    this.departures = options.departures
     this.#pool = pool
     const [first = 0] = owners
     const isWhole = owners.every((card) => card === first)

@@ -3,7 +3,7 @@
  * from it, serves it until it is gone. Ends with its parent, which starts it again.
  */
 import { defined } from '../base/assert.js'
-import { SputnikError, toPlain } from '../base/errors.js'
+import { fromPlain, SputnikError, toPlain } from '../base/errors.js'
 import { Fabric } from '../fabric/fabric.js'
 import type { FabricEvent, PeerJoined } from '../fabric/fabric-messages.js'
 import { loadLibraries } from '../native/library.js'
@@ -17,6 +17,8 @@ import { describe, identityOf, supplySetup } from './supply-setup.js'
 const HEARTBEAT_MS = 1000
 const LEASE_MS = 3000
 const SPIN_US = 200
+/** So long after its link has ended, the fabric thread has told why. */
+const ENDED_MS = 2000
 
 /** The head will not change its mind about these. */
 const FINAL = new Set([
@@ -69,7 +71,9 @@ async function serve(config: DomainConfig): Promise<void> {
     now,
     onCrash: fail,
     onEvent: (event: FabricEvent) => {
-      if (event.kind === 'failed') end(new SputnikError(event.error.code, event.error.message))
+      if (event.kind === 'failed') end(fromPlain(event.error))
+      // The head's own reason, when it gave one.
+      if (event.kind === 'ended') end(event.error ? fromPlain(event.error) : lost(event.reason))
       if (event.kind === 'joined') run({ config, fabric, cards, joined: event }).catch(fail)
     },
   })
@@ -86,7 +90,7 @@ type Joined = {
 async function run({ config, fabric, cards, joined }: Joined): Promise<void> {
   const { headId, modelHash } = defined(joined.welcome, 'a welcome')
   tell({ kind: 'state', state: 'loading', text: `part of the fleet of ${headId}` })
-  const { supply, ...model } = await openSupply(supplySetup(config, modelHash))
+  const { supply, ...model } = await openSupply(supplySetup(config, modelHash), now)
   const domain = openDomain(cards, {
     load: loadOfManifest(model.manifest, model),
     ...{ supply, now },
@@ -95,7 +99,11 @@ async function run({ config, fabric, cards, joined }: Joined): Promise<void> {
   })
   tell({ kind: 'state', state: 'ready', text: describe(model) })
   domain.serve(fabric.link(joined))
-  end(new SputnikError('PEER_UNREACHABLE', 'the link to the head has ended'))
+  setTimeout(() => end(lost('it is not wanted any more')), ENDED_MS)
+}
+
+function lost(reason: string): SputnikError {
+  return new SputnikError('PEER_UNREACHABLE', `the link to the head has ended: ${reason}`)
 }
 
 /** Nothing else tells that the parent is gone while this thread is busy. */

@@ -16,21 +16,25 @@ import type {
 } from './supply-messages.js'
 
 const WANTED_MAX = MAP_PAGES_MAX * 256
+/** Far above `BEAT_MS`: a busy machine is no dead thread. */
+const SILENT_MS = 30_000
 /** Above any count of experts of a region. */
 const REGION_STRIDE = 1 << 16
 
 type Wanted = PageAt & { readonly ticket: number; isAnswered: boolean }
 
 /**
- * Starts the thread and waits until it knows the model.
+ * Starts the thread and waits until it knows the model; `now` is a monotonic clock in milliseconds.
  * @throws SputnikError why there is no manifest: PEER_UNREACHABLE, MANIFEST_INVALID, NODE_EVICTED
  * and so on; MODEL_MISMATCH when the copy that was named is of another model; CACHE_UNWRITABLE
  */
 export async function openSupply(
   setup: SupplySetup,
+  now: () => number,
 ): Promise<SupplyOpened & { readonly supply: Supply }> {
   const { port1: port, port2 } = new MessageChannel()
-  const workerData: SupplyWorkerData = { setup, port: port2 }
+  const beats = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
+  const workerData: SupplyWorkerData = { setup, port: port2, beats }
   const worker = new Worker(new URL('./supply-thread.js', import.meta.url), {
     workerData,
     transferList: [port2],
@@ -39,7 +43,7 @@ export async function openSupply(
   port.unref()
   try {
     const opened = await started(worker)
-    return { ...opened, supply: new ThreadSupply(worker, port) }
+    return { ...opened, supply: new ThreadSupply(worker, { port, life: new Life(beats, now) }) }
   } catch (error) {
     await worker.terminate()
     throw error
@@ -57,9 +61,33 @@ function started(worker: Worker): Promise<SupplyOpened> {
   })
 }
 
+/** Whether the thread lives: while this thread is busy, nothing else tells of its end. */
+class Life {
+  readonly #beats: Int32Array
+  readonly #now: () => number
+  #seen = 0
+  #seenAt: number
+
+  constructor(beats: SharedArrayBuffer, now: () => number) {
+    this.#beats = new Int32Array(beats)
+    this.#now = now
+    this.#seenAt = now()
+  }
+
+  get isOver(): boolean {
+    const beats = Atomics.load(this.#beats, 0)
+    const time = this.#now()
+    if (beats === this.#seen) return time - this.#seenAt > SILENT_MS
+    this.#seen = beats
+    this.#seenAt = time
+    return false
+  }
+}
+
 class ThreadSupply implements Supply {
   readonly #worker: Worker
   readonly #port: MessagePort
+  readonly #life: Life
   /** By page: what was wanted last and not released since. */
   readonly #byPage = new Map<number, Wanted>()
   readonly #byTicket = new Map<number, Wanted>()
@@ -68,9 +96,10 @@ class ThreadSupply implements Supply {
   #badPages = 0
   #broken: SputnikError | undefined
 
-  constructor(worker: Worker, port: MessagePort) {
+  constructor(worker: Worker, { port, life }: { port: MessagePort; life: Life }) {
     this.#worker = worker
     this.#port = port
+    this.#life = life
     worker.on('error', (error) => this.#break(error))
     worker.on('exit', () => this.#break(threadEnded()))
   }
@@ -114,8 +143,9 @@ class ThreadSupply implements Supply {
     const answers: SupplyAnswer[] = []
     while (this.#pending > 0 && this.#broken === undefined) {
       const received = receiveMessageOnPort(this.#port) as { message: SupplyNews } | undefined
-      if (received === undefined) return answers
-      this.#receive(received.message, answers)
+      if (received !== undefined) this.#receive(received.message, answers)
+      else if (this.#life.isOver) this.#break(threadEnded())
+      else return answers
     }
     if (this.#broken !== undefined) this.#failAll(this.#broken, answers)
     return answers

@@ -29,7 +29,14 @@ export type SupplySetup = {
   readonly logLevel: LogLevel
 }
 
-export type SupplyWorkerData = { readonly setup: SupplySetup; readonly port: MessagePort }
+export type SupplyWorkerData = {
+  readonly setup: SupplySetup
+  readonly port: MessagePort
+  /** One number that the thread raises every `BEAT_MS`, for as long as it lives. */
+  readonly beats: SharedArrayBuffer
+}
+
+export const BEAT_MS = 1000
 
 /** What the thread has found out; told once, before anything is wanted. */
 export type SupplyOpened = {

@@ -36,6 +36,8 @@ type Peer = {
   client: PageClient | undefined
   connecting: Promise<PageClient> | undefined
   holdings: Uint8Array
+  /** Of connecting, in a row. */
+  failures: number
   restsUntilMs: number
 }
 
@@ -48,8 +50,9 @@ const LIST_FRESH_MS = 250
 const REFRESH_MS = 1500
 /** For one piece of a page. */
 const PIECE_MS = 8000
-/** After it could not be reached. */
-const REST_MS = 3000
+/** After it could not be reached; doubled each time. */
+const REST_MS = 2000
+const REST_MS_MAX = 60_000
 
 export class SupplyPeers {
   readonly #options: SupplyPeersOptions
@@ -122,7 +125,7 @@ export class SupplyPeers {
     })
     const holdings = new Uint8Array(0)
     const nothing = { client: undefined, connecting: undefined }
-    const peer: Peer = { place, source, ...nothing, holdings, restsUntilMs: 0 }
+    const peer: Peer = { place, source, ...nothing, holdings, failures: 0, restsUntilMs: 0 }
     this.#peers.set(nodeId, peer)
   }
 
@@ -161,12 +164,15 @@ export class SupplyPeers {
         }
         const client = await this.#options.connect({ pin, host, port }, onEnd)
         if (client.isOpen) peer.client = client
+        peer.failures = 0
         return client
       } catch (error) {
         reason = error
       }
     }
-    peer.restsUntilMs = this.#options.now() + REST_MS
+    const restMs = Math.min(REST_MS * 2 ** peer.failures, REST_MS_MAX)
+    peer.failures++
+    peer.restsUntilMs = this.#options.now() + restMs
     throw reason
   }
 }

@@ -10,12 +10,20 @@ import { toPlain } from '../base/errors.js'
 import { createLogger } from '../base/log.js'
 import { decodeManifest } from '../pages/manifest.js'
 import { connectPages, SupplyHead } from './supply-head.js'
-import type { SupplyCommand, SupplyNews, SupplyStart, SupplyWorkerData } from './supply-messages.js'
+import {
+  BEAT_MS,
+  type SupplyCommand,
+  type SupplyNews,
+  type SupplyStart,
+  type SupplyWorkerData,
+} from './supply-messages.js'
 import { localCopy, openStore } from './supply-sources.js'
 import { SupplyWork } from './supply-work.js'
 
 const parent = defined(parentPort, 'a main thread')
-const { setup, port } = workerData as SupplyWorkerData
+const { setup, port, beats } = workerData as SupplyWorkerData
+const beat = new Int32Array(beats)
+setInterval(() => Atomics.add(beat, 0, 1), BEAT_MS)
 // Through the main thread nothing would come out while it is busy.
 const write = (line: string): void => void writeSync(2, line)
 const log = createLogger({ level: setup.logLevel, part: 'pages', write })

@@ -45,6 +45,7 @@ export class SupplyWork {
   readonly #queue: SupplyQueue
   readonly #server: SupplyServer
   readonly #ofHead: PageSource
+  #prepared: Promise<void> | undefined
 
   constructor(options: SupplyWorkOptions) {
     const { setup, head, manifest, copy, store, tell, log } = options
@@ -80,7 +81,7 @@ export class SupplyWork {
     })
     this.#queue = new SupplyQueue({
       ...{ fetcher: this.#fetcher, store, copy, indexOf: this.#indexOf, sleep: pause },
-      prepare: async () => void (await Promise.all([this.#peers.refresh(), this.#urls.tried()])),
+      prepare: () => this.#prepare(),
       onReady: (ticket, source) => tell({ kind: 'ready', ticket, source, ...this.#counts() }),
       onFailed: (ticket, error) =>
         tell({ kind: 'failed', ticket, error: toPlain(error), ...this.#counts() }),
@@ -122,6 +123,13 @@ export class SupplyWork {
     } catch (error) {
       log.warn('other nodes get no pages here', { reason: String(error) })
     }
+  }
+
+  /** What is known of others is refreshed on the side; only at first is it worth waiting for. */
+  #prepare(): Promise<void> {
+    const refreshing = this.#peers.refresh()
+    this.#prepared ??= Promise.all([refreshing, this.#urls.tried()]).then(() => {})
+    return this.#prepared
   }
 
   #want(ticket: number, at: PageAt): void {

@@ -2,13 +2,11 @@
  * Where domains of other hosts come in: the fabric thread of a head, and what its events mean for
  * the fleet. Knows nothing of steps.
  */
-import { SputnikError, toPlain } from '../base/errors.js'
+import { SputnikError } from '../base/errors.js'
 import type { Logger } from '../base/log.js'
 import { stateDirectory } from '../base/state.js'
-import { controlFrame } from '../fabric/control.js'
 import { Fabric } from '../fabric/fabric.js'
 import type { FabricEvent } from '../fabric/fabric-messages.js'
-import { FRAME } from '../fabric/frame.js'
 import { loadIdentity } from '../fabric/identity.js'
 import { NodeRegistry } from '../fabric/node-registry.js'
 import type { Fleet } from '../fleet/fleet.js'
@@ -164,9 +162,7 @@ export class FleetDoor {
   /** The node hears why. */
   #refuse(link: PeerLink, error: unknown): void {
     this.#report(error)
-    const frame = controlFrame(FRAME.failed, toPlain(error))
-    link.send(frame, frame.bytes.length)
-    link.close()
+    link.close(error instanceof SputnikError ? error : undefined)
   }
 
   #report(error: unknown): void {

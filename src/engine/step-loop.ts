@@ -1,7 +1,7 @@
 /**
- * Drives the fleet and its dispatcher with real links while a step waits inside a native call: sends
- * what they want sent, takes what comes in, looks a while before it sleeps. Between steps `idle`
- * does the same without waiting. Decides nothing itself.
+ * Drives the fleet and its dispatcher with real links while a step waits inside a native call:
+ * sends what they want sent, takes what comes in, looks a while before it sleeps. Between steps
+ * `idle` does the same without waiting. Decides nothing itself.
  */
 import type { WireFormat } from '../fabric/dispatch.js'
 import type { ReceivedFrame } from '../fabric/link.js'

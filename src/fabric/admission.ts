@@ -29,7 +29,7 @@ export function createAdmission({ keys, registry }: AdmissionStores): Admission 
   }
 }
 
-/** For nodes that come for more than to join. @throws SputnikError JOIN_KEY_REQUIRED, NODE_EVICTED */
+/** For nodes that joined before. @throws SputnikError JOIN_KEY_REQUIRED, NODE_EVICTED */
 export function checkKnown(registry: Pick<NodeRegistry, 'find'>, nodeId: string): void {
   const known = registry.find(nodeId)
   if (known === undefined) throw unknown()

@@ -246,6 +246,12 @@ export function readFailure(frame: Uint8Array, card: number): SputnikError {
   return failureOf(readControl(frame, failedSchema), card)
 }
 
+/** Why a head lets a domain go. @throws SputnikError FRAME_INVALID */
+export function readFarewell(frame: Uint8Array): SputnikError {
+  const { code, message, details } = readControl(frame, failedSchema)
+  return new SputnikError(code, `the head says: ${message}`, details)
+}
+
 /** The id and the error of a `map` or `unmap` that failed; undefined when something else did. */
 export function readMapFailure(
   frame: Uint8Array,

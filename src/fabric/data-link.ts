@@ -29,8 +29,8 @@ export type DataLinkOptions = {
   readonly openTimeoutMs: number
   /** Monotonic clock in milliseconds. */
   readonly now: () => number
-  /** Once, with the reason a person would want to read. */
-  readonly onEnd: (reason: string) => void
+  /** Once, with the reason a person would want to read, and what the peer is to be told. */
+  readonly onEnd: (reason: string, told?: SputnikError) => void
 }
 
 /** Attempts to receive between two looks at the clock. */
@@ -49,6 +49,8 @@ export class DataLink implements Link {
   #isOpen = true
   /** Whether the channel lets bytes pass. */
   #isReady = false
+  /** False when the peer is gone; what it had sent before may still be read. */
+  #canSend = true
   /** Bytes of the frame under way that the credit knows of. */
   #counted = 0
   #heartbeats = 0
@@ -105,10 +107,10 @@ export class DataLink implements Link {
   }
 
   send(frame: NativeBuffer, bytes: number): boolean {
-    if (!this.isOpen) return false
+    if (!this.isOpen || !this.#canSend) return false
     if (!this.#writer.add(frame, bytes)) this.#end('it does not take what it is sent')
     else this.#flush()
-    return this.#isOpen
+    return this.#isOpen && this.#canSend
   }
 
   poll(): ReceivedFrame | 'gone' | undefined {
@@ -138,8 +140,9 @@ export class DataLink implements Link {
     }
   }
 
-  close(): void {
-    this.#end('this side has closed it')
+  /** With an error, the peer is told why. */
+  close(told?: SputnikError): void {
+    this.#end(told?.message ?? 'this side has closed it', told)
   }
 
   /** The first time through, what was sent before may go. */
@@ -168,8 +171,9 @@ export class DataLink implements Link {
 
   /** Nothing has come: time for what is not urgent. */
   #idle(): 'gone' | undefined {
-    const { state } = this.#options
+    const { state, channel } = this.#options
     // What arrived before the end still counted.
+    if (!this.#canSend) return this.#end(channel.reason)
     if (state.isEnded) return this.#end('its lease has ended')
     if (state.heartbeats !== this.#heartbeats) this.#noteRoundTrip()
     if (!this.#isReady) return undefined
@@ -220,16 +224,15 @@ export class DataLink implements Link {
   }
 
   #flush(): void {
-    if (!this.#isOpen || !this.#isReady) return
-    if (!this.#writer.flush()) this.#end(this.#options.channel.reason)
+    if (this.#isOpen && this.#isReady && this.#canSend) this.#canSend = this.#writer.flush()
   }
 
-  #end(reason: string): 'gone' {
+  #end(reason: string, told?: SputnikError): 'gone' {
     if (!this.#isOpen) return 'gone'
     this.#isOpen = false
     this.#options.channel.close()
     this.#credit.close()
-    this.#options.onEnd(reason)
+    this.#options.onEnd(reason, told)
     return 'gone'
   }
 
@@ -245,7 +248,7 @@ export class DataLink implements Link {
       get limitMs() {
         return link.#credit.idleMs
       },
-      doze: () => link.isOpen && (!link.#isReady || link.#reader.isDrained),
+      doze: () => link.isOpen && link.#canSend && (!link.#isReady || link.#reader.isDrained),
       wake: () => {},
     }
   }

@@ -53,7 +53,13 @@ export type PeerJoined = {
 export type FabricEvent =
   | { readonly kind: 'listening'; readonly host: string; readonly port: number }
   | PeerJoined
-  | { readonly kind: 'ended'; readonly peer: number; readonly reason: string }
+  | {
+      readonly kind: 'ended'
+      readonly peer: number
+      readonly reason: string
+      /** What the peer gave as its reason. */
+      readonly error?: PlainError
+    }
   /** A connection that was not let in. */
   | { readonly kind: 'refused'; readonly address: string; readonly error: PlainError }
   /** Nothing can be done any more: the port is taken, the head refuses. */
@@ -62,7 +68,12 @@ export type FabricEvent =
 export type FabricCommand =
   /** The main thread has its own descriptor of the data connection. */
   | { readonly kind: 'taken'; readonly peer: number }
-  /** The peer is to go. */
-  | { readonly kind: 'close'; readonly peer: number; readonly reason: string }
+  /** The peer is to go; with an error, it is told why. */
+  | {
+      readonly kind: 'close'
+      readonly peer: number
+      readonly reason: string
+      readonly error?: PlainError
+    }
   /** At a head: nodes may join from now on, and get their pages. */
   | { readonly kind: 'model'; readonly model: ServedModel }

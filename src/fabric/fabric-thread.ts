@@ -6,7 +6,7 @@
 import type { Socket } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 import { defined } from '../base/assert.js'
-import { SputnikError, toPlain } from '../base/errors.js'
+import { fromPlain, SputnikError, toPlain } from '../base/errors.js'
 import { createAdmission } from './admission.js'
 import { DataDoor } from './data-door.js'
 import type { FabricCommand, FabricEvent, FabricRole } from './fabric-messages.js'
@@ -41,12 +41,16 @@ parent.on('message', (command: FabricCommand) => {
   }
   dataSockets.get(command.peer)?.destroy()
   dataSockets.delete(command.peer)
-  if (command.kind === 'close') peers.get(command.peer)?.end(command.reason)
+  if (command.kind === 'close') close(command)
 })
 try {
   await (role.role === 'head' ? listen(role) : connect(role))
 } catch (error) {
   tell({ kind: 'failed', error: toPlain(error) })
+}
+
+function close({ peer, reason, error }: FabricCommand & { kind: 'close' }): void {
+  peers.get(peer)?.leave(reason, error === undefined ? undefined : fromPlain(error))
 }
 
 async function listen(head: FabricRole & { role: 'head' }): Promise<void> {
@@ -57,6 +61,12 @@ async function listen(head: FabricRole & { role: 'head' }): Promise<void> {
   const service = new PageService({ registry, bytesPerSecond, now: () => performance.now() })
   const door = new DataDoor()
   pages = service
+  const onRefused = (error: unknown, address: string): void =>
+    tell({ kind: 'refused', address, error: toPlain(error) })
+  const refuse = ({ socket }: SecureConnection, error: unknown): void => {
+    onRefused(error, socket.remoteAddress ?? 'gone')
+    socket.destroy()
+  }
   const listener = await listenSecure({
     host: head.host,
     port: head.port,
@@ -64,7 +74,7 @@ async function listen(head: FabricRole & { role: 'head' }): Promise<void> {
     plain: head.plain,
     handshakeTimeoutMs: HANDSHAKE_MS,
     maxPending: PENDING_MAX,
-    onRefused: (error, address) => tell({ kind: 'refused', address, error: toPlain(error) }),
+    onRefused,
     onData: (ticket, socket) => door.arrive(ticket, socket),
     onSocket: async (connection) => {
       const timeoutMs = HANDSHAKE_MS
@@ -73,12 +83,17 @@ async function listen(head: FabricRole & { role: 'head' }): Promise<void> {
       const welcome = { ...about, ticket: door.newTicket() }
       const options = { welcome, admission, door: service, timeoutMs }
       const { frames, result } = await admitOver(connection, options)
+      const { nodeId } = result
       if ('pages' in result) {
-        service.open(connection, { frames, nodeId: result.nodeId })
+        service.open(connection, { frames, nodeId })
         return
       }
-      const data = await door.expect(welcome.ticket, timeoutMs)
-      open({ connection, data, frames, nodeId: result.nodeId, said: { join: result.join } })
+      const { join } = result
+      // It has proven itself; strangers must not have to wait for its second connection.
+      door.expect(welcome.ticket, timeoutMs).then(
+        (data) => open({ connection, data, frames, nodeId, said: { join } }),
+        (error: unknown) => refuse(connection, error),
+      )
     },
   })
   tell({ kind: 'listening', host: listener.host, port: listener.port })
@@ -125,9 +140,9 @@ function open({ connection, data, frames, nodeId, said }: Opening): void {
     heartbeatMs: role.heartbeatMs,
     leaseMs: role.leaseMs,
     now: () => performance.now(),
-    onEnd: (reason) => {
+    onEnd: (reason, error) => {
       peers.delete(peer)
-      tell({ kind: 'ended', peer, reason })
+      tell({ kind: 'ended', peer, reason, ...(error && { error: toPlain(error) }) })
     },
   })
   peers.set(peer, control)

@@ -3,7 +3,7 @@
  * them, which share the credit of this process. Knows nothing of what peers are for.
  */
 import { Worker } from 'node:worker_threads'
-import { SputnikError } from '../base/errors.js'
+import { SputnikError, toPlain } from '../base/errors.js'
 import { localSockets } from '../native/sockets.js'
 import { Credits } from './credits.js'
 import { openDataChannel } from './data-channel.js'
@@ -56,7 +56,8 @@ export class Fabric {
         spinUs,
         openTimeoutMs: OPEN_MS,
         now,
-        onEnd: (reason) => this.#tell({ kind: 'close', peer, reason }),
+        onEnd: (reason, told) =>
+          this.#tell({ kind: 'close', peer, reason, ...(told && { error: toPlain(told) }) }),
       })
     } catch (error) {
       this.refuse(joined, error instanceof Error ? error.message : String(error))

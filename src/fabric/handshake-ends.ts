@@ -35,6 +35,7 @@ type Unsent<M extends HandshakeMessage> = M extends { protocol: number } ? Omit<
 
 /** Reasons a stranger may know; other errors tell of the head's files. */
 const TOLD: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'FLEET_FULL',
   'FRAME_INVALID',
   'HEAD_NOT_READY',
   'JOIN_KEY_EXPIRED',
@@ -44,6 +45,7 @@ const TOLD: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'LINK_TIMEOUT',
   'MODEL_MISMATCH',
   'NODE_EVICTED',
+  'NODE_KEPT_OUT',
   'PROTOCOL_MISMATCH',
 ])
 
@@ -153,13 +155,14 @@ export function nodeOf({ nodeId }: { nodeId: string }, peerId: string | null): s
   throw new SputnikError('FRAME_INVALID', 'a handshake message is wrong: nodeId')
 }
 
-function toRefused({ code, message }: SputnikError): Refused {
+/** Of what else is wrong with the head the node hears nothing. */
+export function toRefused({ code, message }: SputnikError): Refused {
   if (TOLD.has(code)) return { type: 'refused', code, message: message.slice(0, 1024) }
   return { type: 'refused', code: 'JOIN_REFUSED', message: 'the head has a fault; see its log' }
 }
 
 /** A head of a later version may have reasons that this one has no name for. */
-function fromRefused({ code, message }: Refused): SputnikError {
+export function fromRefused({ code, message }: Refused): SputnikError {
   const known: ErrorCode = Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : 'JOIN_REFUSED'
   return new SputnikError(known, `the head refused this node: ${printable(message)}`)
 }

@@ -62,6 +62,8 @@ export class PageServing {
   #timer: NodeJS.Timeout | undefined
   #reading = 0
   #isEnded = false
+  /** Bytes that were taken of the pace: read, or being read, and not yet sent. */
+  #held = 0
   #askedAt: number
   /** When the other end last took something, or had nothing to take. */
   #movedAt: number
@@ -90,6 +92,7 @@ export class PageServing {
     if (this.#isEnded) return
     this.#isEnded = true
     clearInterval(this.#timer)
+    this.#options.pace.done(this.#held)
     this.#options.socket.destroy()
     this.#options.onEnd(reason)
   }
@@ -131,16 +134,27 @@ export class PageServing {
 
   async #answer(request: PageRequest): Promise<void> {
     const { pace } = this.#options
-    const expected = 'range' in request ? request.range.length : 0
-    await pace.take(expected)
-    const done = (): void => pace.done(expected)
+    const held = 'range' in request ? request.range.length : 0
+    await pace.take(held)
+    if (this.#isEnded) {
+      pace.done(held)
+      return
+    }
+    this.#held += held
     try {
-      if (this.#isEnded) done()
-      else this.#send(request.id, await this.#bytesFor(request), done)
+      const bytes = await this.#bytesFor(request)
+      this.#send(request.id, bytes, () => this.#giveBack(held))
     } catch (error) {
-      done()
+      this.#giveBack(held)
       this.#refuse(request.id, reasonOf(error))
     }
+  }
+
+  /** What a connection still holds when it ends is given back then. */
+  #giveBack(bytes: number): void {
+    if (this.#isEnded) return
+    this.#held -= bytes
+    this.#options.pace.done(bytes)
   }
 
   async #bytesFor(request: PageRequest): Promise<Uint8Array> {
@@ -161,13 +175,10 @@ export class PageServing {
     }
   }
 
-  /** `done` is called when the bytes have left, or never will. */
+  /** `done` is called when the bytes have left. */
   #send(id: number, bytes: Uint8Array, done: () => void): void {
     const { socket } = this.#options
-    if (this.#isEnded) {
-      done()
-      return
-    }
+    if (this.#isEnded) return
     const header = frameHeader(PAGE_FRAME.bytes, { payloadBytes: bytes.length, step: id })
     socket.cork()
     socket.write(encodeHeader(header))

@@ -1,7 +1,7 @@
 /**
- * What each domain is to be asked, and what it was asked and has not answered, also in steps that are
- * over: an answer that comes late is known for what it is. Bounded, since a domain that owes too much
- * is given up by its lease long before. Pure.
+ * What each domain is to be asked, and what it was asked and has not answered, also in steps that
+ * are over: an answer that comes late is known for what it is. Bounded, since a domain that owes
+ * too much is given up by its lease long before. Pure.
  */
 import { FRAME, type FrameHeader } from '../fabric/frame.js'
 import type { Piece } from './piece.js'
@@ -83,7 +83,9 @@ export class Asks {
     return 0
   }
 
-  /** The ask that a frame answers, which is open no more; a failure may name none but the oldest. */
+  /**
+   * The ask that a frame answers, which is open no more; a failure may name none but the oldest.
+   */
   close(domain: number, { step, attempt, kind }: FrameHeader): OpenAsk | undefined {
     const asks = this.#byDomain.get(domain)
     if (asks === undefined) return undefined

@@ -88,7 +88,9 @@ const US_PER_MS = 1000
 
 export class Dispatcher {
   readonly #options: DispatcherOptions
-  /** Of the first split, whose shares live through the step, and of later ones, which are copied. */
+  /**
+   * Of the first split, whose shares live through the step, and of later ones, which are copied.
+   */
   readonly #first: Partition
   readonly #later: Partition
   readonly #sums: Sums
@@ -124,7 +126,9 @@ export class Dispatcher {
     return this.#error !== undefined || this.#pieces.every((piece) => piece.isDone)
   }
 
-  /** Writes the sums, once all is there. @throws SputnikError CARD_LOST, PAGES_LOST, a card's own */
+  /**
+   * Writes the sums, once all is there. @throws SputnikError CARD_LOST, PAGES_LOST, a card's own
+   */
   end(): void {
     const call = this.#openCall()
     this.#call = undefined

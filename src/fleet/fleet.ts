@@ -1,7 +1,7 @@
 /**
  * The head's side of the fleet: which domains there are, what they hold, who computes a pair, and
- * what changes when a domain joins, is lost, is slow or is told to go. A state machine: links, clock
- * and processes belong to whoever drives it with `tick`, between steps and inside them.
+ * what changes when a domain joins, is lost, is slow or is told to go. A state machine: links,
+ * clock and processes belong to whoever drives it with `tick`, between steps and inside them.
  */
 import { defined } from '../base/assert.js'
 import { SputnikError } from '../base/errors.js'
@@ -166,7 +166,7 @@ export class Fleet implements FleetControl {
     this.domains[id] = domain
     this.estimates.begin(id)
     if (this.#records.length > 0) domain.learn(this.#records)
-    this.#tell('joined', domain)
+    this.#tell(generation > 1 ? 'back' : 'joined', domain)
   }
 
   /** The link of a domain has ended, or it broke the rules. */
@@ -226,6 +226,7 @@ export class Fleet implements FleetControl {
     if (now - this.#tickedMs >= this.#settings.tickMs) {
       this.#tickedMs = now
       this.#membership.tick(now)
+      this.estimates.relax()
     }
     this.#settle()
     if (!this.#relocation.tick(now)) return
@@ -310,13 +311,12 @@ export class Fleet implements FleetControl {
 
   #handle(event: MemberEvent): void {
     const id = this.idOf(event)
-    const domain = this.#joined.get(id)?.domain
+    const domain = { id, name: this.#names.get(event.nodeId) ?? event.nodeId }
     if (event.kind === 'lost') this.#drop(id, LOST[event.reason])
     else if (event.kind === 'keptOut') {
       const seconds = Math.ceil((event.untilMs - this.#nowMs) / 1000)
-      const name = this.#names.get(event.nodeId) ?? event.nodeId
-      this.#note('kept-out', { domain: { id, name }, text: `for ${seconds} s: it comes and goes` })
-    } else if (domain !== undefined) this.#tell(event.kind, domain)
+      this.#note('kept-out', { domain, text: `for ${seconds} s: it comes and goes` })
+    } else this.#note(event.kind, { domain })
   }
 
   #remember({ nodeId, name }: JoinedDomain): void {

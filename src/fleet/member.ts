@@ -47,6 +47,8 @@ export class Member {
   /** Why it is suspected; either may be. */
   hasMissed = false
   isLate = false
+  /** Since when, as far as `tick` has seen. */
+  lateSinceMs: number | undefined
   heardMs = 0
   /** Of the last heartbeat. */
   sequence = -1

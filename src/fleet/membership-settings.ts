@@ -7,6 +7,8 @@ export type MembershipSettings = {
   readonly suspectMs: number
   /** Without a heartbeat for so long: lost. */
   readonly leaseMs: number
+  /** So long after a late answer it is given work again. */
+  readonly forgiveMs: number
   /** How often the head calls `tick`; a longer gap means that the head itself stood still. */
   readonly tickMs: number
   /** So many losses within the window, and a node is kept out. */
@@ -25,6 +27,7 @@ export const MEMBERSHIP_DEFAULTS: MembershipSettings = {
   heartbeatMs: 1000,
   suspectMs: 2000,
   leaseMs: 3000,
+  forgiveMs: 5000,
   tickMs: 250,
   flapLosses: 3,
   flapWindowMs: 60_000,

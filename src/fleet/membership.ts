@@ -202,6 +202,7 @@ export class Membership {
     this.#allowForStall(now)
     const { suspectMs, leaseMs } = this.#settings
     for (const member of [...this.#members.values()]) {
+      this.#forgive(member, now)
       if (!member.isAlive) this.#forgetIfOld(member, now)
       else if (now - member.heardMs >= leaseMs) this.#lose(member, { reason: 'lease', now })
       else if (now - member.heardMs >= suspectMs) {
@@ -210,6 +211,17 @@ export class Membership {
         })
       }
     }
+  }
+
+  /** Only an answer in time shows that it is not slow any more, and for that it must be asked. */
+  #forgive(member: Member, now: number): void {
+    member.lateSinceMs = member.isLate ? (member.lateSinceMs ?? now) : undefined
+    if (member.lateSinceMs === undefined) return
+    if (now - member.lateSinceMs < this.#settings.forgiveMs) return
+    member.lateSinceMs = undefined
+    this.#suspect(member, () => {
+      member.isLate = false
+    })
   }
 
   /** While the head stood still nobody could renew a lease: that time does not count. */

@@ -1,6 +1,7 @@
 /**
- * Where pages should lie, given who is there: on the domains that joined if they have the room, with
- * as many replicas as fit, on spare cards of the head's host only what nobody else takes. Pure.
+ * Where pages should lie, given who is there: on the domains that joined if they have the room,
+ * with as many replicas as fit, on spare cards of the head's host only what nobody else takes.
+ * Pure.
  */
 import { SputnikError } from '../base/errors.js'
 import { type DomainCapacity, type RegionPages, totalBytes } from '../pages/capacity.js'

@@ -2,7 +2,7 @@
  * A domain on another host as the head sees it: its link, its pages, how it is. Never waits; what
  * it says of pages and of itself is dealt with when somebody looks at the link for a step's frames.
  */
-import { SputnikError, toPlain } from '../base/errors.js'
+import { SputnikError } from '../base/errors.js'
 import type { ExpertRecord } from '../base/expert.js'
 import {
   controlFrame,
@@ -30,6 +30,8 @@ export type PeerLink = Link & {
   readonly heartbeats: number
   /** Undefined before the first. */
   readonly roundTripUs: number | undefined
+  /** With an error, the node is told why. */
+  close(told?: SputnikError): void
 }
 
 export type RemoteDomainOptions = {
@@ -140,8 +142,7 @@ export class RemoteDomain implements JoinedDomain {
   }
 
   close(reason?: SputnikError): void {
-    if (reason !== undefined) this.#send(FRAME.failed, toPlain(reason))
-    this.#peer.close()
+    this.#peer.close(reason)
   }
 
   /** A domain that is gone is noticed by whoever looks at its link. */

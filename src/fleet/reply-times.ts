@@ -1,7 +1,7 @@
 /**
- * How long the answers of one domain take: a line over the number of pairs it was asked for, how far
- * answers stray from it, and the last ones themselves. From it follow what a pair costs and when an
- * answer is late. Pure; times are handed in.
+ * How long the answers of one domain take: a line over the number of pairs it was asked for, how
+ * far answers stray from it, and the last ones themselves. From it follow what a pair costs and
+ * when an answer is late. Pure; times are handed in.
  */
 
 /** Share of the past that one more answer leaves. */

@@ -9,11 +9,23 @@ const COPY_US = 2
 const PAIR_US_FIRST = 1
 /** An estimate is renewed after so many answers. */
 const RENEW = 16
+/** What is left of the estimate of a domain that was not asked while others were. */
+const RELAX = 0.9
+
+type Counts = {
+  answers: number
+  late: number
+  hedges: number
+  /** Answers at the last look. */
+  seen: number
+  /** The estimate is lower than what was measured. */
+  isRelaxed: boolean
+}
 
 export class WorkEstimates {
   readonly work: DomainWork
   readonly #times = new Map<number, ReplyTimes>()
-  readonly #counts = new Map<number, { answers: number; late: number; hedges: number }>()
+  readonly #counts = new Map<number, Counts>()
 
   /** `domains`: one more than the highest id. */
   constructor(domains: number) {
@@ -25,7 +37,7 @@ export class WorkEstimates {
   /** A domain is new under this id. */
   begin(domain: number, pairUs = PAIR_US_FIRST): void {
     this.#times.set(domain, new ReplyTimes())
-    this.#counts.set(domain, { answers: 0, late: 0, hedges: 0 })
+    this.#counts.set(domain, { answers: 0, late: 0, hedges: 0, seen: 0, isRelaxed: false })
     this.work.pairUs[domain] = pairUs
     this.work.fixedUs[domain] = 0
   }
@@ -37,9 +49,31 @@ export class WorkEstimates {
     times.note(pairs, us)
     counts.answers++
     if (isLate) counts.late++
-    if (counts.answers % RENEW !== 0 && !isLate) return
+    if (counts.answers % RENEW !== 0 && !isLate && !counts.isRelaxed) return
+    counts.isRelaxed = false
     this.work.pairUs[domain] = times.pairUs
     this.work.fixedUs[domain] = times.fixedUs
+  }
+
+  /**
+   * To be called now and then: a domain that nobody asks, since it was slow, seems faster and faster
+   * until it is asked again.
+   */
+  relax(): void {
+    const all = [...this.#counts]
+    const isBusy = all.some(([, { answers, seen }]) => answers > seen)
+    for (const [domain, counts] of all) {
+      if (isBusy && counts.answers > 0 && counts.answers === counts.seen)
+        this.#relax(domain, counts)
+      counts.seen = counts.answers
+    }
+  }
+
+  #relax(domain: number, counts: Counts): void {
+    const { pairUs, fixedUs } = this.work
+    counts.isRelaxed = true
+    pairUs[domain] = RELAX * (pairUs[domain] ?? 0)
+    fixedUs[domain] = RELAX * (fixedUs[domain] ?? 0)
   }
 
   noteHedge(domain: number): void {

@@ -31,12 +31,16 @@ const STATES: readonly PageState[] = [
 ]
 const NO_CARD = 255
 
+/** Time of a pair until it is measured, against that of others: only the ratio counts. */
+const GUESS = { device: 1, host: 10 } as const
+
 /** What a page takes of a card. */
 type CardUse = {
   pages: number
   bytes: number
   reservedBytes: number
-  usPerPair: number
+  /** Measured. */
+  usPerPair: number | undefined
   isOpen: boolean
 }
 
@@ -56,6 +60,8 @@ export class DomainTable {
   readonly #reserved: readonly Uint16Array[]
   readonly #restoringOf: number[]
   #diskBytes = 0
+  /** How often a page has left its card, or was told to. */
+  departures = 0
 
   constructor(regions: readonly TableRegion[], cards: readonly TableCard[]) {
     assert(cards.length > 0 && cards.length < NO_CARD, `${cards.length} cards`)
@@ -75,7 +81,7 @@ export class DomainTable {
     this.#restoring = new Uint8Array(pages)
     this.#onDisk = new Uint8Array(pages)
     this.#use = cards.map(() => ({
-      ...{ pages: 0, bytes: 0, reservedBytes: 0, usPerPair: 1 },
+      ...{ pages: 0, bytes: 0, reservedBytes: 0, usPerPair: undefined },
       isOpen: true,
     }))
     this.#reserved = cards.map(() => new Uint16Array(regions.length))
@@ -151,12 +157,14 @@ export class DomainTable {
     assert(this.#card[page] !== NO_CARD, 'a page without a card')
     if (state === 'queued') this.setOnDisk(page, true)
     this.#set(page, state)
+    if (state === 'unmapping') this.departures++
     if (state === 'mapped') this.#setRestoring(page, false)
   }
 
   /** The page leaves its card, or gives up its way there. */
   release(page: number): void {
     const card = this.cardOf(page)
+    this.departures++
     this.#setRestoring(page, false)
     this.#set(page, 'absent')
     this.#of(card).reservedBytes -= this.#bytes(page)
@@ -240,16 +248,25 @@ export class DomainTable {
     let bestUs = Infinity
     const { pageBytes = 0 } = this.regions[region] ?? {}
     this.cards.forEach(({ memoryBytes, slots }, card) => {
-      const { reservedBytes, usPerPair, isOpen } = this.#of(card)
+      const { reservedBytes, isOpen } = this.#of(card)
       const count = this.#reserved[card]?.[region] ?? 0
       if (!isOpen || count >= (slots[region] ?? 0) || reservedBytes + pageBytes > memoryBytes)
         return
-      const us = (count + 1) * usPerPair
+      const us = (count + 1) * this.#pairUs(card)
       if (us >= bestUs) return
       best = card
       bestUs = us
     })
     return best
+  }
+
+  /** A card that is not measured is taken to be as one that is, or by its tier. */
+  #pairUs(card: number): number {
+    const measured = this.#of(card).usPerPair
+    if (measured !== undefined) return measured
+    const other = this.cards.findIndex((_, at) => this.#of(at).usPerPair !== undefined)
+    const scale = (this.#use[other]?.usPerPair ?? 1) / GUESS[this.cards[other]?.tier ?? 'device']
+    return scale * GUESS[this.cards[card]?.tier ?? 'device']
   }
 
   #set(page: number, state: PageState): void {

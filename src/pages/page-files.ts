@@ -1,7 +1,7 @@
 /**
  * Pages on disk, named by their hash: whole or absent whatever happens to the process, least
- * recently used ones dropped when room is needed. Whoever reads a page checks its hash. Knows nothing of models and of where pages come
- * from.
+ * recently used ones dropped when room is needed. Whoever reads a page checks its hash. Knows
+ * nothing of models and of where pages come from.
  */
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { readFile, utimes } from 'node:fs/promises'

@@ -14,7 +14,7 @@ export type PageFolder = {
   readonly release: () => void
 }
 
-export const STALE_MS = 30_000
+export const STALE_MS = 15_000
 const LOCK = 'owner'
 const FOLDERS_MAX = 64
 

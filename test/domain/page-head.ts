@@ -34,6 +34,8 @@ export type PageHeadOptions = {
   /** What it serves instead of its model. */
   readonly change?: (model: ServedModel) => ServedModel
   readonly bytesPerSecond?: number
+  /** Without encryption. */
+  readonly plain?: boolean
 }
 
 const TIMEOUT_MS = 10_000
@@ -51,6 +53,7 @@ export async function pageHead(path: string, options: PageHeadOptions = {}): Pro
     host: '127.0.0.1',
     port,
     identity,
+    plain: options.plain ?? false,
     handshakeTimeoutMs: TIMEOUT_MS,
     maxPending: 16,
     onSocket: async (connection) => {

@@ -20,6 +20,13 @@ export type Supplying = SupplyOpened & {
 }
 
 const opened: Supply[] = []
+const now = (): number => performance.now()
+
+/** For supplies that are not meant to open. */
+export async function tryOpening(setup: SupplySetup): Promise<void> {
+  const { supply } = await openSupply(setup, now)
+  opened.push(supply)
+}
 
 export function setupOf(head: PageHead, change: Partial<SupplySetup> = {}): SupplySetup {
   return {
@@ -40,7 +47,7 @@ export async function supplyOf(
   change: Partial<SupplySetup> = {},
 ): Promise<Supplying> {
   const setup = setupOf(head, change)
-  const supplying = await openSupply(setup)
+  const supplying = await openSupply(setup, now)
   opened.push(supplying.supply)
   return { ...supplying, identity: setup.identity, folder: setup.store.folder ?? '' }
 }

@@ -14,7 +14,7 @@ import { testModel } from '../support/models.js'
 import { waitUntil } from '../support/processes.js'
 import { scratchDirectory } from '../support/scratch.js'
 import { ownCopy, type PageHead, type PageHeadOptions, pageHead } from './page-head.js'
-import { answersOf, closeAll, fetched, pagesAt, setupOf, supplyOf } from './supplies.js'
+import { answersOf, closeAll, fetched, pagesAt, setupOf, supplyOf, tryOpening } from './supplies.js'
 
 const model = testModel('qwen3moe')
 const heads: PageHead[] = []
@@ -48,6 +48,13 @@ test('a page of several pieces, out of a split model, arrives whole', async () =
   await fetched(supplying, pagesAt(supplying), { model: split, from: 'store' })
 })
 
+test('a supply without encryption works the same, on loopback', async () => {
+  const plain = await startHead({ plain: true })
+  const setup = setupOf(plain)
+  const supplying = await supplyOf(plain, { head: { ...setup.head, plain: true } })
+  await fetched(supplying, pagesAt(supplying), { model, from: 'store' })
+})
+
 test('a manifest that is not that of the welcome is refused', async () => {
   const spoil = (at: number) => {
     return startHead({
@@ -61,11 +68,11 @@ test('a manifest that is not that of the welcome is refused', async () => {
   const length = 600
   for (const at of [0, 200, length]) {
     const liar = await spoil(at)
-    await assert.rejects(openSupply(setupOf(liar)), { code: 'MANIFEST_INVALID' }, `byte ${at}`)
+    await assert.rejects(tryOpening(setupOf(liar)), { code: 'MANIFEST_INVALID' }, `byte ${at}`)
   }
   const other = await startHead({}, testModel('gpt-oss'))
   const wrong = { ...setupOf(other), modelHash: head.manifest.model }
-  await assert.rejects(openSupply(wrong), { code: 'MODEL_MISMATCH' })
+  await assert.rejects(tryOpening(wrong), { code: 'MODEL_MISMATCH' })
 })
 
 test('what was fetched is there after a restart, and the head is not asked again', async () => {
@@ -99,7 +106,7 @@ test('pages of a copy that is named stay where they are', async () => {
 })
 
 test('another model as a copy is refused, and so is a file that is none', async () => {
-  const named = (modelPath: string) => openSupply(setupOf(head, { modelPath }))
+  const named = (modelPath: string) => tryOpening(setupOf(head, { modelPath }))
   await assert.rejects(named(testModel('gpt-oss')), { code: 'MODEL_MISMATCH', message: /gpt|gguf/ })
   await assert.rejects(named('/no/such/model.gguf'), { code: 'FILE_NOT_FOUND' })
 })
@@ -127,30 +134,31 @@ test('a page that is damaged in the copy comes from elsewhere and is counted', a
 })
 
 test('pages come from an address rather than from the head', async () => {
+  const alone = await startHead()
   const server = await rangeServer({ '/model.gguf': readFileSync(model) })
-  const sentBefore = head.service.bytesSent
-  const supplying = await supplyOf(head, {
-    urls: [server.url('/no.gguf'), server.url('/model.gguf')],
-  })
+  const urls = [server.url('/no.gguf'), server.url('/model.gguf')]
+  const supplying = await supplyOf(alone, { urls })
   await fetched(supplying, pagesAt(supplying), { model, from: 'store' })
-  assert.ok(head.service.bytesSent - sentBefore < 100_000)
-  assert.ok(server.asked.some(({ path }) => path === '/model.gguf'))
+  assert.ok(alone.service.bytesSent < 100_000)
+  const dataOffset = defined(openGguf(model).files[0], 'a file').dataOffset
+  assert.ok(server.asked.some(({ start }) => start >= dataOffset))
 })
 
 test('an address that gives wrong bytes does no harm', async () => {
+  const alone = await startHead()
   const spoiled = ownCopy(model)
   for (let expert = 0; expert < 8; expert++) spoil(spoiled, expert)
   const server = await rangeServer({ '/model.gguf': readFileSync(spoiled) })
-  const supplying = await supplyOf(head, { urls: [server.url('/model.gguf')] })
+  const supplying = await supplyOf(alone, { urls: [server.url('/model.gguf')] })
   await fetched(supplying, pagesAt(supplying), { model, from: 'store' })
   assert.ok(supplying.supply.badPages >= 3)
 })
 
 test('a head that goes in the middle is waited for, and pages come when it is back', async () => {
   const kept = newHead()
-  const first = await startHead({ head: kept, bytesPerSecond: 2e6 })
+  const first = await startHead({ head: kept, bytesPerSecond: 8e6 })
   const supplying = await supplyOf(first)
-  const pages = pagesAt(supplying)
+  const pages = pagesAt(supplying, 2)
   supplying.supply.want(pages)
   let early = 0
   await waitUntil(() => {
@@ -225,14 +233,31 @@ test('pages are pinned while a card may read them, and make room afterwards', as
 
 test('a node that the head does not know, or has evicted, gets nothing', async () => {
   const stranger = { ...setupOf(head), identity: newHead().identity }
-  await assert.rejects(openSupply(stranger), { code: 'JOIN_KEY_REQUIRED' })
+  await assert.rejects(tryOpening(stranger), { code: 'JOIN_KEY_REQUIRED' })
   const supplying = await supplyOf(head)
   head.registry.evict(supplying.identity.nodeId)
   const again = { ...setupOf(head), identity: supplying.identity }
-  await assert.rejects(openSupply(again), { code: 'NODE_EVICTED' })
+  await assert.rejects(tryOpening(again), { code: 'NODE_EVICTED' })
   // Its open connection ends as well, a little later.
   await waitUntil(() => !head.service.nodes.includes(supplying.identity.nodeId))
   supplying.supply.want(pagesAt(supplying))
   const answers = await answersOf(supplying)
   assert.ok(answers.every(({ kind }) => kind === 'failed'))
+})
+
+test('a supply whose thread has died fails what is wanted, though no event loop turns', async () => {
+  const clock = { ms: 0 }
+  const { supply } = await openSupply(setupOf(head), () => clock.ms)
+  supply.close()
+  supply.want([{ region: 0, expert: 0 }])
+  assert.deepEqual(supply.take(), [])
+  clock.ms = 60_000
+  const deadline = performance.now() + 10_000
+  let answers = supply.take()
+  while (answers.length === 0 && performance.now() < deadline) {
+    clock.ms += 60_000
+    answers = supply.take()
+  }
+  assert.equal(answers[0]?.kind, 'failed')
+  assert.equal(supply.pending, 0)
 })

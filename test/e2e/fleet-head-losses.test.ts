@@ -61,40 +61,18 @@ test('pages that nobody has left fail the requests that need them, until they ar
   assert.equal((await completeTokens(head.url, forced(there, 8).ask, bad.more)).length, 8)
 })
 
-type Experts = {
-  readonly domains: ReadonlyArray<{ readonly id: number; readonly name: string }>
-  readonly layers: ReadonlyArray<{
-    readonly calls: readonly number[]
-    readonly holders: ReadonlyArray<readonly number[]>
-  }>
-}
-
 /** A token all of whose experts are on the head's card, and one of which that is not so. */
 async function tokensByHolder(head: FleetHead): Promise<{ here: number; there: number }> {
+  const callsThere = async (): Promise<number> => (await head.domain('other'))?.expertCalls ?? 0
   let here: number | undefined
   let there: number | undefined
   for (let token = 10; here === undefined || there === undefined; token++) {
     assert.ok(token < 500, 'no token has all its experts here, or all have')
-    const before = await expertsOf(head)
-    const { ask, more } = forced(token, 1)
+    const before = await callsThere()
+    const { ask, more } = forced(token, 8)
     await completeTokens(head.url, ask, more)
-    if (isHere(before, await expertsOf(head))) here ??= token
+    if ((await callsThere()) === before) here ??= token
     else there ??= token
   }
   return { here, there }
-}
-
-async function expertsOf(head: FleetHead): Promise<Experts> {
-  return (await call(head.url, '/v1/fleet/experts')).json as unknown as Experts
-}
-
-/** Whether all experts that were called meanwhile are on the head's card. */
-function isHere(before: Experts, { layers, domains }: Experts): boolean {
-  const own = domains.find(({ name }) => name === 'card 0')?.id
-  return layers.every(({ calls, holders }, layer) =>
-    calls.every((count, expert) => {
-      const isCalled = count > (before.layers[layer]?.calls[expert] ?? 0)
-      return !isCalled || holders[expert]?.includes(own ?? -1) === true
-    }),
-  )
 }

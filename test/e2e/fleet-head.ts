@@ -111,13 +111,24 @@ export class FleetHead {
       const isQuiet = moving === 0 && toMove === 0 && orphans === 0
       return isQuiet && isThere && isEach && held === replicas * pages
     }
-    const what = (): string => this.#joined.map(({ said }) => said()).join('\n')
-    await waitUntil(isIt, `${names} never held all pages:\n${what()}`)
+    await this.#wait(isIt, `${names} never held all pages`)
+  }
+
+  /** What nodes and fleet say is said when it takes too long. */
+  async #wait(condition: () => Promise<boolean>, what: string): Promise<void> {
+    try {
+      await waitUntil(condition)
+    } catch {
+      const said = this.#joined.map(({ said }) => said()).join('\n')
+      const { domains } = await this.fleet()
+      const held = domains.map(({ name, state, pages }) => `${name} ${state} ${pages}`)
+      assert.fail([`${what}:`, said, ...held, ...(await this.kinds())].join('\n'))
+    }
   }
 
   /** Waits until some domain holds pages and all lie where they should. */
   async moved(): Promise<void> {
-    await waitUntil(async () => {
+    await this.#wait(async () => {
       const { domains, pages, moving, toMove, orphans } = await this.fleet()
       const joined = domains.filter(({ nodeId }) => nodeId !== null)
       const isReady = joined.some((one) => one.state === 'ready' && one.pages > 0)
@@ -128,7 +139,7 @@ export class FleetHead {
 
   /** Waits until a node is there no more. */
   async lost(node: string): Promise<void> {
-    await waitUntil(async () => (await this.domain(node)) === undefined, `${node} is still there`)
+    await this.#wait(async () => (await this.domain(node)) === undefined, `${node} is still there`)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -59,7 +59,7 @@ test('cables that pass nothing on, one way or both: leases end at both ends', as
   assert.deepEqual(tokensOf(await stream.rest), reference)
   for (const name of names) await head.lost(name)
   for (const node of nodes) await waitUntil(() => /lost|waiting/.test(node.said()), node.said())
-  for (const proxy of proxies.list) proxy.mend()
+  for (const proxy of proxies.list) proxy.cut('none')
   await head.settled(names)
   for (const node of nodes) await node[Symbol.asyncDispose]()
 })

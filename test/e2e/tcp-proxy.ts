@@ -10,9 +10,7 @@ type Pair = { readonly node: Socket; readonly head: Socket }
 export class TcpProxy {
   readonly #server: Server
   readonly #target: string
-  /** Those a cut is for. */
   readonly #pairs = new Set<Pair>()
-  readonly #sockets = new Set<Socket>()
   #cut: Cut = 'none'
 
   private constructor(target: string) {
@@ -33,7 +31,7 @@ export class TcpProxy {
     return `127.0.0.1:${address.port}`
   }
 
-  /** Bytes of that direction go nowhere; nobody is told, no connection is closed. */
+  /** Bytes of that direction go nowhere until it is mended; no connection is closed. */
   cut(direction: Cut): void {
     this.#cut = direction
     for (const { node, head } of this.#pairs) {
@@ -42,18 +40,11 @@ export class TcpProxy {
     }
   }
 
-  /** New connections pass again; those of before stay as dead as they are. */
-  mend(): void {
-    this.#cut = 'none'
-    this.#pairs.clear()
-  }
-
   #pass(node: Socket): void {
     const { hostname, port } = new URL(`tcp://${this.#target}`)
     const head = connect(Number(port), hostname)
     const pair = { node, head }
     this.#pairs.add(pair)
-    this.#sockets.add(node).add(head)
     join(node, head)
     join(head, node)
     this.cut(this.#cut)
@@ -61,7 +52,10 @@ export class TcpProxy {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#server.close()
-    for (const socket of this.#sockets) socket.destroy()
+    for (const { node, head } of this.#pairs) {
+      node.destroy()
+      head.destroy()
+    }
   }
 }
 

@@ -1,21 +1,30 @@
 /** Two fabrics in one process, each with its thread: a head and a node, over real sockets. */
 import assert from 'node:assert/strict'
+import { type ChildProcess, fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { after, test } from 'node:test'
-import { setImmediate as turn } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { SputnikError } from '../../src/base/errors.js'
+import { openDataChannel } from '../../src/fabric/data-channel.js'
 import type { DataLink } from '../../src/fabric/data-link.js'
 import { Fabric } from '../../src/fabric/fabric.js'
 import type { FabricEvent, FabricRole, PeerJoined } from '../../src/fabric/fabric-messages.js'
 import { FRAME } from '../../src/fabric/frame.js'
+import { joinOver } from '../../src/fabric/handshake-io.js'
 import { type Identity, loadIdentity } from '../../src/fabric/identity.js'
 import { JoinKeys } from '../../src/fabric/join-keys.js'
+import { connectSecure } from '../../src/fabric/secure-socket.js'
+import { connectData, holdSocket } from '../../src/fabric/socket-handle.js'
+import { localSockets } from '../../src/native/sockets.js'
 import { waitUntil } from '../support/processes.js'
 import { scratchDirectory } from '../support/scratch.js'
 import { frameOf, nextFrame, sameBytes } from './frames.js'
-import { HOUR_MS, MODEL_HASH, newIdentity } from './nodes.js'
+import { endOf } from './link-pair.js'
+import { HOUR_MS, joinOf, MODEL_HASH, newIdentity } from './nodes.js'
 
 const HOST = '127.0.0.1'
 const LEASE_MS = 1000
+const LONG_MS = 20_000
 const cleanUps: (() => unknown)[] = []
 after(async () => {
   for (const cleanUp of cleanUps.reverse()) await cleanUp()
@@ -139,6 +148,124 @@ for (const plain of [false, true]) {
     await waitUntil(() => b.poll() === 'gone')
     assert.match((await eventOf(head, 'ended')).reason, /this side has closed it/)
     await eventOf(node, 'ended')
-    await turn()
   })
 }
+
+/** A node that speaks for itself on the control connection; returns the ticket it was given. */
+async function admitted(head: Head, identity: Identity): Promise<string> {
+  const { key, port, identity: headIdentity } = head
+  const options = { host: HOST, port, identity, pin: headIdentity.pin, timeoutMs: LONG_MS }
+  const connection = await connectSecure(options)
+  cleanUps.push(() => connection.socket.destroy())
+  const { result } = await joinOver(connection, { join: joinOf(identity, key), timeoutMs: LONG_MS })
+  return result.ticket
+}
+
+/** A data connection of a stranger, who may know a ticket but has another key. */
+async function intrude(head: Head, { ticket, keys }: { ticket: string; keys: Identity }) {
+  const socket = await connectData({ host: HOST, port: head.port, ticket, timeoutMs: LONG_MS })
+  const sockets = localSockets()
+  const fd = sockets.duplicate(holdSocket(socket))
+  socket.destroy()
+  const peerCertificatePem = head.identity.certificatePem
+  const options = { sockets, fd, isHead: false, identity: keys, peerCertificatePem }
+  const end = endOf(openDataChannel(options), false)
+  cleanUps.push(() => end.link.close())
+  return end
+}
+
+test('a data connection needs the key of the control connection, whatever its ticket', async () => {
+  const head = await startHead()
+  const node = newIdentity()
+  const thief = await intrude(head, { ticket: await admitted(head, node), keys: newIdentity() })
+  const link = head.fabric.link((await eventOf(head, 'joined')) as PeerJoined)
+  await waitUntil(() => {
+    thief.link.poll()
+    return link.poll() === 'gone'
+  })
+  assert.equal(link.isReady, false)
+  assert.match((await eventOf(head, 'ended')).reason, /certificate/)
+  await waitUntil(() => thief.link.poll() === 'gone')
+})
+
+test('a data connection goes through for its own node', async () => {
+  const head = await startHead()
+  const keys = newIdentity()
+  const ticket = await admitted(head, keys)
+  const node = await intrude(head, { ticket, keys })
+  const link = head.fabric.link((await eventOf(head, 'joined')) as PeerJoined)
+  await opened(link, node.link)
+  // The ticket was good once.
+  const again = await intrude(head, { ticket, keys })
+  await waitUntil(() => again.link.poll() === 'gone')
+  assert.match((await eventOf(head, 'refused')).error.message, /belongs to no node/)
+  assert.equal(link.poll(), undefined)
+  link.close()
+})
+
+test('a head that will not have a node lets both connections go', async () => {
+  const head = await startHead()
+  const { here, there, node } = await join(head)
+  const link = node.fabric.link(there)
+  head.fabric.refuse(here, 'the fleet is full')
+  assert.match((await eventOf(head, 'ended')).reason, /fleet is full/)
+  await waitUntil(() => link.poll() === 'gone')
+  await eventOf(node, 'ended')
+})
+
+test('a node hears why the head ends its link, even when that was never open', async () => {
+  const head = await startHead()
+  for (const isOpen of [false, true]) {
+    const { node, a, b } = await linked(head)
+    if (isOpen) await opened(a, b)
+    a.close(new SputnikError('NODE_KEPT_OUT', 'it comes and goes'))
+    await waitUntil(() => b.poll() === 'gone')
+    const { error, reason } = await eventOf(node, 'ended')
+    assert.equal(error?.code, 'NODE_KEPT_OUT')
+    assert.match(reason, /it comes and goes/)
+  }
+})
+
+type Child = { readonly process: ChildProcess; readonly link: DataLink }
+
+/** A node in a process of its own, which answers every frame. */
+async function joinedChild(head: Head): Promise<Child> {
+  const { port, key } = head
+  const join = { port, pin: head.identity.pin, key: { id: key.id, secret: key.secret } }
+  const path = fileURLToPath(new URL('fabric-node.js', import.meta.url))
+  const child = fork(path, [JSON.stringify(join), scratchDirectory()])
+  cleanUps.push(() => child.kill('SIGKILL'))
+  const link = head.fabric.link((await eventOf(head, 'joined')) as PeerJoined)
+  await waitUntil(() => link.poll() === undefined && link.isReady)
+  const frame = frameOf(FRAME.load, { bytes: 1000 })
+  link.send(frame, 1000)
+  sameBytes(nextFrame(link), frame)
+  return { process: child, link }
+}
+
+test('the link to a node that is killed ends at once', async () => {
+  const head = await startHead()
+  const { process: child, link } = await joinedChild(head)
+  // Half of a frame is under way.
+  const large = frameOf(FRAME.load, { bytes: 50_000_000 })
+  link.send(large, large.bytes.length)
+  child.kill('SIGKILL')
+  const started = performance.now()
+  assert.equal(link.receive(LONG_MS), undefined)
+  assert.ok(performance.now() - started < LEASE_MS)
+  assert.equal(link.isOpen, false)
+  await eventOf(head, 'ended')
+})
+
+test('the link to a node that is stopped ends with its lease, while nobody reads messages', async () => {
+  const head = await startHead()
+  const { process: child, link } = await joinedChild(head)
+  child.kill('SIGSTOP')
+  const started = performance.now()
+  // No event loop turns here: only shared memory can tell.
+  assert.equal(link.receive(LONG_MS), undefined)
+  assert.ok(performance.now() - started < 5 * LEASE_MS)
+  assert.equal(link.isOpen, false)
+  assert.match((await eventOf(head, 'ended')).reason, /nothing was heard/)
+  child.kill('SIGKILL')
+})

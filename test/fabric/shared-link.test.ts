@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { FRAME, type FrameKind, HEADER_BYTES, writeHeader } from '../../src/fabric/frame.js'
 import { SharedLink, sharedBytes } from '../../src/fabric/shared-link.js'
 import { SocketLink } from '../../src/fabric/socket-link.js'
+import { waitAny } from '../../src/fabric/wait-any.js'
 import { allocateNative, type NativeBuffer } from '../../src/native/memory.js'
 import {
   createShared,
@@ -137,3 +138,34 @@ test('SharedLink does nothing once it is closed', options, () => {
     assert.equal(head.receive(LONG_MS), undefined)
   })
 })
+
+test(
+  'SharedLink wakes who sleeps in poll, by a post and by the socket, and polls both',
+  options,
+  () => {
+    withEnds(({ head, card }) => {
+      for (const kind of [FRAME.dispatch, FRAME.load]) {
+        assert.equal(head.poll(), undefined)
+        assert.equal(head.waits.doze(), true)
+        const frame = frameFor(card, { bytes: 500, fill: kind, kind, isOwn: true })
+        assert.equal(card.send(frame, 500), true)
+        const started = performance.now()
+        localSockets().wait(head.waits.fd, LONG_MS)
+        assert.ok(performance.now() - started < LONG_MS)
+        head.waits.wake()
+        let got = head.poll()
+        while (got === undefined) got = head.poll()
+        assert.ok(got !== 'gone')
+        assert.equal(got.bytes, 500)
+        assert.equal(got.buffer.bytes[HEADER_BYTES], kind)
+      }
+      // What is there already keeps everybody awake.
+      card.send(frameFor(card, { bytes: 500, fill: 1, kind: FRAME.dispatch, isOwn: true }), 500)
+      assert.equal(head.waits.doze(), false)
+      head.waits.wake()
+      waitAny([head, card], LONG_MS)
+      card.close()
+      while (head.poll() !== 'gone');
+    })
+  },
+)

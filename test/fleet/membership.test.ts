@@ -67,6 +67,21 @@ test('Membership suspects a node whose combine is late until one is in time', ()
   assert.deepEqual(kinds(membership), ['suspect', 'ready'])
 })
 
+test('Membership trusts a node again that was late some time ago, for only then it is asked', () => {
+  const { membership, session } = readyNode({ forgiveMs: 1000 })
+  for (let now = 250, sequence = 0; now <= 1250; now += 250, sequence++) {
+    membership.heartbeat(session, { sequence, now })
+    membership.tick(now)
+    if (now === 250) membership.late(session, true)
+  }
+  assert.equal(membership.member(NODE)?.state, 'suspect')
+  pass(membership, { from: 1500, to: 1500 })
+  assert.equal(membership.member(NODE)?.state, 'ready')
+  membership.late(session, true)
+  pass(membership, { from: 1750, to: 2000 })
+  assert.equal(membership.member(NODE)?.state, 'suspect')
+})
+
 test('Membership ends a lease, once, and ignores the session after that', () => {
   const { membership, session } = readyNode()
   pass(membership, { from: 250, to: 6000 })

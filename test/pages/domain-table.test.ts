@@ -40,6 +40,17 @@ test('DomainTable gives cards pages of a region such that they are done together
   assert.equal(map(table, 12), 1)
 })
 
+test('DomainTable takes GPUs for faster until cards are measured', () => {
+  const table = new DomainTable(regions, [roomy, { ...roomy, tier: 'device' }])
+  const first = Array.from({ length: 11 }, (_, page) => map(table, page))
+  assert.deepEqual(first, [1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1])
+  // Measured: no faster than the other is taken to be.
+  table.setSpeed(1, 50)
+  assert.equal(map(table, 12), 1)
+  table.setSpeed(0, 50)
+  assert.deepEqual([map(table, 13), map(table, 14)], [0, 0])
+})
+
 test('DomainTable overfills no card, by bytes or by slots', () => {
   const small: TableCard = { tier: 'device', memoryBytes: 45, slots: [3, 6] }
   const table = new DomainTable(regions, [small, { ...roomy, slots: [2, 0] }])
@@ -58,6 +69,7 @@ test('DomainTable overfills no card, by bytes or by slots', () => {
 
 test('DomainTable knows the tier of each page and the bytes of each tier', () => {
   const table = new DomainTable(regions, [{ ...roomy, tier: 'device' }, roomy])
+  for (const card of [0, 1]) table.setSpeed(card, 1)
   for (const page of [0, 1, 12]) map(table, page)
   const tiers = (): Array<string | undefined> => [0, 1, 12, 2].map((page) => table.tierOf(page))
   assert.deepEqual(tiers(), ['device', 'host', 'device', undefined])

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { defined } from '../../src/base/assert.js'
+import { claimFolder, STALE_MS } from '../../src/pages/page-folder.js'
+import { scratchDirectory } from '../support/scratch.js'
+
+const now = (): number => Date.now()
+
+test('claimFolder gives each owner a folder of its own, and it to the next one afterwards', () => {
+  const folder = join(scratchDirectory(), 'pages')
+  const first = claimFolder(folder, now)
+  const second = claimFolder(folder, now)
+  assert.deepEqual([first.path, second.path], [folder, `${folder}-2`])
+  first.renew()
+  assert.equal(readFileSync(join(folder, 'owner'), 'utf8'), String(process.pid))
+  first.release()
+  assert.equal(claimFolder(folder, now).path, folder)
+})
+
+/** What the owner left behind. */
+function ownedBy(pid: number): string {
+  const folder = join(scratchDirectory(), 'pages')
+  mkdirSync(folder)
+  writeFileSync(join(folder, 'owner'), String(pid))
+  return folder
+}
+
+test('claimFolder takes the folder of an owner that was killed, and of none that lives', async () => {
+  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'])
+  const pid = defined(child.pid, 'pid')
+  const [living, late, dead] = [ownedBy(pid), ownedBy(pid), ownedBy(pid)]
+  assert.equal(claimFolder(living, now).path, `${living}-2`)
+  // Its id may have become that of another process, which does not renew the lock.
+  assert.equal(claimFolder(late, () => Date.now() + STALE_MS + 1000).path, late)
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  assert.equal(claimFolder(dead, now).path, dead)
+})
+
+test('claimFolder takes a folder with the lock of an earlier process of the same id', () => {
+  const folder = ownedBy(process.pid)
+  assert.equal(claimFolder(folder, now).path, folder)
+})
+
+test('claimFolder says where no pages can be kept', () => {
+  const file = join(scratchDirectory(), 'file')
+  writeFileSync(file, '')
+  assert.throws(() => claimFolder(join(file, 'pages'), now), { code: 'CACHE_UNWRITABLE' })
+})
