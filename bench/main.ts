@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import { cards } from './cards.js'
 import { directory } from './directory.js'
 import { http } from './http.js'
+import { incast } from './incast.js'
 import { local } from './local.js'
 import { memory } from './memory.js'
 import { overhead } from './overhead.js'
@@ -28,6 +29,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   memory,
   start,
   directory,
+  incast,
 ]
 const ROUNDS = 7
 const ROUNDS_MAX = 10_000
