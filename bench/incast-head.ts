@@ -56,7 +56,7 @@ function open(isCredited: boolean): Side {
         port: 0,
         plain: false,
         stateFolder,
-        modelHash: MODEL_HASH,
+        pageBytesPerSecond: Number.POSITIVE_INFINITY,
         ...INCAST_TIMING,
       },
       spinUs: 0,
@@ -74,6 +74,9 @@ function open(isCredited: boolean): Side {
       },
     }),
   }
+  // Nodes may join a head that has a model; nobody asks for its pages here.
+  const nothing = { manifest: new Uint8Array(), regionsInUse: 0, files: [], regions: [] }
+  side.fabric.serve({ modelHash: MODEL_HASH, ...nothing })
   return side
 }
 
