@@ -285,11 +285,13 @@ export class Dispatcher {
     { frame, piece, now }: { frame: ReceivedFrame; piece: Piece | undefined; now: number },
   ): void {
     const error = readFailure(frame.buffer.bytes.subarray(0, frame.bytes), domain)
+    // What a step that is over asked for may have left the domain since.
+    if (piece === undefined) return
     if (!this.#options.isReplaceable(domain)) {
-      if (piece !== undefined) this.#error ??= error
+      this.#error ??= error
       return
     }
-    if (piece !== undefined) this.#askAgain(piece, now, domain)
+    this.#askAgain(piece, now, domain)
     this.#options.onFailed(domain, error.message)
   }
 

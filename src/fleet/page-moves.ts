@@ -1,14 +1,13 @@
 /**
  * Moves pages between domains while steps run: tells domains to map what the directory has staged,
- * takes their answers, lets the directory point at what is there. Knows nothing of links.
+ * takes their answers, lets the directory point at what is there. What a domain is to unmap makes
+ * room for what it is to map, so it is told of that only when the room is there. Knows nothing of
+ * links.
  */
 import type { SputnikError } from '../base/errors.js'
-import { MAP_PAGES_MAX, type PageAt } from '../fabric/control.js'
-import type { Directory, Move } from '../pages/directory.js'
-import type { Page } from '../pages/holder-table.js'
+import { MAP_PAGES_MAX } from '../fabric/control.js'
+import type { Directory, DirectoryMessage, Move } from '../pages/directory.js'
 import type { FleetDomain } from './fleet-domain.js'
-
-type Asked = { readonly change: number; readonly pages: readonly Page[] }
 
 export type PageMovesOptions = {
   readonly directory: Directory
@@ -16,20 +15,31 @@ export type PageMovesOptions = {
   readonly onFailed: (domain: FleetDomain, error: SputnikError, pages: number) => void
 }
 
+type MapMessage = DirectoryMessage & { readonly kind: 'map' }
+
+/** What one domain is told. */
+type Talk = {
+  /** In order, not sent yet. */
+  readonly waiting: DirectoryMessage[]
+  /** Not answered yet, by the number of the answer. */
+  readonly maps: Map<number, MapMessage>
+  readonly unmaps: Set<number>
+}
+
 export class PageMoves {
   readonly #options: PageMovesOptions
-  /** By domain, then by the number of the answer. */
-  readonly #asked = new Map<FleetDomain, Map<number, Asked>>()
+  readonly #talks = new Map<FleetDomain, Talk>()
 
   constructor(options: PageMovesOptions) {
     this.#options = options
   }
 
-  /** Pages that were asked for and are not there yet. */
+  /** Pages that were asked for, or are to be, and are not there yet. */
   get pages(): number {
     let sum = 0
-    for (const asked of this.#asked.values()) {
-      for (const { pages } of asked.values()) sum += pages.length
+    for (const { waiting, maps } of this.#talks.values()) {
+      for (const { kind, pages } of waiting) if (kind === 'map') sum += pages.length
+      for (const { pages } of maps.values()) sum += pages.length
     }
     return sum
   }
@@ -49,20 +59,20 @@ export class PageMoves {
 
   /** A domain is gone, and with it what it was asked. */
   forget(domain: FleetDomain): void {
-    this.#asked.delete(domain)
+    this.#talks.delete(domain)
   }
 
   #takeAnswers(domain: FleetDomain): void {
-    const asked = this.#asked.get(domain)
+    const { maps, unmaps } = this.#talk(domain)
     for (const { id, error } of domain.takeAnswers()) {
-      const what = asked?.get(id)
-      if (what === undefined) continue
-      asked?.delete(id)
-      const report = { ...what, domain: domain.id }
-      if (error === undefined) this.#options.directory.reportMapped(report)
+      unmaps.delete(id)
+      const map = maps.get(id)
+      if (map === undefined) continue
+      maps.delete(id)
+      if (error === undefined) this.#options.directory.reportMapped(map)
       else {
-        this.#options.directory.reportFailed(report)
-        this.#options.onFailed(domain, error, what.pages.length)
+        this.#options.directory.reportFailed(map)
+        this.#options.onFailed(domain, error, map.pages.length)
       }
     }
   }
@@ -71,18 +81,32 @@ export class PageMoves {
     const { directory, domains } = this.#options
     for (const message of directory.takeOutbox()) {
       const domain = domains[message.domain]
-      if (domain === undefined) continue
-      for (let at = 0; at < message.pages.length; at += MAP_PAGES_MAX) {
-        const pages: PageAt[] = message.pages.slice(at, at + MAP_PAGES_MAX)
-        if (message.kind === 'unmap') domain.unmap(pages)
-        else this.#note(domain, domain.map(pages), { change: message.change, pages })
-      }
+      if (domain !== undefined) this.#enqueue(this.#talk(domain), message)
+    }
+    for (const [domain, talk] of this.#talks) this.#sendTo(domain, talk)
+  }
+
+  #enqueue({ waiting }: Talk, message: DirectoryMessage): void {
+    const { pages } = message
+    for (let at = 0; at < pages.length; at += MAP_PAGES_MAX) {
+      waiting.push({ ...message, pages: pages.slice(at, at + MAP_PAGES_MAX) })
     }
   }
 
-  #note(domain: FleetDomain, id: number, asked: Asked): void {
-    const all = this.#asked.get(domain) ?? new Map<number, Asked>()
-    this.#asked.set(domain, all)
-    all.set(id, asked)
+  #sendTo(domain: FleetDomain, { waiting, maps, unmaps }: Talk): void {
+    for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
+      if (next.kind === 'map' && unmaps.size > 0) return
+      waiting.shift()
+      if (next.kind === 'unmap') unmaps.add(domain.unmap(next.pages))
+      else maps.set(domain.map(next.pages), next)
+    }
+  }
+
+  #talk(domain: FleetDomain): Talk {
+    const known = this.#talks.get(domain)
+    if (known !== undefined) return known
+    const talk: Talk = { waiting: [], maps: new Map(), unmaps: new Set() }
+    this.#talks.set(domain, talk)
+    return talk
   }
 }

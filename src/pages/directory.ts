@@ -11,7 +11,7 @@ import { Retirement } from './retirement.js'
 /** A page that domain `to` is to hold and `from` no longer; one of them may be missing. */
 export type Move = Page & { readonly to?: number; readonly from?: number }
 
-/** For the domain, in this order on one link: what is unmapped makes room for what is mapped. */
+/** For the domain, in this order: what is unmapped makes room for what is mapped. */
 export type DirectoryMessage =
   | {
       readonly kind: 'map'

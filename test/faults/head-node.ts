@@ -3,12 +3,11 @@
  * on. Domains are let in and people are heard between steps, as in a process with one main thread.
  */
 
-import { SputnikError, toPlain } from '../../src/base/errors.js'
+import { SputnikError } from '../../src/base/errors.js'
 import type { LogFields, Logger } from '../../src/base/log.js'
 import { type Reply, StepLoop } from '../../src/engine/step-loop.js'
-import { controlFrame } from '../../src/fabric/control.js'
 import { Credits } from '../../src/fabric/credits.js'
-import { FRAME, PROTOCOL_VERSION } from '../../src/fabric/frame.js'
+import { PROTOCOL_VERSION } from '../../src/fabric/frame.js'
 import type { Join } from '../../src/fabric/handshake-messages.js'
 import type { RegionCall } from '../../src/fleet/dispatcher.js'
 import { Fleet } from '../../src/fleet/fleet.js'
@@ -64,6 +63,8 @@ export class HeadNode extends SimProcess {
   #isWoken = false
   #isEnded = false
   #looks = 0
+  /** Times that domains were asked in a step. */
+  #asks = 0
   #turns = 0
   #tickMs = STEP_TICK_MS
 
@@ -134,8 +135,21 @@ export class HeadNode extends SimProcess {
 
   /** @throws SputnikError as a step does; HeadEnded */
   compute(call: RegionCall): void {
+    const { counts } = this.sim
+    const before = this.#hedges()
     this.#tickMs = STEP_TICK_MS
-    this.loop.compute(call)
+    this.#asks = 0
+    try {
+      this.loop.compute(call)
+    } finally {
+      counts.add('hedges', Math.max(0, this.#hedges() - before))
+      if (this.#asks > 1) counts.add('asked again', this.#asks - 1)
+    }
+  }
+
+  #hedges(): number {
+    const { domains, estimates } = this.fleet
+    return domains.reduce((sum, _, id) => sum + estimates.counts(id).hedges, 0)
   }
 
   /** Until a time, or until something is so. */
@@ -169,9 +183,7 @@ export class HeadNode extends SimProcess {
       if (!(error instanceof SputnikError)) throw error
       sim.counts.add(`refused ${error.code}`)
       sim.note(`refused ${error.code}`, node.index)
-      const frame = controlFrame(FRAME.failed, toPlain(error))
-      link.send(frame, frame.bytes.length)
-      link.close()
+      link.close(error)
     }
     process.joined(session)
   }
@@ -230,6 +242,7 @@ export class HeadNode extends SimProcess {
 
   /** As the door of a head does. */
   #expect(replies: readonly Reply[]): void {
+    this.#asks++
     const asked = replies.flatMap(({ domain: id, transfer, bytes }) => {
       const domain = this.fleet.domains[id]
       return domain instanceof RemoteDomain ? [{ peer: domain.peer, transfer, bytes }] : []
@@ -288,6 +301,7 @@ class TracedLog extends FleetLog {
   }
 
   override note(kind: FleetChangeKind, about: FleetChangeAbout = {}): void {
+    this.#sim.counts.add(`news ${kind}`)
     this.#sim.note(`news: ${kind} ${about.text ?? ''}`, about.domain?.id ?? -1)
     super.note(kind, about)
   }

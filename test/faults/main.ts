@@ -1,21 +1,77 @@
+/**
+ * `npm run faults -- [seed | commit] [--seeds N] [--from S]`: replays one seed aloud, or runs many.
+ */
+import { parseArgs } from 'node:util'
+import { formatCounts, formatViolation } from './report.js'
+import { runSeeds, seedOfCommit } from './seeds.js'
 import { runSeed } from './simulation.js'
 
-const [from = '0', count = '100', verbose] = process.argv.slice(2)
-const start = performance.now()
-let failed = 0
-const all = new Map<string, number>()
-const rules = new Map<string, number[]>()
-for (let seed = Number(from); seed < Number(from) + Number(count); seed++) {
-  const outcome = runSeed(seed, verbose === '-v' ? (line) => console.log(line) : undefined)
-  for (const [name, n] of outcome.counts.entries()) all.set(name, (all.get(name) ?? 0) + n)
-  if (outcome.violation !== undefined) {
-    failed++
-    const key = outcome.violation.rule + '|' + outcome.violation.text.slice(0, 150)
-    rules.set(key, [...(rules.get(key) ?? []), seed])
-    if (verbose !== undefined)
-      console.log(seed, outcome.violation.text, '\n' + outcome.violation.last.join('\n'))
-  }
+const USAGE = `Simulates fleets in which everything goes wrong, each from a seed.
+
+  npm run faults -- 42                replays seed 42 and tells all that happens
+  npm run faults -- 1f0c2a9           runs seeds that follow from a commit
+  npm run faults -- --from 0 --seeds 10000
+
+A number below 2^32 is a seed, 7 to 40 hexadecimal digits are a commit.
+`
+const SEEDS = 10_000
+const SEED_MAX = 2 ** 32
+const USAGE_EXIT = 2
+
+function main(): number {
+  const { values, positionals } = readArguments()
+  const [what] = positionals
+  if (positionals.length > 1) return fail(`one seed or commit, not ${positionals.length}`)
+  const count = numberOf(values.seeds ?? String(SEEDS))
+  const from = numberOf(values.from ?? '0')
+  if (count === undefined || from === undefined) return fail('--seeds and --from want numbers')
+  if (what === undefined) return runMany(from, count)
+  const seed = numberOf(what)
+  if (seed !== undefined) return replay(seed)
+  if (/^[0-9a-f]{7,40}$/.test(what)) return runMany(seedOfCommit(what), count)
+  return fail(`${what} is neither a seed nor a commit`)
 }
-console.log([...rules].map(([k, v]) => `${v.length} ${v.slice(0, 5)} ${k}`).join('\n'))
-console.log(Object.fromEntries([...all].sort()))
-console.log('failed', failed, 'ms/seed', (performance.now() - start) / Number(count))
+
+function readArguments() {
+  const options = { seeds: { type: 'string' }, from: { type: 'string' } } as const
+  return parseArgs({ allowPositionals: true, options })
+}
+
+function numberOf(text: string): number | undefined {
+  const number = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN
+  return number < SEED_MAX ? number : undefined
+}
+
+function fail(text: string): number {
+  process.stderr.write(`${text}\n\n${USAGE}`)
+  return USAGE_EXIT
+}
+
+function replay(seed: number): number {
+  const outcome = runSeed(seed, (line) => process.stdout.write(`${line}\n`))
+  process.stdout.write(`${formatCounts(outcome.counts)}\nhash ${outcome.hash.toString(16)}\n`)
+  if (outcome.violation === undefined) return 0
+  process.stdout.write(`${formatViolation(outcome, outcome.violation)}\n`)
+  return 1
+}
+
+function runMany(from: number, count: number): number {
+  process.stdout.write(`seeds ${from} to ${(from + count - 1) % SEED_MAX}\n`)
+  const began = performance.now()
+  const { counts, failures } = runSeeds(from, count, {
+    now: () => performance.now(),
+    progress: (line) => process.stdout.write(`${line}\n`),
+  })
+  const seconds = (performance.now() - began) / 1000
+  process.stdout.write(`${formatCounts(counts)}\n`)
+  const rate = (count / seconds).toFixed(0)
+  process.stdout.write(`${count} seeds in ${seconds.toFixed(0)} s, ${rate} a second\n`)
+  if (failures.length > 0) process.stdout.write(`${failures.length} seeds broke a rule\n`)
+  return failures.length > 0 ? 1 : 0
+}
+
+try {
+  process.exitCode = main()
+} catch (error) {
+  process.exitCode = fail(error instanceof Error ? error.message : String(error))
+}

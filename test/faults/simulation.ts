@@ -15,16 +15,18 @@ import { drawScenario, type Scenario } from './scenario.js'
 import { Sim } from './sim.js'
 import { must, Violation } from './violation.js'
 
+/** The rule that was broken, how, and what happened before. */
+export type Violated = {
+  readonly rule: string
+  readonly text: string
+  readonly last: readonly string[]
+}
+
 export type Outcome = {
   readonly seed: number
   readonly hash: number
   readonly counts: Counts
-  /** The rule that was broken, and how. */
-  readonly violation?: {
-    readonly rule: string
-    readonly text: string
-    readonly last: readonly string[]
-  }
+  readonly violation?: Violated
 }
 
 /** A step that fails does so within this. */
@@ -37,6 +39,7 @@ const NOTICE_MS = 500
 /** A lease that nobody renewed has ended by then. */
 const SILENT_MS = 4500
 const LOOK_MS = 20
+const FIRST_STEPS = 2
 const LAST_STEPS = 3
 const DOOR_MS = 5000
 
@@ -69,6 +72,7 @@ export class Simulation implements Patient {
     const { sim, scenario } = this
     for (const node of this.nodes) sim.after(sim.between(0, 500), () => node.start())
     this.#idle(BEGIN_MS, () => this.#isPlaced())
+    this.#checkPeace()
     const { faults, faultMs } = scenario
     for (let fault = 0; fault < faults; fault++) {
       sim.after(sim.between(0, faultMs), () => strike(this))
@@ -81,6 +85,15 @@ export class Simulation implements Patient {
     this.#idle(endMs - sim.nowMs)
     mendAll(this)
     this.#settle()
+  }
+
+  /** Nothing has gone wrong yet, so nobody may be lost, and a step is computed. */
+  #checkPeace(): void {
+    const { counts } = this.sim
+    must(this.#isPlaced(), 'the fleet is whole in time', () => 'it has not come together')
+    for (let step = 0; step < FIRST_STEPS; step++) this.#step()
+    const bad = ['news lost', 'asked again', 'steps failed'].filter((name) => counts.of(name) > 0)
+    must(bad.length === 0, 'nothing is lost without a fault', () => bad.join(', '))
   }
 
   restartHead(afterMs: number): void {
@@ -167,6 +180,7 @@ export class Simulation implements Patient {
   }
 
   #failed({ code, message }: SputnikError, ms: number): void {
+    this.sim.counts.add('steps failed')
     this.sim.counts.add(`steps failed ${code}`)
     this.sim.note(`step fails ${code}`)
     const isRight = code === 'PAGES_LOST' || code === 'CARD_LOST'
@@ -192,9 +206,10 @@ export class Simulation implements Patient {
   }
 
   #lastStep(): void {
-    const before = failures(this.sim.counts)
+    const { counts } = this.sim
+    const before = counts.of('steps failed')
     this.#step()
-    const isRight = failures(this.sim.counts) === before || !hasRoomForAll(this)
+    const isRight = counts.of('steps failed') === before || !hasRoomForAll(this)
     must(isRight, 'steps finish when faults are over', () => 'it failed')
     this.#idle(20)
   }
@@ -211,10 +226,6 @@ export class Simulation implements Patient {
   #turned(): void {
     if (++this.#turns % 64 === 0) checkBounds(this)
   }
-}
-
-function failures(counts: Counts): number {
-  return counts.of('steps failed PAGES_LOST') + counts.of('steps failed CARD_LOST')
 }
 
 /** Runs a seed. `write`: told of everything that happens. */
