@@ -9,10 +9,10 @@ import type { Channel } from '../native/channel.js'
 import { allocateCollected, type NativeBuffer } from '../native/memory.js'
 import { FRAME_BYTES_MAX, HEADER_BYTES } from './frame.js'
 
-const RAW_BYTES = 1 << 16
+const RAW_BYTES = 1 << 14
 /** What is missing of a frame is read to its place when it is at least so much. */
 const IN_PLACE_BYTES = 1 << 15
-const FRAME_BYTES_FIRST = 1 << 16
+const FRAME_BYTES_FIRST = 1 << 12
 /** Least room to grow by. */
 const GROWTH_BYTES = 1 << 20
 

@@ -41,7 +41,7 @@ type Waiting = {
 const ROOM_BYTES = 192
 /** With the headers of credit and piece they fit the room. */
 const MESSAGES_MAX = 6
-const SLOT_BYTES_FIRST = 1 << 16
+const SLOT_BYTES_FIRST = 1 << 12
 const FREE_SLOTS_MAX = 4
 /** What a peer may leave untaken before it is given up. */
 const QUEUE_BYTES_MAX = 256 << 20

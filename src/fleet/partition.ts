@@ -30,24 +30,25 @@ export type Share = {
 }
 
 export class Partition {
+  /** Of domains that were given anything so far; `NOTHING` for the others. */
   readonly #shares: Share[]
 
   /** Room for domains of ids below `domains`, and for the pairs of nobody. */
   constructor(domains: number) {
-    this.#shares = Array.from({ length: domains + 1 }, () => emptyShare(16, 128))
+    this.#shares = new Array<Share>(domains + 1).fill(NOTHING)
   }
 
   /** A share per domain, by the domain of each pair; the last share has those of NO_DOMAIN. */
   split(choice: RouterChoice, owners: Uint16Array): readonly Share[] {
     const { tokens, nUsed, experts, weights } = choice
-    for (const share of this.#shares) prepare(share, choice)
+    for (const share of this.#shares) if (share !== NOTHING) prepare(share, choice)
     let pair = 0
     for (let token = 0; token < tokens; token++) {
       for (let slot = 0; slot < nUsed; slot++, pair++) {
         if (experts[pair] === NO_EXPERT) continue
         const owner = owners[pair] ?? NO_DOMAIN
         const at = owner === NO_DOMAIN ? this.#shares.length - 1 : owner
-        const share = defined(this.#shares[at], 'domain of a pair')
+        const share = this.#share(at, choice)
         countToken(share, token)
         share.experts[share.pairCount] = experts[pair] ?? 0
         share.weights[share.pairCount] = weights[pair] ?? 0
@@ -56,6 +57,15 @@ export class Partition {
       }
     }
     return this.#shares
+  }
+
+  #share(at: number, choice: RouterChoice): Share {
+    const share = defined(this.#shares[at], 'domain of a pair')
+    if (share !== NOTHING) return share
+    const fresh = emptyShare(16, 128)
+    prepare(fresh, choice)
+    this.#shares[at] = fresh
+    return fresh
   }
 }
 
@@ -79,6 +89,8 @@ function prepare(share: Share, choice: RouterChoice): void {
   share.tokenCount = 0
   share.pairCount = 0
 }
+
+const NOTHING = emptyShare(0, 0)
 
 function emptyShare(tokens: number, pairs: number): Share {
   return {

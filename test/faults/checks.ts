@@ -14,8 +14,8 @@ export type Subject = {
 }
 
 const UNDER_WAY_MAX = 1 << 20
-/** Granted bytes under way at a moment may be more than the window that has shrunk since. */
-const outstandings = new WeakMap<Credits, number>()
+/** Of a receiver that has measured nothing yet; what it granted may outlive a smaller window. */
+const WINDOW_LEAST = 10 * 1448
 
 /** The books of a process. */
 export function checkCredit(credits: Credits): void {
@@ -23,9 +23,9 @@ export function checkCredit(credits: Credits): void {
   const sum = arrived + outstanding + writtenOff + returned
   must(granted === sum, 'credit is conserved', () => `${granted} bytes granted, ${sum} accounted`)
   must(excess === 0, 'credit is conserved', () => `${excess} bytes came without credit`)
-  const most = Math.max(window, outstandings.get(credits) ?? 0)
+  must(outstanding >= 0 && writtenOff >= 0, 'credit is conserved', () => `${outstanding} bytes`)
+  const most = Math.max(window, WINDOW_LEAST)
   must(outstanding <= most, 'credit fits the window', () => `${outstanding} of ${most} bytes`)
-  outstandings.set(credits, outstanding)
 }
 
 /** Whether everybody is there and every page lies where it should. */

@@ -30,8 +30,9 @@ export type DomainProcessOptions = {
   readonly onEnd: (process: DomainProcess) => void
 }
 
-const TICK_MS = 10
-const IDLE_TICK_MS = 200
+const TICK_MS = 20
+const IDLE_TICK_MS = 400
+const LOOKS_PER_CHECK = 16
 
 export class DomainProcess extends SimProcess {
   readonly credits = new Credits({ isStanding: true })
@@ -43,6 +44,7 @@ export class DomainProcess extends SimProcess {
   #session: Session | undefined
   #isOver = false
   #hasJoined = false
+  #looks = 0
   #isTickDue = false
   /** When it looks next, if nothing comes before. */
   #lookMs = Number.POSITIVE_INFINITY
@@ -124,7 +126,7 @@ export class DomainProcess extends SimProcess {
   }
 
   override wake(): void {
-    this.#lookAfter(0)
+    this.#look()
   }
 
   /** What it does when something may have happened. */
@@ -136,7 +138,7 @@ export class DomainProcess extends SimProcess {
     this.#lookAtHead(this.#domain)
     if (this.#isOver) return
     this.#flush()
-    checkCredit(this.credits)
+    if (++this.#looks % LOOKS_PER_CHECK === 0) checkCredit(this.credits)
     if (this.#domain.failure !== undefined) this.#end()
     else this.#noteWhole(this.#domain)
     this.#tickLater(this.#domain)
@@ -172,9 +174,11 @@ export class DomainProcess extends SimProcess {
     return true
   }
 
-  #lookAgain({ waits }: DataLink): void {
+  /** What is not due soon can wait for the next tick. */
+  #lookAgain({ waits, backlogBytes }: DataLink): void {
     const { limitMs = Number.POSITIVE_INFINITY } = waits
-    if (Number.isFinite(limitMs)) this.#lookAfter(Math.max(limitMs, LIMIT_MS_MIN))
+    const isSoon = backlogBytes > 0 || limitMs < TICK_MS
+    if (isSoon && limitMs < IDLE_TICK_MS) this.#lookAfter(Math.max(limitMs, LIMIT_MS_MIN))
   }
 
   #lookAfter(ms: number): void {

@@ -20,12 +20,19 @@ export type Patient = {
 type Fault = {
   readonly name: string
   readonly weight: number
+  /** Somebody may fall silent without a word. */
+  readonly isSilent?: boolean
   readonly act: (patient: Patient, node: DomainNode) => void
 }
 
 const FAULTS: readonly Fault[] = [
   { name: 'crash', weight: 3, act: (patient, node) => crash(patient, node, false) },
-  { name: 'power cut', weight: 2, act: (patient, node) => crash(patient, node, true) },
+  {
+    name: 'power cut',
+    weight: 2,
+    isSilent: true,
+    act: (patient, node) => crash(patient, node, true),
+  },
   { name: 'card crash', weight: 3, act: crashCard },
   {
     name: 'own card crash',
@@ -36,15 +43,31 @@ const FAULTS: readonly Fault[] = [
   {
     name: 'partition',
     weight: 2,
+    isSilent: true,
     act: (patient, { wires }) => cut(patient, [wires.head, wires.domain]),
   },
-  { name: 'deaf', weight: 2, act: (patient, { wires }) => cut(patient, [wires.domain]) },
-  { name: 'mute', weight: 2, act: (patient, { wires }) => cut(patient, [wires.head]) },
+  {
+    name: 'deaf',
+    weight: 2,
+    isSilent: true,
+    act: (patient, { wires }) => cut(patient, [wires.domain]),
+  },
+  {
+    name: 'mute',
+    weight: 2,
+    isSilent: true,
+    act: (patient, { wires }) => cut(patient, [wires.head]),
+  },
   { name: 'slow cards', weight: 3, act: slowCards },
-  { name: 'slow link', weight: 2, act: slowLink },
-  { name: 'stopped', weight: 3, act: ({ sim }, node) => stopFor(sim, node.process) },
+  { name: 'slow link', weight: 2, isSilent: true, act: slowLink },
+  {
+    name: 'stopped',
+    weight: 3,
+    isSilent: true,
+    act: ({ sim }, node) => stopFor(sim, node.process),
+  },
   { name: 'stopped clock', weight: 1, act: ({ sim }, node) => stillFor(sim, node.process) },
-  { name: 'stopped head', weight: 1, act: ({ sim, head }) => stopFor(sim, head) },
+  { name: 'stopped head', weight: 1, isSilent: true, act: ({ sim, head }) => stopFor(sim, head) },
   { name: 'head clock stopped', weight: 1, act: ({ sim, head }) => stillFor(sim, head) },
   {
     name: 'head restart',
@@ -67,7 +90,8 @@ export function strike(patient: Patient): void {
     return at < 0
   })
   const node = defined(nodes[sim.prng.nextBelow(nodes.length)], 'a node')
-  const { name, act } = defined(fault, 'a fault')
+  const { name, act, isSilent = false } = defined(fault, 'a fault')
+  if (isSilent) sim.counts.add('silent faults')
   sim.counts.add(`fault: ${name}`)
   sim.note(`fault: ${name}`, node.index)
   act(patient, node)

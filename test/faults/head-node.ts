@@ -42,6 +42,7 @@ const STEP_TICK_MS = 4
 const STEP_TICK_MS_MAX = 20
 const IDLE_TICK_MS = 20
 const QUIET_TICK_MS = 200
+const TURNS_PER_CHECK = 16
 /** The loop looks at its clock once in so many looks. */
 const LOOKS = 8
 /** Sooner than this nobody comes back to a link. */
@@ -63,6 +64,7 @@ export class HeadNode extends SimProcess {
   #isWoken = false
   #isEnded = false
   #looks = 0
+  #turns = 0
   #tickMs = STEP_TICK_MS
 
   constructor(options: HeadNodeOptions) {
@@ -200,7 +202,7 @@ export class HeadNode extends SimProcess {
       if (this.#isWoken && this.isRunning) return
       if (!this.isRunning) untilMs = Math.max(untilMs, this.sim.nowMs + STEP_TICK_MS)
     }
-    checkCredit(this.#credits)
+    if (++this.#turns % TURNS_PER_CHECK === 0) checkCredit(this.#credits)
   }
 
   /** How long no link needs to be looked at. */

@@ -18,6 +18,8 @@ export type PageSupplyOptions = {
 
 const DISK_MS = 0.2
 const TRIES_MAX = 3
+/** Most pages that come at the same moment. */
+const BATCH_MAX = 8
 
 export class PageSupply {
   readonly #options: PageSupplyOptions
@@ -33,12 +35,16 @@ export class PageSupply {
 
   want(pages: readonly PageAt[]): void {
     const { sim, plan } = this.#options
+    const size = 1 + sim.prng.nextBelow(BATCH_MAX)
     let ms = 0
-    for (const page of pages) {
-      const isThere = this.#isThere(page)
-      ms += isThere ? DISK_MS : plan.fetchMs * sim.between(0.5, 1.5)
+    for (let at = 0; at < pages.length; at += size) {
+      const batch = pages.slice(at, at + size)
+      const areThere = batch.every((page) => this.#isThere(page))
+      ms += batch.length * (areThere ? DISK_MS : plan.fetchMs * sim.between(0.5, 1.5))
       sim.after(ms, () => {
-        if (!this.#isClosed) this.#come(page)
+        if (this.#isClosed) return
+        const answers = batch.map((page) => this.#come(page))
+        this.#options.answer(answers, this.#badPages)
       })
     }
   }
@@ -51,18 +57,17 @@ export class PageSupply {
     return this.#options.plan.hasCopy || this.#options.disk.has(`${region}.${expert}`)
   }
 
-  #come(page: PageAt): void {
-    const { sim, plan, disk, answer } = this.#options
+  #come(page: PageAt): SupplyAnswer {
+    const { sim, plan, disk } = this.#options
     if (!this.#isThere(page) && !this.#fetch()) {
       sim.counts.add('pages failed')
       const error = new SputnikError('PAGE_UNAVAILABLE', 'no source gives this page')
-      answer([{ kind: 'failed', ...page, error }], this.#badPages)
-      return
+      return { kind: 'failed', ...page, error }
     }
     disk.add(`${page.region}.${page.expert}`)
     const offset = contentOf(page.region, page.expert)
     const source = plan.hasCopy ? null : { file: 'store', offset }
-    answer([{ kind: 'ready', page: { ...page, source } }], this.#badPages)
+    return { kind: 'ready', page: { ...page, source } }
   }
 
   /** A wrong page is fetched again from elsewhere. */

@@ -37,16 +37,19 @@ export type Scenario = {
   readonly faultMs: number
 }
 
+const LARGE_SHARE = 0.1
 const PAGE_BYTES = 1 << 20
 
+/** Most seeds are small, so that there can be many. */
 export function drawScenario(sim: Sim): Scenario {
   const { prng } = sim
+  const isLarge = sim.chance(LARGE_SHARE)
   const pick = (from: number, to: number): number => from + prng.nextBelow(to - from + 1)
-  const regions = Array.from({ length: pick(1, 3) }, () => drawRegion(sim))
-  const count = pick(2, 6)
+  const regions = Array.from({ length: pick(1, isLarge ? 3 : 2) }, () => drawRegion(sim, isLarge))
+  const count = isLarge ? pick(2, 6) : pick(2, 3)
   const replicas = Math.min(count, pick(1, 3))
-  const steps = pick(20, 50)
-  const faultMs = sim.between(1500, 9000)
+  const steps = isLarge ? pick(20, 50) : pick(6, 14)
+  const faultMs = isLarge ? sim.between(1500, 9000) : sim.between(500, 4000)
   return {
     regions,
     width: sim.chance(0.1) ? 64 : 4,
@@ -57,13 +60,13 @@ export function drawScenario(sim: Sim): Scenario {
     isSpare: sim.chance(0.8),
     steps,
     gapMs: faultMs / steps,
-    faults: pick(1, 6),
+    faults: pick(1, isLarge ? 6 : 4),
     faultMs,
   }
 }
 
-function drawRegion(sim: Sim): IntegerRegion {
-  const experts = 4 + sim.prng.nextBelow(13)
+function drawRegion(sim: Sim, isLarge: boolean): IntegerRegion {
+  const experts = 4 + sim.prng.nextBelow(isLarge ? 13 : 5)
   return { experts, pageBytes: PAGE_BYTES, nUsed: 1 + sim.prng.nextBelow(4) }
 }
 

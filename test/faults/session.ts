@@ -105,6 +105,9 @@ class End {
       ...{ process, bufferBytes },
       send: (sent, bytes) => this.#peer.#frames.send(sent, bytes),
       onRead: (bytes) => this.#peer.#channel.free(bytes),
+      onRoom: () => {
+        if (this.link.waits.isWriting) sim.after(0, () => process.wake())
+      },
     })
     this.link = new DataLink({
       channel: this.#channel,

@@ -23,6 +23,8 @@ export type SimChannelOptions = {
   readonly send: (sent: Sent, bytes: number) => void
   /** The other end has read so many bytes. */
   readonly onRead: (bytes: number) => void
+  /** There may be room for what waits. */
+  readonly onRoom: () => void
 }
 
 export class SimChannel implements Channel {
@@ -99,6 +101,6 @@ export class SimChannel implements Channel {
   free(bytes: number): void {
     must(bytes <= this.#underWay, 'bytes arrive once', () => `${bytes} of ${this.#underWay}`)
     this.#underWay -= bytes
-    this.#options.process.wake()
+    this.#options.onRoom()
   }
 }

@@ -3,7 +3,8 @@ import type { Sim } from './sim.js'
 
 export class SimProcess {
   protected readonly sim: Sim
-  #isStopped = false
+  #stoppedSinceMs: number | undefined
+  #stoppedMs = 0
   #stillMs: number | undefined
   /** So far the clock is behind. */
   #behindMs = 0
@@ -13,7 +14,7 @@ export class SimProcess {
   }
 
   get isRunning(): boolean {
-    return !this.#isStopped
+    return this.#stoppedSinceMs === undefined
   }
 
   /** Its own monotonic milliseconds. */
@@ -21,15 +22,21 @@ export class SimProcess {
     return this.#stillMs ?? this.sim.nowMs - this.#behindMs
   }
 
+  /** Its own time without that in which it was stopped. */
+  runningMs(): number {
+    return this.now() - this.#stoppedMs
+  }
+
   /** Something may have come for it. */
   wake(): void {}
 
   stop(): void {
-    this.#isStopped = true
+    this.#stoppedSinceMs ??= this.now()
   }
 
   goOn(): void {
-    this.#isStopped = false
+    this.#stoppedMs += this.now() - (this.#stoppedSinceMs ?? this.now())
+    this.#stoppedSinceMs = undefined
     this.wake()
   }
 

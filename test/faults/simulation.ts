@@ -33,8 +33,10 @@ const FAIL_MS = 10_000
 const SETTLE_MS = 120_000
 /** Before the first step. */
 const BEGIN_MS = 10_000
+const NOTICE_MS = 500
 /** A lease that nobody renewed has ended by then. */
-const NOTICE_MS = 4500
+const SILENT_MS = 4500
+const LOOK_MS = 20
 const LAST_STEPS = 3
 const DOOR_MS = 5000
 
@@ -46,6 +48,8 @@ export class Simulation implements Patient {
   #head: HeadNode | undefined
   readonly evicted = new Set<string>()
   #turns = 0
+  #lookMs = 0
+  #wasPlaced = false
 
   constructor(seed: number, write?: (line: string) => void) {
     this.sim = new Sim(seed, write)
@@ -144,7 +148,7 @@ export class Simulation implements Patient {
     const { sim } = this
     checkAgreement(this)
     const call = drawCall(this.#model, sim.prng)
-    const beganMs = head.now()
+    const beganMs = head.runningMs()
     sim.counts.add('steps')
     sim.note('step begins', call.region, call.choice.tokens)
     try {
@@ -152,7 +156,7 @@ export class Simulation implements Patient {
       else this.#checkSums(call)
     } catch (error) {
       if (!(error instanceof SputnikError)) throw error
-      this.#failed(error, head.now() - beganMs)
+      this.#failed(error, head.runningMs() - beganMs)
     }
   }
 
@@ -174,7 +178,7 @@ export class Simulation implements Patient {
     const { sim } = this
     const beganMs = sim.nowMs
     // What is over is not noticed at once.
-    this.#idle(NOTICE_MS)
+    this.#idle(sim.counts.of('silent faults') > 0 ? SILENT_MS : NOTICE_MS)
     this.#idle(SETTLE_MS, () => this.#isPlaced())
     const ms = sim.nowMs - beganMs
     sim.note('settled')
@@ -195,8 +199,13 @@ export class Simulation implements Patient {
     this.#idle(20)
   }
 
+  /** Looked at now and then only. */
   #isPlaced(): boolean {
-    return isPlaced(this)
+    if (!this.sim.isBefore(this.#lookMs)) {
+      this.#lookMs = this.sim.nowMs + LOOK_MS
+      this.#wasPlaced = isPlaced(this)
+    }
+    return this.#wasPlaced
   }
 
   #turned(): void {
