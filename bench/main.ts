@@ -7,6 +7,7 @@ import { cards } from './cards.js'
 import { directory } from './directory.js'
 import { fleet } from './fleet.js'
 import { http } from './http.js'
+import { incast } from './incast.js'
 import { kill } from './kill.js'
 import { local } from './local.js'
 import { memory } from './memory.js'
@@ -32,6 +33,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   directory,
   ...fleet,
   kill,
+  incast,
 ]
 const ROUNDS = 7
 const COUNT_MAX = 10_000

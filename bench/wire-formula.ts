@@ -28,12 +28,12 @@ export type Expected = {
   readonly apartBytes: number
 }
 
-/** A frame of credit beside each dispatch, and one beside each combine, of one message each. */
-const CREDIT_BYTES = 2 * (HEADER_BYTES + CREDIT_MESSAGE_BYTES)
+/** For the reply, beside each dispatch; what domains grant for dispatches comes seldom. */
+const CREDIT_BYTES = HEADER_BYTES + CREDIT_MESSAGE_BYTES
 
 export const FORMULA =
   'per domain asked: dispatch 20 + 2 T + 2 P + 4 P (each filled up to 4, all to 16) + T rows out, ' +
-  `combine 20 + T rows back, credit 2 x (20 + ${CREDIT_MESSAGE_BYTES}); T tokens, P pairs`
+  `combine 20 + T rows back, credit 20 + ${CREDIT_MESSAGE_BYTES}; T tokens, P pairs`
 
 export function expectedBytes(chosen: readonly Chosen[], sizes: WireSizes): Expected {
   const sum = { exchanges: 0, copies: 0, pairs: 0, bytes: 0, apartBytes: 0 }

@@ -13,7 +13,7 @@ import { assert } from '../base/assert.js'
 import { CreditAccount } from './credit-account.js'
 import type { Forfeit, Grant, Want } from './credit-message.js'
 import { CreditWindow, SEGMENT_BYTES } from './credit-window.js'
-import { DeliveryRate } from './link-estimate.js'
+import { type Come, DeliveryRate } from './link-estimate.js'
 
 /** Several times the longest compute of a step in decode, and any round trip of a local network. */
 const LEASE_US = 200_000
@@ -54,6 +54,8 @@ export type GranterOptions = {
    */
   readonly isStanding?: boolean
   readonly leaseUs?: number
+  /** What has come from all peers, told by `arrived` or not; absent: what was told. */
+  readonly come?: () => Come
 }
 
 export class CreditGranter {
@@ -62,7 +64,7 @@ export class CreditGranter {
   readonly #accounts = new Map<number, CreditAccount>()
   readonly #outbox = new Map<number, Grant>()
   readonly #window = new CreditWindow()
-  readonly #rate = new DeliveryRate()
+  readonly #rate: DeliveryRate
   /** Ready peers in need, whose turn is next first. */
   readonly #queue: CreditAccount[] = []
   #outstanding = 0
@@ -70,9 +72,10 @@ export class CreditGranter {
   /** Of connections that are gone. */
   #gone = { granted: 0, arrived: 0, returned: 0, excess: 0 }
 
-  constructor({ isStanding = false, leaseUs = LEASE_US }: GranterOptions = {}) {
+  constructor({ isStanding = false, leaseUs = LEASE_US, come }: GranterOptions = {}) {
     this.#isStanding = isStanding
     this.#leaseUs = leaseUs
+    this.#rate = new DeliveryRate(come)
   }
 
   /**
@@ -173,7 +176,9 @@ export class CreditGranter {
     if (arrival.isLast === true) account.finish(arrival.transfer)
     this.#window.arrived(arrival.bytes)
     const isBacklogged = this.#queue.length > 0
-    this.#rate.arrived(arrival.bytes, { nowUs, isBacklogged })
+    // What comes in one go says nothing of the link.
+    const isTelling = this.#outstanding > 0 || this.#rate.isBusy
+    if (isTelling) this.#rate.arrived(arrival.bytes, { nowUs, isBacklogged })
     if (this.#outstanding === 0) this.#rate.idle()
     this.#window.update(this.#rate.bytesPerSecond, this.#meanUs)
     if (account.remaining > 0) this.#flow(account)

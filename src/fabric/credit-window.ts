@@ -14,9 +14,12 @@
 export const SEGMENT_BYTES = 1448
 
 /**
- * The share of buffer, as the time to drain it: 48 kB at 1 Gbit/s. With the 12 to 38 kB of a round
- * trip of 100 to 300 us and 6 % of headers that fits the 100 kB of a shallow gigabit switch.
+ * All that may be under way, as the time the link takes for it, and the least share of buffer in
+ * that. At 1 Gbit/s 87 kB and 48 kB: with 6 % of headers the first fits the 100 kB of a shallow
+ * gigabit switch, up to a round trip of 300 us. The nearer the senders, the larger the share: then
+ * late ones are rather those whose process had no core for a while.
  */
+const WINDOW_US = 700
 const SHARE_US = 384
 /** Ten segments: what any path takes at once (initial window of RFC 6928). */
 const SHARE_MIN = 10 * SEGMENT_BYTES
@@ -24,6 +27,8 @@ const SHARE_MAX = 256 * 1024
 const SHARE_STALLED_MIN = 4 * SEGMENT_BYTES
 
 const TURN_SEGMENTS_MAX = 90
+/** Senders at work: few enough that a turn is worth its grant, and not so few that one matters. */
+const TURNS = 4
 
 /** Bandwidth-delay product beyond which a round trip is taken for a mistake. */
 const PIPE_MAX = 64 * 1024 * 1024
@@ -45,7 +50,8 @@ export class CreditWindow {
   update(bytesPerSecond: number, roundTripUs: number): void {
     this.#bytesPerSecond = bytesPerSecond
     this.#pipeBytes = Math.min(PIPE_MAX, Math.floor((bytesPerSecond * roundTripUs) / 1_000_000))
-    const share = Math.floor((bytesPerSecond * SHARE_US) / 1_000_000)
+    const shareUs = Math.max(SHARE_US, WINDOW_US - roundTripUs)
+    const share = Math.floor((bytesPerSecond * shareUs) / 1_000_000)
     this.#shareBytes = Math.min(this.#ceiling, Math.max(SHARE_MIN, Math.min(SHARE_MAX, share)))
   }
 
@@ -63,11 +69,11 @@ export class CreditWindow {
   }
 
   /**
-   * Bytes of one turn of one sender: whole segments, an eighth of the window. Smaller ones would
+   * Bytes of one turn of one sender: whole segments, a quarter of the window. Smaller ones would
    * cost a grant frame each, larger ones would leave too few senders at work.
    */
   get turnBytes(): number {
-    const segments = Math.floor(this.bytes / (8 * SEGMENT_BYTES))
+    const segments = Math.floor(this.bytes / (TURNS * SEGMENT_BYTES))
     return Math.min(TURN_SEGMENTS_MAX, Math.max(2, segments)) * SEGMENT_BYTES
   }
 

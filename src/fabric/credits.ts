@@ -9,10 +9,21 @@
  */
 import { type CreditBalance, CreditGranter, type ReplyRequest } from './credit-granter.js'
 import type { CreditMessage, Grant } from './credit-message.js'
+import type { Come } from './link-estimate.js'
 
 export type CreditsOptions = {
   /** Of a domain: heads hold some credit at all times, since it cannot know when they need it. */
   readonly isStanding: boolean
+  /** Monotonic clock in milliseconds. */
+  readonly now: () => number
+}
+
+/** What credit needs of a link. */
+export type CreditPeer = {
+  /** Sends what is held for the peer, without a frame to go with. */
+  send(): void
+  /** All that has come to this host so far, whether it was read yet or not. */
+  comeBytes(): number
 }
 
 /** Least time between two looks at what time alone changes. */
@@ -23,16 +34,17 @@ export const GENERATION = 1
 export class Credits {
   readonly isStanding: boolean
   readonly #granter: CreditGranter
-  /** Sends what is held for a peer, without a frame to go with. */
-  readonly #senders = new Map<number, () => void>()
+  readonly #peers = new Map<number, CreditPeer>()
   readonly #held = new Map<number, Grant>()
   #lastPeer = 0
+  /** What has come from peers that are gone. */
+  #goneBytes = 0
   /** When to look again; 0 after anything has happened. */
   #tickUs = 0
 
-  constructor({ isStanding }: CreditsOptions) {
+  constructor({ isStanding, now }: CreditsOptions) {
     this.isStanding = isStanding
-    this.#granter = new CreditGranter({ isStanding })
+    this.#granter = new CreditGranter({ isStanding, come: () => this.#come(now) })
   }
 
   get balance(): CreditBalance {
@@ -45,16 +57,17 @@ export class Credits {
   }
 
   /** A link begins; returns the number of its peer. */
-  connect(send: () => void, nowUs: number): number {
+  connect(link: CreditPeer, nowUs: number): number {
     this.#tickUs = 0
     const peer = ++this.#lastPeer
-    this.#senders.set(peer, send)
+    this.#peers.set(peer, link)
     this.#granter.connected({ peer, generation: GENERATION }, nowUs)
     return peer
   }
 
   disconnect(peer: number, nowUs: number): void {
-    this.#senders.delete(peer)
+    this.#goneBytes += this.#peers.get(peer)?.comeBytes() ?? 0
+    this.#peers.delete(peer)
     this.#held.delete(peer)
     this.#granter.lost({ peer, generation: GENERATION }, nowUs)
     this.#deliver()
@@ -126,7 +139,13 @@ export class Credits {
   }
 
   #deliver(): void {
-    for (const peer of this.#hold()) this.#senders.get(peer)?.()
+    for (const peer of this.#hold()) this.#peers.get(peer)?.send()
+  }
+
+  #come(now: () => number): Come {
+    let bytes = this.#goneBytes
+    for (const peer of this.#peers.values()) bytes += peer.comeBytes()
+    return { bytes, nowUs: toUs(now()) }
   }
 
   /** Later grants contain the earlier ones. */

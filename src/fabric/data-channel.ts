@@ -59,6 +59,10 @@ class DataChannel implements Channel {
     this.#verify = verify
   }
 
+  get bytesTaken(): number {
+    return this.#channel.bytesTaken
+  }
+
   get reason(): string {
     return this.#channel.reason
   }

@@ -58,8 +58,12 @@ export class DataLink implements Link {
   constructor(options: DataLinkOptions) {
     const { channel, credits, now, openTimeoutMs } = options
     this.#options = options
-    const send = (): void => this.#flush()
-    this.#credit = credits === undefined ? new Uncredited() : new Credited({ credits, now, send })
+    const { fd } = channel
+    const link = {
+      send: () => this.#flush(),
+      comeBytes: () => channel.bytesTaken + (fd < 0 ? 0 : localSockets().unread(fd)),
+    }
+    this.#credit = credits === undefined ? new Uncredited() : new Credited({ credits, now, link })
     this.#reader = new FrameReader(channel)
     this.#writer = new FrameWriter(channel, this.#credit)
     this.#openUntil = now() + openTimeoutMs
@@ -182,9 +186,16 @@ export class DataLink implements Link {
     return this.#isOpen ? undefined : 'gone'
   }
 
+  /**
+   * Heartbeats go through the event loops of two threads. Where the system knows the round trip of
+   * the packets themselves, that is what a buffer of the network sees.
+   */
   #noteRoundTrip(): void {
     this.#heartbeats = this.heartbeats
-    this.#credit.roundTrip(this.roundTripUs ?? 1)
+    const { fd } = this.#options.channel
+    const ofPackets = fd < 0 ? undefined : localSockets().roundTripUs(fd)
+    const ofThreads = this.roundTripUs ?? Number.POSITIVE_INFINITY
+    this.#credit.roundTrip(Math.min(ofThreads, ofPackets ?? ofThreads))
   }
 
   /** Tells the credit of bytes of a dispatch or combine, also before all of it is here. */
@@ -230,8 +241,8 @@ export class DataLink implements Link {
   #end(reason: string, told?: SputnikError): 'gone' {
     if (!this.#isOpen) return 'gone'
     this.#isOpen = false
-    this.#options.channel.close()
     this.#credit.close()
+    this.#options.channel.close()
     this.#options.onEnd(reason, told)
     return 'gone'
   }

@@ -15,6 +15,8 @@ import { PeerState } from './peer-state.js'
 export type FabricOptions = {
   readonly role: FabricRole
   readonly spinUs: number
+  /** False lets every frame go at once, for measurements of what credits bring. */
+  readonly isCredited?: boolean
   readonly now: () => number
   readonly onEvent: (event: FabricEvent) => void
   /** The thread itself has ended. */
@@ -31,7 +33,7 @@ export class Fabric {
 
   constructor(options: FabricOptions) {
     this.#options = options
-    this.credits = new Credits({ isStanding: options.role.role === 'domain' })
+    this.credits = new Credits({ isStanding: options.role.role === 'domain', now: options.now })
     this.#worker = new Worker(new URL('./fabric-thread.js', import.meta.url), {
       workerData: options.role,
     })
@@ -44,7 +46,7 @@ export class Fabric {
    * @throws SputnikError NODE_UNSUPPORTED, NATIVE_FAILED
    */
   link(joined: PeerJoined): DataLink {
-    const { spinUs, now } = this.#options
+    const { spinUs, now, isCredited = true } = this.#options
     const { peer } = joined
     try {
       const channel = this.#channel(joined)
@@ -52,7 +54,7 @@ export class Fabric {
       return new DataLink({
         channel,
         state: new PeerState(joined.state),
-        credits: this.credits,
+        ...(isCredited && { credits: this.credits }),
         spinUs,
         openTimeoutMs: OPEN_MS,
         now,

@@ -5,7 +5,7 @@
 import { SputnikError } from '../base/errors.js'
 import { CREDIT_MESSAGE_BYTES, type CreditMessage, readCreditMessage } from './credit-message.js'
 import { CreditSender, type Departure } from './credit-sender.js'
-import { type Arrived, type Credits, GENERATION } from './credits.js'
+import { type Arrived, type CreditPeer, type Credits, GENERATION } from './credits.js'
 import { HEADER_BYTES } from './frame.js'
 import type { CreditSource } from './frame-writer.js'
 
@@ -26,8 +26,7 @@ export type CreditedOptions = {
   readonly credits: Credits
   /** Monotonic clock in milliseconds. */
   readonly now: () => number
-  /** Sends what is to be told, without a frame to go with. */
-  readonly send: () => void
+  readonly link: CreditPeer
 }
 
 /** A piece goes no further than this, so that others can pass. */
@@ -39,10 +38,10 @@ export class Credited implements LinkCredit {
   readonly #now: () => number
   readonly #sender = new CreditSender(GENERATION)
 
-  constructor({ credits, now, send }: CreditedOptions) {
+  constructor({ credits, now, link }: CreditedOptions) {
     this.#credits = credits
     this.#now = now
-    this.peer = credits.connect(send, this.#nowUs)
+    this.peer = credits.connect(link, this.#nowUs)
   }
 
   offer(transfer: number, bytes: number, isExpected: boolean): boolean {

@@ -13,10 +13,10 @@ const ROUND_TRIP_HALF_US = 5_000_000
 /** The maximum spans 5 to 10 s in which the link was kept busy; idle time does not count. */
 const RATE_HALF_US = 5_000_000
 /**
- * Least time of one sample: arrivals are seen in batches, and a shorter one would take the speed
- * of a batch for that of the link.
+ * Least time of one sample: network cards and switches let packets through in batches, and a
+ * shorter one would take the speed of a batch for that of the link.
  */
-const SAMPLE_US = 250
+const SAMPLE_US = 500
 
 /** Before anything is measured: 100 Mbit/s, the slowest wired link still in use. */
 export const INITIAL_BYTES_PER_SECOND = 12_500_000
@@ -45,16 +45,31 @@ export class RoundTrip {
   }
 }
 
+/** All that has come so far, told or not, and the time when that was certainly so. */
+export type Come = { readonly bytes: number; readonly nowUs: number }
+
 export class DeliveryRate {
+  readonly #come: () => Come
   #current = 0
   #previous = 0
   /** Busy time spent in the current half of the window. */
   #halfUs = 0
   /** Last arrival of the busy period, undefined while nothing is under way. */
   #lastUs: number | undefined
+  #toldBytes = 0
+  /** What had come when the sample, or its part in this busy period, began. */
+  #fromBytes = 0
   #sampleUs = 0
   #sampleBytes = 0
   #isDecisive = true
+
+  /**
+   * `come` asks the system. A process that had no core for a while reads much at once, and would
+   * take that for the speed of the link. Without it, what was told by `arrived` is all there is.
+   */
+  constructor(come?: () => Come) {
+    this.#come = come ?? (() => ({ bytes: this.#toldBytes, nowUs: 0 }))
+  }
 
   /**
    * Bytes came in. `isBacklogged`: the senders have more than they were allowed to send, so that
@@ -63,16 +78,24 @@ export class DeliveryRate {
   arrived(bytes: number, { nowUs, isBacklogged }: { nowUs: number; isBacklogged: boolean }): void {
     const lastUs = this.#lastUs
     this.#lastUs = nowUs
+    this.#toldBytes += bytes
     // The time that the first bytes of a busy period took is not known.
-    if (lastUs === undefined) return
+    if (lastUs === undefined) {
+      this.#fromBytes = this.#come().bytes
+      return
+    }
     this.#sampleUs += Math.max(0, nowUs - lastUs)
-    this.#sampleBytes += bytes
     this.#isDecisive &&= isBacklogged
     if (this.#sampleUs >= SAMPLE_US) this.#takeSample()
   }
 
+  get isBusy(): boolean {
+    return this.#lastUs !== undefined
+  }
+
   /** Nothing is under way: the time until the next arrival tells nothing of the link. */
   idle(): void {
+    if (this.isBusy) this.#collect()
     this.#lastUs = undefined
   }
 
@@ -86,6 +109,7 @@ export class DeliveryRate {
   }
 
   #takeSample(): void {
+    this.#collect()
     const rate = Math.floor((this.#sampleBytes * 1_000_000) / this.#sampleUs)
     if (this.#isDecisive) this.#spend(this.#sampleUs)
     if (this.#isDecisive || rate > this.bytesPerSecond)
@@ -93,6 +117,14 @@ export class DeliveryRate {
     this.#sampleUs = 0
     this.#sampleBytes = 0
     this.#isDecisive = true
+  }
+
+  #collect(): void {
+    const { bytes, nowUs } = this.#come()
+    this.#sampleBytes += bytes - this.#fromBytes
+    this.#fromBytes = bytes
+    // It may have had no core between the last arrival and this.
+    this.#sampleUs += Math.max(0, nowUs - (this.#lastUs ?? nowUs))
   }
 
   #spend(elapsedUs: number): void {

@@ -19,6 +19,8 @@ export type Channel = {
    * -1 when the peer is gone.
    */
   write(address: Pointer, bytes: number): number
+  /** All that was taken from the socket so far, whether `read` gave it yet or not. */
+  readonly bytesTaken: number
   /** Why the peer is gone, as far as that is known. */
   readonly reason: string
   /** Once; gives the socket back to the system. */
@@ -28,6 +30,7 @@ export type Channel = {
 export class SocketChannel implements Channel {
   readonly fd: number
   readonly reason = 'the connection was closed'
+  bytesTaken = 0
   readonly #sockets: Sockets
 
   constructor(sockets: Sockets, fd: number) {
@@ -40,7 +43,9 @@ export class SocketChannel implements Channel {
   }
 
   read(address: Pointer, bytes: number): number {
-    return this.#sockets.receive(this.fd, address, bytes)
+    const got = this.#sockets.receive(this.fd, address, bytes)
+    if (got > 0) this.bytesTaken += got
+    return got
   }
 
   write(address: Pointer, bytes: number): number {

@@ -114,6 +114,8 @@ function bindSessions(fn: Bind) {
     updateKey: fn<(ssl: Pointer, isBothWays: number) => number>(
       'int SSL_key_update(void *ssl, int type)',
     ),
+    reader: fn<(ssl: Pointer) => Pointer>('void *SSL_get_rbio(void *ssl)'),
+    bytesRead: fn<(reader: Pointer) => number | bigint>('uint64_t BIO_number_read(void *reader)'),
     verdict: fn<(ssl: Pointer) => number>('long SSL_get_verify_result(void *ssl)'),
     clearErrors: fn<() => void>('void ERR_clear_error()'),
     nextError: fn<() => number | bigint>('unsigned long ERR_get_error()'),

@@ -25,6 +25,10 @@ export type Sockets = {
   waitAny(requests: Int32Array, count: number, timeoutMs: number): void
   /** A second descriptor of the same socket, which children do not inherit; -1: there is none. */
   duplicate(socket: number): number
+  /** Bytes that have come and were not received yet. */
+  unread(socket: number): number
+  /** The least round trip of a TCP connection, as the system sees it; undefined: it does not say. */
+  roundTripUs(socket: number): number | undefined
   /** From now on no call waits for this socket, whoever makes it. */
   unblock(socket: number): void
   /** Lets another process run. */
@@ -61,6 +65,13 @@ const F_SETFL = 4
 const O_NONBLOCK = IS_MAC ? 0x4 : 0x800
 const F_DUPFD_CLOEXEC = IS_MAC ? 67 : 1030
 const FD_CLOEXEC = 1
+const FIONREAD = IS_MAC ? 0x4004667f : 0x541b
+const IPPROTO_TCP = 6
+/** Of Linux: the number of the option, and where struct tcp_info has tcpi_min_rtt (tcp.h). */
+const TCP_INFO = 11
+const TCP_INFO_BYTES = 152
+const MIN_RTT = 148 / 4
+const NO_RTT = 0xffff_ffff
 const BUFFER_BYTES = 4 * 1024 * 1024
 
 function posixSockets(): Sockets {
@@ -70,6 +81,10 @@ function posixSockets(): Sockets {
   const recv = libc.func('int64_t recv(int socket, void *to, size_t n, int flags)')
   const poll = libc.func('int poll(void *sockets, uint64_t count, int timeout)')
   const setOption = libc.func('int setsockopt(int s, int level, int name, void *value, int bytes)')
+  const getOption = libc.func('int getsockopt(int s, int level, int name, void *value, void *n)')
+  const ioctl = libc.func('int ioctl(int fd, unsigned long request, ...)')
+  const count = new Int32Array(1)
+  const info = new Uint32Array(TCP_INFO_BYTES / 4)
   const yieldCpu = libc.func('int sched_yield()')
   const close = libc.func('int close(int fd)')
   const control = libc.func('int fcntl(int fd, int command, ...)')
@@ -109,6 +124,17 @@ function posixSockets(): Sockets {
     waitToSend: (socket, timeoutMs) => wait(socket, POLLOUT, timeoutMs),
     waitAny: (requests, count, timeoutMs) => void poll(requests, count, timeoutMs),
     duplicate: (socket) => Number(control(socket, F_DUPFD_CLOEXEC, 'int', 0)),
+    unread(socket) {
+      return Number(ioctl(socket, FIONREAD, 'void *', count)) === 0 ? (count[0] ?? 0) : 0
+    },
+    roundTripUs(socket) {
+      if (process.platform !== 'linux') return undefined
+      count[0] = TCP_INFO_BYTES
+      info.fill(NO_RTT)
+      const isKnown = Number(getOption(socket, IPPROTO_TCP, TCP_INFO, info, count)) === 0
+      const roundTripUs = info[MIN_RTT] ?? NO_RTT
+      return isKnown && roundTripUs !== NO_RTT ? roundTripUs : undefined
+    },
     unblock(socket) {
       control(socket, F_SETFL, 'int', Number(control(socket, F_GETFL, 'int', 0)) | O_NONBLOCK)
     },

@@ -36,6 +36,7 @@ export class TlsChannel implements Channel {
   readonly #sockets: Sockets
   readonly #lib = openSsl()
   readonly #ssl: Pointer
+  readonly #reader: Pointer
   readonly #recordsPerKey: number
   #isOpen = false
   /** Sent under the key in use. */
@@ -58,6 +59,7 @@ export class TlsChannel implements Channel {
     this.#ssl = ssl
     sockets.unblock(fd)
     lib.setFd(ssl, fd)
+    this.#reader = lib.reader(ssl)
     lib.readAhead(ssl, 1)
     if (options.isServer) lib.asServer(ssl)
     else lib.asClient(ssl)
@@ -75,6 +77,10 @@ export class TlsChannel implements Channel {
     }
     this.#isOpen = true
     return true
+  }
+
+  get bytesTaken(): number {
+    return Number(this.#lib.bytesRead(this.#reader))
   }
 
   get reason(): string {

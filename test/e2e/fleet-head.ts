@@ -70,6 +70,12 @@ export class FleetHead {
     return (await this.fleet()).domains.find(({ name }) => name === node)
   }
 
+  /** What has happened, for people. */
+  async news(): Promise<string[]> {
+    const { events } = await this.fleet()
+    return events.map(({ atMs, kind, name, text }) => `${atMs} ${kind} ${name} ${text}`)
+  }
+
   async kinds(): Promise<string[]> {
     return (await this.fleet()).events.map(({ kind, name }) => `${kind} ${name}`)
   }
@@ -122,7 +128,7 @@ export class FleetHead {
       const said = this.#joined.map(({ said }) => said()).join('\n')
       const { domains } = await this.fleet()
       const held = domains.map(({ name, state, pages }) => `${name} ${state} ${pages}`)
-      assert.fail([`${what}:`, said, ...held, ...(await this.kinds())].join('\n'))
+      assert.fail([`${what}:`, said, ...held, ...(await this.news())].join('\n'))
     }
   }
 

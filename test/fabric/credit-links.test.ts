@@ -20,7 +20,7 @@ function star(count: number, random?: Prng): Star {
     clock.ms += 0.002
     return clock.ms
   }
-  const credits = new Credits({ isStanding: false })
+  const credits = new Credits({ isStanding: false, now })
   const pairs = Array.from({ length: count }, () => {
     const channels = memoryPair(1 << 20, random)
     const [a, b] = channels

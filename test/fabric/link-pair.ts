@@ -27,7 +27,7 @@ const realNow = (): number => performance.now()
 
 export function endOf(channel: Channel, isHead: boolean, options: Options = {}): End {
   const { now = realNow, openTimeoutMs = 10_000 } = options
-  const { credits = new Credits({ isStanding: !isHead }) } = options
+  const { credits = new Credits({ isStanding: !isHead, now }) } = options
   const state = new PeerState()
   const ends: string[] = []
   const onEnd = (reason: string): void => void ends.push(reason)

@@ -38,6 +38,7 @@ export class Pipe {
 
 export class MemoryChannel implements Channel {
   readonly fd = -1
+  bytesTaken = 0
   readonly reason = 'the pipe was closed'
   readonly #from: Pipe
   readonly #to: Pipe
@@ -59,6 +60,7 @@ export class MemoryChannel implements Channel {
     if (most === 0) return this.#from.bytes === 0 && this.#from.isClosed ? -1 : 0
     const part = this.#from.take(most)
     viewNative(address, part.length).set(part)
+    this.bytesTaken += part.length
     return part.length
   }
 

@@ -36,7 +36,7 @@ const IDLE_TICK_MS = 400
 const LOOKS_PER_CHECK = 16
 
 export class DomainProcess extends SimProcess {
-  readonly credits = new Credits({ isStanding: true })
+  readonly credits = new Credits({ isStanding: true, now: () => this.now() })
   readonly supply: PageSupply
   readonly #options: DomainProcessOptions
   readonly #speeds: { fixedMs: number; pairMs: number }[]

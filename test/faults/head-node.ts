@@ -56,7 +56,7 @@ export class HeadNode extends SimProcess {
   /** Node ids, as kept on disk. */
   readonly evicted: Set<string>
   readonly #options: HeadNodeOptions
-  readonly #credits = new Credits({ isStanding: false })
+  readonly #credits = new Credits({ isStanding: false, now: () => this.now() })
   /** What waits for the end of a step: nodes at the door, commands of people. */
   #waiting: (() => void)[] = []
   readonly #processes = new Map<number, DomainProcess>()

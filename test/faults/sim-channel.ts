@@ -30,6 +30,7 @@ export type SimChannelOptions = {
 export class SimChannel implements Channel {
   readonly fd = -1
   readonly reason = 'the connection was closed'
+  bytesTaken = 0
   readonly #options: SimChannelOptions
   #inbox: Sent[] = []
   /** Sent and not read. */
@@ -60,6 +61,7 @@ export class SimChannel implements Channel {
     const count = Math.min(bytes, first.bytes - first.from)
     copyNative(address, first.buffer.address + BigInt(first.from), count)
     first.from += count
+    this.bytesTaken += count
     this.#options.onRead(count)
     if (first.from === first.bytes) {
       this.#inbox.shift()
