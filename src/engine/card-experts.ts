@@ -280,6 +280,7 @@ export class CardExperts implements Experts {
       yield: localSockets().yield,
       now: () => performance.now(),
       expect: (replies) => this.#door?.expect(replies),
+      hear: () => this.#door?.hear(),
     })
   }
 

@@ -113,6 +113,11 @@ export class FleetDoor {
     log.info('the manifest is there', { model: manifest.model })
   }
 
+  /** What the fabric thread has to say, also while a step keeps the event loop from turning. */
+  hear(): void {
+    this.#fabric?.poll()
+  }
+
   /** Replies that a step is about to ask for: credits are granted for all of them together. */
   expect(replies: readonly Reply[]): void {
     const { fleet } = this.#options

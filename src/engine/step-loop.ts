@@ -29,6 +29,8 @@ export type StepLoopOptions = {
   readonly now: () => number
   /** Told of the replies that are about to be asked for, all of one moment together. */
   readonly expect: (replies: readonly Reply[]) => void
+  /** Lets the fleet know what else has come for it, such as nodes that join. */
+  readonly hear?: () => void
   /** Longest wait for one answer. */
   readonly answerMs?: number
 }
@@ -179,10 +181,13 @@ export class StepLoop {
   #tick(time: number): void {
     const { fleet } = this.#options
     this.#tickedMs = time
-    const before = [...fleet.joined]
+    const before = [...fleet.domains]
+    this.#options.hear?.()
     fleet.tick(time)
-    for (const { id } of before)
-      if (fleet.domains[id] === undefined) this.#dispatcher.lost(id, time)
+    // Who comes back has the id it had, but owes nothing of what was asked before.
+    before.forEach((domain, id) => {
+      if (domain !== undefined && fleet.domains[id] !== domain) this.#dispatcher.lost(id, time)
+    })
     this.#dispatcher.tick(time)
     if (fleet.directory.epoch !== this.#epoch) {
       this.#epoch = fleet.directory.epoch

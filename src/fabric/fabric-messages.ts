@@ -1,4 +1,5 @@
 /** What the main thread and the fabric thread of a process say to each other. */
+import type { MessagePort } from 'node:worker_threads'
 import type { PlainError } from '../base/errors.js'
 import type { Join, JoinCard, Welcome } from './handshake-messages.js'
 import type { Identity } from './identity.js'
@@ -31,6 +32,9 @@ export type FabricRole =
       readonly modelHash: string | null
       readonly cards: readonly JoinCard[]
     })
+
+/** What a fabric thread is given: where it tells its events, since a port can be polled. */
+export type FabricStart = { readonly role: FabricRole; readonly events: MessagePort }
 
 /** A peer whose handshake is done and both of whose connections are up; `peer` numbers them. */
 export type PeerJoined = {

@@ -9,7 +9,7 @@ import { defined } from '../base/assert.js'
 import { fromPlain, SputnikError, toPlain } from '../base/errors.js'
 import { createAdmission } from './admission.js'
 import { DataDoor } from './data-door.js'
-import type { FabricCommand, FabricEvent, FabricRole } from './fabric-messages.js'
+import type { FabricCommand, FabricEvent, FabricRole, FabricStart } from './fabric-messages.js'
 import type { FrameStream } from './frame-stream.js'
 import { admitOver, joinOver } from './handshake-io.js'
 import { JoinKeys } from './join-keys.js'
@@ -25,14 +25,14 @@ const HANDSHAKE_MS = 10_000
 const PENDING_MAX = 64
 
 const parent = defined(parentPort, 'a main thread')
-const role = workerData as FabricRole
+const { role, events } = workerData as FabricStart
 const peers = new Map<number, PeerConnection>()
 /** Those that the main thread has not taken yet; it alone decides when they may close. */
 const dataSockets = new Map<number, Socket>()
 let peerCount = 0
 let pages: PageService | undefined
 
-const tell = (event: FabricEvent): void => parent.postMessage(event)
+const tell = (event: FabricEvent): void => events.postMessage(event)
 
 parent.on('message', (command: FabricCommand) => {
   if (command.kind === 'model') {

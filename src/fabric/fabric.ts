@@ -2,13 +2,19 @@
  * The fabric thread as its main thread sees it: peers that join and end as events, and links to
  * them, which share the credit of this process. Knows nothing of what peers are for.
  */
-import { Worker } from 'node:worker_threads'
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
 import { SputnikError, toPlain } from '../base/errors.js'
 import { localSockets } from '../native/sockets.js'
 import { Credits } from './credits.js'
 import { openDataChannel } from './data-channel.js'
 import { DataLink } from './data-link.js'
-import type { FabricCommand, FabricEvent, FabricRole, PeerJoined } from './fabric-messages.js'
+import type {
+  FabricCommand,
+  FabricEvent,
+  FabricRole,
+  FabricStart,
+  PeerJoined,
+} from './fabric-messages.js'
 import type { ServedModel } from './page-service.js'
 import { PeerState } from './peer-state.js'
 
@@ -30,15 +36,30 @@ export class Fabric {
   readonly credits: Credits
   readonly #options: FabricOptions
   readonly #worker: Worker
+  readonly #events: MessagePort
 
   constructor(options: FabricOptions) {
     this.#options = options
     this.credits = new Credits({ isStanding: options.role.role === 'domain', now: options.now })
+    const { port1, port2 } = new MessageChannel()
+    this.#events = port1
     this.#worker = new Worker(new URL('./fabric-thread.js', import.meta.url), {
-      workerData: options.role,
+      workerData: { role: options.role, events: port2 } satisfies FabricStart,
+      transferList: [port2],
     })
-    this.#worker.on('message', options.onEvent)
+    this.#events.on('message', options.onEvent)
     this.#worker.on('error', options.onCrash)
+  }
+
+  /** Takes events now, for when the event loop does not turn. */
+  poll(): void {
+    for (let next = this.#take(); next !== undefined; next = this.#take()) {
+      this.#options.onEvent(next.message)
+    }
+  }
+
+  #take(): { readonly message: FabricEvent } | undefined {
+    return receiveMessageOnPort(this.#events)
   }
 
   /**
@@ -79,6 +100,7 @@ export class Fabric {
 
   async close(): Promise<void> {
     await this.#worker.terminate()
+    this.#events.close()
   }
 
   #channel({ fd: theirs, peerCertificatePem }: PeerJoined) {
