@@ -139,10 +139,7 @@ export class HeadNode extends SimProcess {
       return
     }
     this.#atDoor.set(node, process)
-    this.soon(() => {
-      this.#atDoor.delete(node)
-      if (node.process === process) this.#admit(node, process)
-    })
+    this.wake()
   }
 
   /** @throws SputnikError as a step does; HeadEnded */
@@ -219,6 +216,14 @@ export class HeadNode extends SimProcess {
     const isMissing = isWhole && /is not on this domain|not on this card/.test(reason)
     must(!isUnasked, 'a domain answers what it was asked', () => `domain ${id}`)
     must(!isMissing, 'a domain has what it is asked for', () => `domain ${id}: ${reason}`)
+  }
+
+  /** Nodes are let in also while a step waits. */
+  #openDoor(): void {
+    for (const [node, process] of this.#atDoor) {
+      this.#atDoor.delete(node)
+      if (node.process === process) this.#admit(node, process)
+    }
   }
 
   #runWaiting(): void {
@@ -309,6 +314,7 @@ export class HeadNode extends SimProcess {
       yield: () => this.#yield(),
       now: () => this.now(),
       expect: (replies) => this.#expect(replies),
+      hear: () => this.#openDoor(),
     })
   }
 }
