@@ -39,6 +39,7 @@ const FAULTS: readonly Fault[] = [
     weight: 2,
     act: ({ head, sim }) => head?.own[sim.prng.nextBelow(2)]?.crash(),
   },
+  { name: 'flapping', weight: 1, act: flap },
   { name: 'reset', weight: 3, act: (_, node) => node.session?.reset() },
   {
     name: 'partition',
@@ -145,6 +146,13 @@ function crash({ sim }: Patient, node: DomainNode, isSilent: boolean): void {
 
 function crashCard({ sim }: Patient, node: DomainNode): void {
   node.process?.crashCard(sim.prng.nextBelow(node.plan.cards.length))
+}
+
+/** It comes and goes. */
+function flap({ sim }: Patient, node: DomainNode): void {
+  for (let time = 0; time < 4; time++) {
+    sim.after(time * sim.between(1200, 2500), () => node.session?.reset())
+  }
 }
 
 function cut({ sim }: Patient, wires: readonly Wire[]): void {

@@ -7,7 +7,7 @@ import { must } from './violation.js'
 
 const NS_PER_MS = 1e6
 /** Far more than any seed needs. */
-const TURNS_MAX = 300_000
+const TURNS_MAX = 60_000
 
 export class Sim {
   readonly prng: Prng
