@@ -118,14 +118,31 @@ export function checkAgreement({ head, nodes }: Subject): void {
   }
 }
 
+/** Nothing is under way: no card holds a page that the directory does not know of. */
+export function checkTables(subject: Subject): void {
+  const { head, nodes } = subject
+  if (head?.fleet.directory.isQuiet !== true || head.fleet.moving > 0) return
+  const { table } = head.fleet.directory
+  for (const domain of head.fleet.domains) {
+    const cards = domain === undefined ? undefined : cardsOf(domain, head, nodes)
+    if (domain === undefined || cards === undefined) continue
+    let known = 0
+    for (let entry = 0; entry < table.entries; entry++) if (table.has(entry, domain.id)) known++
+    const held = cards.reduce((sum, { pages }) => sum + pages, 0)
+    const text = (): string =>
+      `domain ${domain.id} holds ${held} pages, the directory says ${known}`
+    must(held === known, 'directory and page tables agree', text)
+    must(domain.pages === known, 'directory and page tables agree', () => `it says ${domain.pages}`)
+  }
+}
+
 /** Undefined when a card is gone or on its way back. */
 function cardsOf({ id }: FleetDomain, head: HeadNode, nodes: readonly DomainNode[]) {
   const own = head.own[id]
   if (own !== undefined) return own.card?.isAlive === true ? [own.card] : undefined
-  const session = head.sessions.get(id)
-  const node = nodes.find((one) => one.session === session)
-  if (session === undefined || node === undefined) return undefined
-  return node.process?.isWhole ? node.process.cards : undefined
+  const process = head.door.guest(id)?.process
+  const isNow = process !== undefined && nodes.some((node) => node.process === process)
+  return isNow && process.isWhole ? process.cards : undefined
 }
 
 /** Nothing grows without bound. */
@@ -136,7 +153,7 @@ export function checkBounds({ head, nodes, scenario }: Subject): void {
   must(members <= scenario.domains.length, 'memory is bounded', () => `${members} members`)
   const ids = fleet.domains.length
   must(ids <= nodes.length + head.own.length, 'memory is bounded', () => `${ids} domain ids`)
-  for (const { underWay, number } of head.sessions.values()) {
+  for (const { underWay, number } of head.door.sessions) {
     const text = (): string => `${underWay} bytes in session ${number}`
     must(underWay <= UNDER_WAY_MAX, 'memory is bounded', text)
   }

@@ -13,6 +13,8 @@ export type Patient = {
   readonly head: HeadNode | undefined
   /** Node ids that no head lets in. */
   readonly evicted: Set<string>
+  /** Faults go on for so long, if they did not already. */
+  lastsFor(ms: number): void
   /** Ends the head; another one starts after that time. */
   restartHead(afterMs: number): void
 }
@@ -80,6 +82,8 @@ const FAULTS: readonly Fault[] = [
   { name: 'bad sources', weight: 3, act: spoilSources },
 ]
 
+const FLAPS = 6
+const FLAP_MS = 9000
 const WHOLE_WEIGHT = FAULTS.reduce((sum, { weight }) => sum + weight, 0)
 
 /** One fault of a random kind, to a random node. */
@@ -149,9 +153,11 @@ function crashCard({ sim }: Patient, node: DomainNode): void {
 }
 
 /** It comes and goes. */
-function flap({ sim }: Patient, node: DomainNode): void {
-  for (let time = 0; time < 4; time++) {
-    sim.after(time * sim.between(1200, 2500), () => node.session?.reset())
+function flap(patient: Patient, node: DomainNode): void {
+  const { sim } = patient
+  patient.lastsFor(FLAP_MS)
+  for (let time = 0; time < FLAPS; time++) {
+    sim.after((FLAP_MS / FLAPS) * time, () => node.session?.reset())
   }
 }
 

@@ -1,28 +1,22 @@
 /**
  * The head: the real fleet and the real loop of its steps, which waits by letting the simulation go
- * on. Domains are let in and people are heard between steps, as in a process with one main thread.
+ * on. People are heard between steps, as in a process with one main thread.
  */
-
-import { SputnikError } from '../../src/base/errors.js'
 import { type Reply, StepLoop } from '../../src/engine/step-loop.js'
 import { Credits } from '../../src/fabric/credits.js'
-import { PROTOCOL_VERSION } from '../../src/fabric/frame.js'
-import type { Join } from '../../src/fabric/handshake-messages.js'
 import type { RegionCall } from '../../src/fleet/dispatcher.js'
 import { Fleet } from '../../src/fleet/fleet.js'
 import type { MemberInfo, MemberState } from '../../src/fleet/member.js'
 import { RemoteDomain } from '../../src/fleet/remote-domain.js'
 import { checkCredit } from './checks.js'
 import type { DomainNode } from './domain-node.js'
-import type { DomainProcess } from './domain-process.js'
+import { HeadDoor } from './head-door.js'
 import { logInto, TracedNews } from './head-log.js'
 import type { IntegerModel } from './integer-model.js'
 import { OwnCard } from './own-card.js'
 import type { Scenario } from './scenario.js'
-import { Session } from './session.js'
 import type { Sim } from './sim.js'
 import { SimProcess } from './sim-process.js'
-import { must } from './violation.js'
 
 /** Thrown out of a step whose head has ended. */
 export class HeadEnded extends Error {}
@@ -52,15 +46,11 @@ export class HeadNode extends SimProcess {
   readonly fleet: Fleet
   readonly loop: StepLoop
   readonly own: readonly OwnCard[]
-  readonly sessions = new Map<number, Session>()
-  /** Node ids, as kept on disk. */
-  readonly evicted: Set<string>
+  readonly door: HeadDoor
   readonly #options: HeadNodeOptions
   readonly #credits = new Credits({ isStanding: false, now: () => this.now() })
-  /** What waits for the end of a step: nodes at the door, commands of people. */
+  /** What waits for the end of a step. */
   #waiting: (() => void)[] = []
-  readonly #processes = new Map<number, DomainProcess>()
-  readonly #atDoor = new Map<DomainNode, DomainProcess>()
   #struckMs = 0
   #isWoken = false
   #isEnded = false
@@ -74,7 +64,8 @@ export class HeadNode extends SimProcess {
     super(options.sim)
     const { sim, scenario, model } = options
     this.#options = options
-    this.evicted = options.evicted
+    const { evicted } = options
+    this.door = new HeadDoor({ sim, process: this, credits: this.#credits, evicted })
     this.own = scenario.ownCards.map((plan, id) => {
       const wake = (): void => this.wake()
       return new OwnCard({ sim, id, model, plan, wake, block: (ms) => this.#block(ms) })
@@ -93,8 +84,8 @@ export class HeadNode extends SimProcess {
   memberOf(node: DomainNode): MemberInfo | undefined {
     const member = this.fleet.members.find(({ nodeId }) => nodeId === node.nodeId)
     if (member === undefined || !IN.has(member.state)) return undefined
-    const session = this.sessions.get(this.fleet.idOf(member))
-    return session !== undefined && session === node.session ? member : undefined
+    const guest = this.door.guest(this.fleet.idOf(member))
+    return guest !== undefined && guest.session === node.session ? member : undefined
   }
 
   isJoined(nodeId: string): boolean {
@@ -118,27 +109,13 @@ export class HeadNode extends SimProcess {
   /** The process ends at once; whoever it computes for hears it from `compute`. */
   end(): void {
     this.#isEnded = true
-    for (const session of this.sessions.values()) session.crash('head', { isSilent: false })
-    for (const [node, process] of this.#atDoor) node.refused(process, { isFinal: false })
+    this.door.end()
     for (const card of this.own) card.crash()
   }
 
   /** Between steps. */
   soon(act: () => void): void {
     this.#waiting.push(act)
-    this.wake()
-  }
-
-  /** A node has proved who it is. */
-  admit(node: DomainNode): void {
-    const { process } = node
-    if (process === undefined) return
-    if (this.evicted.has(node.nodeId)) {
-      this.sim.counts.add('refused NODE_EVICTED')
-      node.refused(process, { isFinal: true })
-      return
-    }
-    this.#atDoor.set(node, process)
     this.wake()
   }
 
@@ -170,59 +147,6 @@ export class HeadNode extends SimProcess {
       this.#turn(Math.min(untilMs, this.sim.nowMs + tickMs))
       this.loop.idle()
       this.#options.onTurn()
-    }
-  }
-
-  #admit(node: DomainNode, process: DomainProcess): void {
-    const { sim } = this.#options
-    const session = this.#connect(node, process)
-    const link = session.link('head')
-    try {
-      const id = this.fleet.admit(node.nodeId, this.now())
-      const join = joinOf(node)
-      const now = (): number => this.now()
-      this.fleet.add(
-        new RemoteDomain({ id, nodeId: node.nodeId, address: '', join, link, now }),
-        this.now(),
-      )
-      this.sessions.set(id, session)
-      this.#processes.set(id, process)
-      sim.counts.add('joined')
-      sim.note('joined', id, node.index)
-    } catch (error) {
-      if (!(error instanceof SputnikError)) throw error
-      sim.counts.add(`refused ${error.code}`)
-      sim.note(`refused ${error.code}`, node.index)
-      link.close(error)
-    }
-    process.joined(session)
-  }
-
-  #connect({ wires, plan }: DomainNode, process: DomainProcess): Session {
-    const { sim } = this.#options
-    return new Session({
-      ...{ sim, wires, number: sim.number(), bufferBytes: plan.bufferBytes },
-      ends: {
-        head: { process: this, credits: this.#credits },
-        domain: { process, credits: process.credits },
-      },
-    })
-  }
-
-  /** Nobody is thrown out for what is the head's own fault. */
-  #checkLoss(id: number, reason: string): void {
-    const isWhole = this.#processes.get(id)?.isWhole ?? false
-    const isUnasked = reason === 'it answered something else'
-    const isMissing = isWhole && /is not on this domain|not on this card/.test(reason)
-    must(!isUnasked, 'a domain answers what it was asked', () => `domain ${id}`)
-    must(!isMissing, 'a domain has what it is asked for', () => `domain ${id}: ${reason}`)
-  }
-
-  /** Nodes are let in also while a step waits. */
-  #openDoor(): void {
-    for (const [node, process] of this.#atDoor) {
-      this.#atDoor.delete(node)
-      if (node.process === process) this.#admit(node, process)
     }
   }
 
@@ -289,7 +213,7 @@ export class HeadNode extends SimProcess {
           new Array<number>(experts).fill(card === undefined ? -1 : 0),
         ),
         log: logInto(this.sim),
-        news: new TracedNews(this.sim, (id, reason) => this.#checkLoss(id, reason)),
+        news: new TracedNews(this.sim, (id, reason) => this.door.checkLoss(id, reason)),
       },
       this.now(),
     )
@@ -314,13 +238,7 @@ export class HeadNode extends SimProcess {
       yield: () => this.#yield(),
       now: () => this.now(),
       expect: (replies) => this.#expect(replies),
-      hear: () => this.#openDoor(),
+      hear: () => this.door.open(this.fleet),
     })
   }
-}
-
-function joinOf({ nodeId, index, plan }: DomainNode): Join {
-  const cards = plan.cards.map(({ memoryBytes }) => ({ device: 'cpu', memoryBytes }))
-  const rest = { key: null, modelHash: null, cards }
-  return { type: 'join', protocol: PROTOCOL_VERSION, nodeId, name: `node-${index}`, ...rest }
 }

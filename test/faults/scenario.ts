@@ -39,7 +39,7 @@ export type Scenario = {
   readonly faultMs: number
 }
 
-const LARGE_SHARE = 0.1
+const LARGE_SHARE = 0.05
 const PAGE_BYTES = 1 << 20
 
 /** Most seeds are small, so that there can be many. */
@@ -50,8 +50,8 @@ export function drawScenario(sim: Sim): Scenario {
   const regions = Array.from({ length: pick(1, isLarge ? 3 : 2) }, () => drawRegion(sim, isLarge))
   const count = isLarge ? pick(2, 6) : pick(2, 3)
   const replicas = Math.min(count, pick(1, 3))
-  const steps = isLarge ? pick(20, 50) : pick(6, 14)
-  const faultMs = isLarge ? sim.between(1500, 9000) : sim.between(500, 4000)
+  const steps = isLarge ? pick(20, 50) : pick(5, 12)
+  const faultMs = isLarge ? sim.between(1500, 9000) : sim.between(500, 3500)
   return {
     regions,
     width: sim.chance(0.1) ? 128 : 4,

@@ -4,7 +4,14 @@
  */
 import { defined } from '../../src/base/assert.js'
 import { SputnikError } from '../../src/base/errors.js'
-import { checkAgreement, checkBounds, checkPlaced, hasRoomForAll, isPlaced } from './checks.js'
+import {
+  checkAgreement,
+  checkBounds,
+  checkPlaced,
+  checkTables,
+  hasRoomForAll,
+  isPlaced,
+} from './checks.js'
 import type { Counts } from './counts.js'
 import { DomainNode } from './domain-node.js'
 import { mendAll, type Patient, strike } from './faults.js'
@@ -38,9 +45,11 @@ const BEGIN_MS = 10_000
 const NOTICE_MS = 500
 /** A lease that nobody renewed has ended by then. */
 const SILENT_MS = 4500
+/** What is asked has been done by then. */
+const QUIET_MS = 1000
 const LOOK_MS = 20
-const FIRST_STEPS = 2
-const LAST_STEPS = 3
+const FIRST_STEPS = 1
+const LAST_STEPS = 2
 const DOOR_MS = 5000
 
 export class Simulation implements Patient {
@@ -50,6 +59,7 @@ export class Simulation implements Patient {
   readonly #model: IntegerModel
   #head: HeadNode | undefined
   readonly evicted = new Set<string>()
+  #endMs = 0
   #turns = 0
   #lookMs = 0
   #wasPlaced = false
@@ -77,12 +87,12 @@ export class Simulation implements Patient {
     for (let fault = 0; fault < faults; fault++) {
       sim.after(sim.between(0, faultMs), () => strike(this))
     }
-    const endMs = sim.nowMs + faultMs
-    for (let step = 0; step < scenario.steps && sim.isBefore(endMs); step++) {
+    this.lastsFor(faultMs)
+    for (let step = 0; step < scenario.steps && sim.isBefore(this.#endMs); step++) {
       this.#idle(sim.between(0, 2 * scenario.gapMs))
       this.#step()
     }
-    this.#idle(endMs - sim.nowMs)
+    while (sim.isBefore(this.#endMs)) this.#idle(this.#endMs - sim.nowMs)
     mendAll(this)
     this.#settle()
   }
@@ -94,6 +104,10 @@ export class Simulation implements Patient {
     for (let step = 0; step < FIRST_STEPS; step++) this.#step()
     const bad = ['news lost', 'asked again', 'steps failed'].filter((name) => counts.of(name) > 0)
     must(bad.length === 0, 'nothing is lost without a fault', () => bad.join(', '))
+  }
+
+  lastsFor(ms: number): void {
+    this.#endMs = Math.max(this.#endMs, this.sim.nowMs + ms)
   }
 
   restartHead(afterMs: number): void {
@@ -131,7 +145,7 @@ export class Simulation implements Patient {
     const isDeaf = head.isCut || domain.isCut
     this.sim.after(isDeaf ? DOOR_MS : 3 * (head.delayMs + domain.delayMs), () => {
       if (isDeaf || this.#head === undefined) node.refused(process, { isFinal: false })
-      else if (process !== undefined && process === node.process) this.#head.admit(node)
+      else if (process !== undefined && process === node.process) this.#head.door.arrive(node)
     })
   }
 
@@ -199,10 +213,21 @@ export class Simulation implements Patient {
     sim.counts.add('settled ms', Math.round(ms))
     checkPlaced(this)
     for (let step = 0; step < LAST_STEPS; step++) this.#lastStep()
-    this.#idle(1000)
-    this.#idle(SETTLE_MS, () => this.#isPlaced())
+    this.#calmDown()
     checkPlaced(this)
     checkAgreement(this)
+    checkTables(this)
+  }
+
+  /** Cards that are measured late move pages once more. */
+  #calmDown(): void {
+    const untilMs = this.sim.nowMs + SETTLE_MS
+    for (let epoch = -1; this.sim.isBefore(untilMs); ) {
+      const now = this.#head?.fleet.directory.epoch ?? -1
+      if (epoch === now && this.#isPlaced()) return
+      epoch = now
+      this.#idle(QUIET_MS)
+    }
   }
 
   #lastStep(): void {
