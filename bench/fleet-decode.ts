@@ -1,6 +1,6 @@
 /** Decode through one domain with one card, encrypted and not, against plain libllama. */
 import { summarise } from '../src/base/statistics.js'
-import { decodeSpeed, withFleets } from './fleet-subject.js'
+import { decodeSpeed, warmUp, withFleets } from './fleet-subject.js'
 import { referenceModel } from './reference-model.js'
 import { type BenchmarkOptions, judge, type Section, summaryRows } from './report.js'
 import { takeTurns } from './support.js'
@@ -20,6 +20,7 @@ export function decode({ rounds }: BenchmarkOptions): Promise<Section[]> {
       name,
       run: (round: number) => decodeSpeed(runtime, round),
     }))
+    for (const { runtime } of [plain, ...fleets]) await warmUp(runtime)
     const series = await takeTurns(contenders, rounds)
     const [, tls, plainText] = series
     const againstPlainText = summarise([plainText, tls].filter((one) => one !== undefined))
