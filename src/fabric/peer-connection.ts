@@ -23,6 +23,7 @@ export type PeerConnectionOptions = {
   readonly onEnd: (reason: string) => void
 }
 
+const SILENT = 'nothing was heard for the time of its lease'
 const ROUND_TRIPS_KEPT = 16
 const MICROSECONDS = 0x1_0000_0000
 
@@ -80,9 +81,14 @@ export class PeerConnection {
   }
 
   #beat(): void {
+    this.#send(FRAME.heartbeat, (1000 * this.#options.now()) >>> 0)
+    // A process that was stopped finds its timers first, then what its peers had sent meanwhile.
+    if (this.#isSilent) setImmediate(() => this.#isSilent && this.end(SILENT))
+  }
+
+  get #isSilent(): boolean {
     const { now, leaseMs } = this.#options
-    if (now() - this.#heardAt > leaseMs) this.end(`nothing was heard for ${leaseMs} ms`)
-    else this.#send(FRAME.heartbeat, (1000 * now()) >>> 0)
+    return now() - this.#heardAt > leaseMs
   }
 
   #send(kind: number, sentUs: number): void {
