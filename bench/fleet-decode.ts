@@ -1,7 +1,7 @@
 /** Decode through one domain with one card, encrypted and not, against plain libllama. */
 import { type Summary, summarise } from '../src/base/statistics.js'
 import { openGguf } from '../src/gguf/reader.js'
-import { decodeSpeed, withFleets } from './fleet-subject.js'
+import { decodeSpeed, warmUp, withFleets } from './fleet-subject.js'
 import { referenceModel } from './reference-model.js'
 import {
   type BenchmarkOptions,
@@ -32,6 +32,7 @@ export function decode({ rounds }: BenchmarkOptions): Promise<Section[]> {
       },
     }))
     const local = { name: plain.name, run: (round: number) => decodeSpeed(plain, round) }
+    for (const subject of [plain, ...fleets]) warmUp(subject)
     const series = await takeTurns([local, ...contenders], rounds)
     const [, tls, plainText] = series
     const againstPlainText = summarise([plainText, tls].filter((one) => one !== undefined))

@@ -34,8 +34,8 @@ export class DomainNode {
   readonly plan: DomainPlan
   readonly wires: DomainNodeOptions['wires']
   readonly #options: DomainNodeOptions
-  /** Pages in its cache. */
-  readonly #disk = new Set<string>()
+  /** What is in each page of its cache. */
+  readonly #disk = new Map<string, number>()
   #restart: RestartState = { quickLives: 0 }
   #process: DomainProcess | undefined
   /** The head does not want it: nobody starts it again but people. */

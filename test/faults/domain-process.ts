@@ -25,7 +25,8 @@ export type DomainProcessOptions = {
   /** Of its node. */
   readonly index: number
   readonly plan: DomainPlan
-  readonly disk: Set<string>
+  /** What is in each page of its cache. */
+  readonly disk: Map<string, number>
   /** The head is gone, or a card cannot start. */
   readonly onEnd: (process: DomainProcess) => void
 }

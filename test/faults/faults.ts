@@ -95,6 +95,7 @@ export function strike(patient: Patient): void {
   sim.counts.add(`fault: ${name}`)
   sim.note(`fault: ${name}`, node.index)
   act(patient, node)
+  patient.head?.struck()
 }
 
 /** Everything works again, from now on. */
@@ -112,7 +113,7 @@ export function mendAll(patient: Patient): void {
   }
 }
 
-function mend({ process, wires }: DomainNode): void {
+function mend({ process, wires, plan }: DomainNode): void {
   for (const wire of [wires.head, wires.domain]) {
     wire.slowness = 1
     wire.mend()
@@ -122,7 +123,7 @@ function mend({ process, wires }: DomainNode): void {
   process.startClock()
   process.slowDown(1)
   process.supply.failShare = 0
-  process.supply.wrongShare = 0
+  process.supply.wrongShare = plan.wrongShare
 }
 
 /** People let a node in again and start it. */
@@ -194,13 +195,13 @@ function evict(patient: Patient, node: DomainNode): void {
   sim.after(sim.between(500, 4000), () => pardon(patient, node))
 }
 
-function spoilSources({ sim }: Patient, { process }: DomainNode): void {
+function spoilSources({ sim }: Patient, { process, plan }: DomainNode): void {
   if (process === undefined) return
   const { supply } = process
   supply.failShare = sim.chance(0.5) ? sim.between(0.1, 1) : 0
   supply.wrongShare = sim.between(0.1, 0.9)
   sim.after(sim.between(100, 5000), () => {
     supply.failShare = 0
-    supply.wrongShare = 0
+    supply.wrongShare = plan.wrongShare
   })
 }

@@ -4,25 +4,25 @@
  */
 
 import { SputnikError } from '../../src/base/errors.js'
-import type { LogFields, Logger } from '../../src/base/log.js'
 import { type Reply, StepLoop } from '../../src/engine/step-loop.js'
 import { Credits } from '../../src/fabric/credits.js'
 import { PROTOCOL_VERSION } from '../../src/fabric/frame.js'
 import type { Join } from '../../src/fabric/handshake-messages.js'
 import type { RegionCall } from '../../src/fleet/dispatcher.js'
 import { Fleet } from '../../src/fleet/fleet.js'
-import { type FleetChangeAbout, type FleetChangeKind, FleetLog } from '../../src/fleet/fleet-log.js'
 import type { MemberInfo, MemberState } from '../../src/fleet/member.js'
 import { RemoteDomain } from '../../src/fleet/remote-domain.js'
 import { checkCredit } from './checks.js'
 import type { DomainNode } from './domain-node.js'
 import type { DomainProcess } from './domain-process.js'
+import { logInto, TracedNews } from './head-log.js'
 import type { IntegerModel } from './integer-model.js'
 import { OwnCard } from './own-card.js'
 import type { Scenario } from './scenario.js'
 import { Session } from './session.js'
 import type { Sim } from './sim.js'
 import { SimProcess } from './sim-process.js'
+import { must } from './violation.js'
 
 /** Thrown out of a step whose head has ended. */
 export class HeadEnded extends Error {}
@@ -59,7 +59,9 @@ export class HeadNode extends SimProcess {
   readonly #credits = new Credits({ isStanding: false, now: () => this.now() })
   /** What waits for the end of a step: nodes at the door, commands of people. */
   #waiting: (() => void)[] = []
+  readonly #processes = new Map<number, DomainProcess>()
   readonly #atDoor = new Map<DomainNode, DomainProcess>()
+  #struckMs = 0
   #isWoken = false
   #isEnded = false
   #looks = 0
@@ -101,6 +103,16 @@ export class HeadNode extends SimProcess {
 
   override wake(): void {
     this.#isWoken = true
+  }
+
+  /** Something has gone wrong somewhere. */
+  struck(): void {
+    this.#struckMs = this.runningMs()
+  }
+
+  /** How long it has been running since then, or since the last fault. */
+  sinceMs(ms: number): number {
+    return this.runningMs() - Math.max(ms, this.#struckMs)
   }
 
   /** The process ends at once; whoever it computes for hears it from `compute`. */
@@ -177,6 +189,7 @@ export class HeadNode extends SimProcess {
         this.now(),
       )
       this.sessions.set(id, session)
+      this.#processes.set(id, process)
       sim.counts.add('joined')
       sim.note('joined', id, node.index)
     } catch (error) {
@@ -197,6 +210,15 @@ export class HeadNode extends SimProcess {
         domain: { process, credits: process.credits },
       },
     })
+  }
+
+  /** Nobody is thrown out for what is the head's own fault. */
+  #checkLoss(id: number, reason: string): void {
+    const isWhole = this.#processes.get(id)?.isWhole ?? false
+    const isUnasked = reason === 'it answered something else'
+    const isMissing = isWhole && /is not on this domain|not on this card/.test(reason)
+    must(!isUnasked, 'a domain answers what it was asked', () => `domain ${id}`)
+    must(!isMissing, 'a domain has what it is asked for', () => `domain ${id}: ${reason}`)
   }
 
   #runWaiting(): void {
@@ -262,7 +284,7 @@ export class HeadNode extends SimProcess {
           new Array<number>(experts).fill(card === undefined ? -1 : 0),
         ),
         log: logInto(this.sim),
-        news: new TracedLog(this.sim),
+        news: new TracedNews(this.sim, (id, reason) => this.#checkLoss(id, reason)),
       },
       this.now(),
     )
@@ -291,40 +313,8 @@ export class HeadNode extends SimProcess {
   }
 }
 
-/** What people are told belongs to what happens. */
-class TracedLog extends FleetLog {
-  readonly #sim: Sim
-
-  constructor(sim: Sim) {
-    super(() => sim.nowMs)
-    this.#sim = sim
-  }
-
-  override note(kind: FleetChangeKind, about: FleetChangeAbout = {}): void {
-    this.#sim.counts.add(`news ${kind}`)
-    this.#sim.note(`news: ${kind} ${about.text ?? ''}`, about.domain?.id ?? -1)
-    super.note(kind, about)
-  }
-}
-
 function joinOf({ nodeId, index, plan }: DomainNode): Join {
   const cards = plan.cards.map(({ memoryBytes }) => ({ device: 'cpu', memoryBytes }))
   const rest = { key: null, modelHash: null, cards }
   return { type: 'join', protocol: PROTOCOL_VERSION, nodeId, name: `node-${index}`, ...rest }
-}
-
-/** What the fleet reports belongs to what happens. */
-function logInto(sim: Sim): Logger {
-  const note = (message: string, { reason = '' }: LogFields = {}): void => {
-    sim.note(reason === '' ? message : `${message}: ${reason}`)
-  }
-  const log: Logger = {
-    level: 'warn',
-    error: note,
-    warn: note,
-    info: note,
-    debug: note,
-    child: () => log,
-  }
-  return log
 }

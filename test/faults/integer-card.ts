@@ -165,7 +165,7 @@ export class IntegerCard {
     const ms = speed.fixedMs + dispatch.pairs * speed.pairMs
     if (!this.#hasAll(dispatch, header.region)) {
       this.#later(0, () => {
-        this.#tell(FRAME.failed, toPlain(new SputnikError('PAGE_NOT_MAPPED', 'not here')))
+        this.#tell(FRAME.failed, toPlain(new SputnikError('PAGE_NOT_MAPPED', 'not on this card')))
       })
       return
     }

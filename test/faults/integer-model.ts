@@ -59,8 +59,8 @@ function recordOf({ layer, experts, nUsed, width }: Size): ExpertRecord {
 export function drawCall(model: IntegerModel, prng: Prng): RegionCall {
   const region = prng.nextBelow(model.regions.length)
   const record = defined(model.records[region], 'a record')
-  const tokens = 1 + prng.nextBelow(prng.nextBelow(3) === 0 ? TOKENS_MAX : 4)
   const { nUsed, nExpert, nEmbd, nOut } = record
+  const tokens = 1 + prng.nextBelow(prng.nextBelow(3) === 0 || nEmbd > 4 ? TOKENS_MAX : 4)
   const experts = new Int32Array(tokens * nUsed)
   const weights = new Float32Array(tokens * nUsed)
   for (let token = 0; token < tokens; token++) {

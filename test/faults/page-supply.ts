@@ -12,7 +12,7 @@ import type { Sim } from './sim.js'
 export type PageSupplyOptions = {
   readonly sim: Sim
   readonly plan: DomainPlan
-  readonly disk: Set<string>
+  readonly disk: Map<string, number>
   readonly answer: (answers: readonly SupplyAnswer[], badPages: number) => void
 }
 
@@ -27,10 +27,11 @@ export class PageSupply {
   #badPages = 0
   /** Of answers of the sources, while they are bad. */
   failShare = 0
-  wrongShare = 0
+  wrongShare: number
 
   constructor(options: PageSupplyOptions) {
     this.#options = options
+    this.wrongShare = options.plan.wrongShare
   }
 
   want(pages: readonly PageAt[]): void {
@@ -57,28 +58,36 @@ export class PageSupply {
     return this.#options.plan.hasCopy || this.#options.disk.has(`${region}.${expert}`)
   }
 
+  /** Whether a page hashes to what it should. */
+  isRight({ region, expert }: PageAt, content: number): boolean {
+    return content === contentOf(region, expert)
+  }
+
   #come(page: PageAt): SupplyAnswer {
     const { sim, plan, disk } = this.#options
-    if (!this.#isThere(page) && !this.#fetch()) {
+    const key = `${page.region}.${page.expert}`
+    const offset = this.#isThere(page) ? disk.get(key) : this.#fetch(page)
+    if (offset === undefined && !plan.hasCopy) {
       sim.counts.add('pages failed')
       const error = new SputnikError('PAGE_UNAVAILABLE', 'no source gives this page')
       return { kind: 'failed', ...page, error }
     }
-    disk.add(`${page.region}.${page.expert}`)
-    const offset = contentOf(page.region, page.expert)
-    const source = plan.hasCopy ? null : { file: 'store', offset }
-    return { kind: 'ready', page: { ...page, source } }
+    if (offset === undefined) return { kind: 'ready', page: { ...page, source: null } }
+    disk.set(key, offset)
+    return { kind: 'ready', page: { ...page, source: { file: 'store', offset } } }
   }
 
-  /** A wrong page is fetched again from elsewhere. */
-  #fetch(): boolean {
+  /** What is in the page as it came; a wrong one is fetched again from elsewhere. */
+  #fetch(page: PageAt): number | undefined {
     const { sim } = this.#options
     for (let tries = 0; tries < TRIES_MAX; tries++) {
-      if (this.failShare > 0 && sim.chance(this.failShare)) return false
-      if (this.wrongShare === 0 || !sim.chance(this.wrongShare)) return true
+      if (this.failShare > 0 && sim.chance(this.failShare)) return undefined
+      const isSpoilt = this.wrongShare > 0 && sim.chance(this.wrongShare)
+      const content = contentOf(page.region, page.expert) + (isSpoilt ? 1 : 0)
+      if (this.isRight(page, content)) return content
       this.#badPages++
       sim.counts.add('wrong pages')
     }
-    return false
+    return undefined
   }
 }

@@ -19,6 +19,8 @@ export type DomainPlan = {
   readonly bufferBytes: number
   /** Of a page otherwise. */
   readonly fetchMs: number
+  /** Of pages that come otherwise: with wrong bytes. */
+  readonly wrongShare: number
 }
 
 export type Scenario = {
@@ -52,7 +54,7 @@ export function drawScenario(sim: Sim): Scenario {
   const faultMs = isLarge ? sim.between(1500, 9000) : sim.between(500, 4000)
   return {
     regions,
-    width: sim.chance(0.1) ? 64 : 4,
+    width: sim.chance(0.1) ? 128 : 4,
     isSummed: sim.chance(0.6),
     replicas,
     domains: drawDomains(sim, { regions, count, replicas }),
@@ -104,6 +106,7 @@ function drawDomain(sim: Sim, { index, room }: { index: number; room: number }):
     hasCopy: sim.chance(0.4),
     bufferBytes: sim.chance(0.1) ? 700 : 256 * 1024,
     fetchMs: sim.between(0.5, 20),
+    wrongShare: sim.chance(0.15) ? 0.2 : 0,
   }
 }
 

@@ -29,7 +29,7 @@ export type Outcome = {
   readonly violation?: Violated
 }
 
-/** A step that fails does so within this. */
+/** A step that fails does so within this of its beginning, or of the last fault in it. */
 const FAIL_MS = 10_000
 /** The fleet is whole again within this after the last fault. */
 const SETTLE_MS = 120_000
@@ -169,7 +169,7 @@ export class Simulation implements Patient {
       else this.#checkSums(call)
     } catch (error) {
       if (!(error instanceof SputnikError)) throw error
-      this.#failed(error, head.runningMs() - beganMs)
+      this.#failed(error, head.sinceMs(beganMs))
     }
   }
 
