@@ -1,6 +1,7 @@
 /**
- * The control connection of a peer, after its handshake: heartbeats to and fro, the end when nothing
- * was heard for a lease, and why one side has ended it. Knows nothing of the data connection; uses no native code.
+ * The control connection of a peer, after its handshake: heartbeats to and fro, the end when
+ * nothing was heard for a lease, and why one side has ended it. Knows nothing of the data
+ * connection; uses no native code.
  */
 import type { Duplex } from 'node:stream'
 import { SputnikError } from '../base/errors.js'
