@@ -1,8 +1,16 @@
 /** Decode through one domain with one card, encrypted and not, against plain libllama. */
-import { summarise } from '../src/base/statistics.js'
-import { decodeSpeed, withFleets } from './fleet-subject.js'
+import { type Summary, summarise } from '../src/base/statistics.js'
+import { openGguf } from '../src/gguf/reader.js'
+import { decodeSpeed, warmUp, withFleets } from './fleet-subject.js'
 import { referenceModel } from './reference-model.js'
-import { type BenchmarkOptions, judge, type Section, summaryRows } from './report.js'
+import {
+  type BenchmarkOptions,
+  judge,
+  type Row,
+  type Section,
+  summaryRows,
+  type Target,
+} from './report.js'
 import { takeTurns } from './support.js'
 
 const TLS = '1 domain, TLS'
@@ -16,11 +24,16 @@ export function decode({ rounds }: BenchmarkOptions): Promise<Section[]> {
     { name: PLAIN_TEXT, config: { fleetPlain: true }, domains: [['--plain']] },
   ]
   return withFleets(referenceModel(), specs, async (plain, fleets) => {
-    const contenders = [plain, ...fleets].map(({ name, runtime }) => ({
-      name,
-      run: (round: number) => decodeSpeed(runtime, round),
+    const contenders = fleets.map((subject) => ({
+      name: subject.name,
+      run: async (round: number) => {
+        await subject.settled()
+        return decodeSpeed(subject, round)
+      },
     }))
-    const series = await takeTurns(contenders, rounds)
+    const local = { name: plain.name, run: (round: number) => decodeSpeed(plain, round) }
+    for (const subject of [plain, ...fleets]) warmUp(subject)
+    const series = await takeTurns([local, ...contenders], rounds)
     const [, tls, plainText] = series
     const againstPlainText = summarise([plainText, tls].filter((one) => one !== undefined))
     const ratio = againstPlainText[1]?.ratio ?? Number.NaN
@@ -28,7 +41,7 @@ export function decode({ rounds }: BenchmarkOptions): Promise<Section[]> {
     return [
       {
         title: 'fleet: decode, all pages on one domain of one card, threads of 1',
-        rows: summaryRows(summarise(series), { unit: 'tokens/s', targets }),
+        rows: withLayerTime(summarise(series), targets),
       },
       {
         title: 'fleet: decode over TLS against plain text',
@@ -36,4 +49,17 @@ export function decode({ rounds }: BenchmarkOptions): Promise<Section[]> {
       },
     ]
   })
+}
+
+/** What a layer takes more than it does in plain libllama, by the ratios of the rounds. */
+function withLayerTime(
+  summaries: readonly Summary[],
+  targets: Readonly<Record<string, Target>>,
+): Row[] {
+  const layers = openGguf(referenceModel()).getModelNumber('block_count') ?? Number.NaN
+  const layerUs = 1e6 / ((summaries[0]?.median ?? Number.NaN) * layers)
+  return summaryRows(summaries, { unit: 'tokens/s', targets }).map((row, at) => ({
+    ...row,
+    'us more per layer': layerUs * (1 / (summaries[at]?.ratio ?? Number.NaN) - 1),
+  }))
 }

@@ -42,6 +42,16 @@ export function startWave(port: number, asks: readonly Ask[]): Wave {
   }
 }
 
+/** All at once, to their ends. */
+export async function readWave(
+  port: number,
+  asks: readonly Ask[],
+): Promise<readonly TimedStream[]> {
+  const { streams, ended } = startWave(port, asks)
+  await ended
+  return streams
+}
+
 /** One request after another. */
 export async function readAlone(port: number, asks: readonly Ask[]): Promise<TimedStream[]> {
   const streams: TimedStream[] = []

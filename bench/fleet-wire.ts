@@ -1,5 +1,4 @@
 /** Bytes on the links to domains, against what frames should take and against a copy per expert. */
-import { setImmediate as turn } from 'node:timers/promises'
 import { assert } from '../src/base/assert.js'
 import { CardExperts, combineEncoding } from '../src/engine/card-experts.js'
 import { fixedTokens } from '../src/engine/fixed-tokens.js'
@@ -59,8 +58,7 @@ async function measureFleet(
   const sizes = { ...rows, holders: holdersOf(experts) }
   const prompt = fixedTokens(PROMPT, { sequence: 1, vocabSize: runtime.vocab.size })
   const measure = async (what: string, tokens: number, act: () => void): Promise<Measured> => {
-    // What is left of moving pages is not part of it.
-    await turn()
+    await subject.settled()
     const before = linkBytes(subject.fleet())
     const chosen = await tapRouters(act)
     const sentBytes = linkBytes(subject.fleet()) - before

@@ -1,7 +1,7 @@
 /** What kills have cost the streams: requests, texts, and the longest gap between tokens. */
 import { median, quantile } from '../src/base/statistics.js'
 import type { SteadyLoad } from './fleet-load.js'
-import { judge, type Section } from './report.js'
+import { judge, type Row, type Section } from './report.js'
 import { gapsBetween, type TimedStream, type TimeSpan } from './token-stream.js'
 
 export type KillRun = {
@@ -31,7 +31,9 @@ function requestsOf({ times, load, undisturbed, alone, grownMb }: KillRun): Sect
     const reference = undisturbed[at % undisturbed.length]?.tokens ?? []
     return error === undefined && !isSame(tokens, reference)
   })
-  const unstable = alone.filter(({ tokens }, at) => !isSame(tokens, undisturbed[at]?.tokens ?? []))
+  const unstable = undisturbed.filter(({ tokens }, at) => {
+    return !isSame(tokens, alone[at % alone.length]?.tokens ?? [])
+  })
   const tokens = streams.reduce((sum, stream) => sum + stream.tokens.length, 0)
   const row = (what: string, count: number, most?: number) => ({
     what,
@@ -53,25 +55,46 @@ function requestsOf({ times, load, undisturbed, alone, grownMb }: KillRun): Sect
 }
 
 function stallsOf({ times, load, undisturbed, quiet }: KillRun): Section {
-  const longest = (stream: TimedStream, span: TimeSpan): number[] => {
-    const gaps = gapsBetween(stream, span)
-    return gaps.length === 0 ? [] : [Math.max(...gaps)]
-  }
-  const quietMs = median(undisturbed.flatMap((stream) => longest(stream, quiet)))
-  const stalls = times.flatMap((fromMs) =>
-    load.streams.flatMap((stream) => longest(stream, { fromMs, toMs: fromMs + SPAN_MS })),
-  )
-  const added = stalls.map((ms) => Math.max(0, ms - quietMs))
-  const p99 = quantile(added, P99)
+  const quietMs = median(longestGaps(undisturbed, spansOf(quiet)))
+  const kills = times.map((fromMs) => ({ fromMs, toMs: fromMs + SPAN_MS }))
+  const gaps = longestGaps(load.streams, kills)
+  const added = gaps.map((ms) => Math.max(0, ms - quietMs))
+  const row = (subject: string, of: (values: readonly number[]) => number): Row => ({
+    subject,
+    'ms longest gap': of(gaps),
+    'ms added': of(added),
+  })
+  const p99 = (values: readonly number[]): number => quantile(values, P99)
+  const span = SPAN_MS / 1000
   return {
-    title: `kill: ms of the longest gap between tokens of a stream, less ${quietMs.toFixed(1)} quiet`,
+    title:
+      `kill: longest gap between tokens of a stream within ${span} s of a kill, less what it is ` +
+      `within ${span} s without one (${quietMs.toFixed(1)} ms); ${gaps.length} gaps`,
     rows: [
-      { subject: 'median', ms: median(added) },
-      { subject: '99th percentile', ms: p99, ...judge(p99, { atMost: STALL_MS_MAX }) },
-      { subject: 'longest', ms: Math.max(...added) },
-      { subject: 'gaps', ms: added.length },
+      row('median', median),
+      { ...row('99th percentile', p99), ...judge(p99(added), { atMost: STALL_MS_MAX }) },
+      row('longest', (values) => Math.max(...values)),
     ],
   }
+}
+
+/** Of each stream in each span that it meets. */
+function longestGaps(streams: readonly TimedStream[], spans: readonly TimeSpan[]): number[] {
+  return spans.flatMap((span) =>
+    streams.flatMap((stream) => {
+      const gaps = gapsBetween(stream, span)
+      return gaps.length === 0 ? [] : [Math.max(...gaps)]
+    }),
+  )
+}
+
+/** As long as what is looked at after a kill. */
+function spansOf({ fromMs, toMs }: TimeSpan): TimeSpan[] {
+  const count = Math.max(1, Math.floor((toMs - fromMs) / SPAN_MS))
+  return Array.from({ length: count }, (_, at) => {
+    const start = fromMs + at * SPAN_MS
+    return { fromMs: start, toMs: Math.min(toMs, start + SPAN_MS) }
+  })
 }
 
 function isSame(a: readonly number[], b: readonly number[]): boolean {

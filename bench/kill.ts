@@ -2,13 +2,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Prng } from '../src/base/prng.js'
 import { FleetHead } from './fleet-head.js'
-import { asksOf, readAlone, SteadyLoad, startWave } from './fleet-load.js'
+import { asksOf, readAlone, readWave, SteadyLoad } from './fleet-load.js'
 import { NodePool } from './fleet-pool.js'
 import { killModel, STABLE } from './kill-model.js'
 import { type KillRun, killSections, SPAN_MS } from './kill-report.js'
 import { residence } from './processes.js'
 import type { Benchmark, BenchmarkOptions, Section } from './report.js'
 import { now } from './support.js'
+import type { TimedStream } from './token-stream.js'
 
 const STREAMS = 8
 const DOMAINS = 3
@@ -19,6 +20,7 @@ const NODES = 18
 const PROMPT = 16
 const GENERATE = 448
 const PAUSE_MS = 1000
+const QUIET_WAVES = 3
 const SAY_EVERY = 20
 const SEED = 20_261_126
 const HEAD = ['--cards', '0', '--threads', '1', '--card-threads', '1', '--ctx', '512', '--exact']
@@ -41,8 +43,8 @@ async function measure({ kills = KILLS, say }: BenchmarkOptions): Promise<Sectio
     await head.settled({ domains: DOMAINS, replicas: REPLICAS })
     const asks = asksOf(options)
     const fromMs = now()
-    const wave = startWave(port, asks)
-    await wave.ended
+    const undisturbed: TimedStream[] = []
+    for (let wave = 0; wave < QUIET_WAVES; wave++) undisturbed.push(...(await readWave(port, asks)))
     const quiet = { fromMs, toMs: now() }
     const alone = await readAlone(port, asks)
     const bytes = residence([head.enginePid]).VmRSS
@@ -50,7 +52,7 @@ async function measure({ kills = KILLS, say }: BenchmarkOptions): Promise<Sectio
     const times = await killOften({ head, pool, load }, { kills, say })
     await load.stop()
     const grownMb = residence([head.enginePid]).VmRSS - bytes
-    return killSections({ times, load, undisturbed: wave.streams, alone, quiet, grownMb })
+    return killSections({ times, load, undisturbed, alone, quiet, grownMb })
   } finally {
     await head.stop()
   }

@@ -44,16 +44,17 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string' },
     kills: { type: 'string' },
     json: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
   },
 })
 const rounds = countOf(values.rounds) ?? ROUNDS
 const kills = countOf(values.kills)
 const unknown = positionals.filter((name) => !BENCHMARKS.some((one) => one.name === name))
-if (unknown.length > 0 || Number.isNaN(rounds) || Number.isNaN(kills)) {
-  process.stderr.write(
-    `usage: npm run bench -- [names...] [--rounds N] [--kills N] [--json]\n\n${list()}\n`,
-  )
-  process.exit(2)
+const isWrong = unknown.length > 0 || Number.isNaN(rounds) || Number.isNaN(kills)
+if (isWrong || values.help) {
+  const usage = `usage: npm run bench -- [names...] [--rounds N] [--kills N] [--json]\n\n${list()}\n`
+  ;(isWrong ? process.stderr : process.stdout).write(usage)
+  process.exit(isWrong ? 2 : 0)
 }
 await main(
   BENCHMARKS.filter(({ name, isLong = false }) =>

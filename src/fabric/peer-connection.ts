@@ -1,6 +1,7 @@
 /**
- * The control connection of a peer, after its handshake: heartbeats to and fro, the end when nothing
- * was heard for a lease, and why one side has ended it. Knows nothing of the data connection; uses no native code.
+ * The control connection of a peer, after its handshake: heartbeats to and fro, the end when
+ * nothing was heard for a lease, and why one side has ended it. Knows nothing of the data
+ * connection; uses no native code.
  */
 import type { Duplex } from 'node:stream'
 import { SputnikError } from '../base/errors.js'
@@ -26,6 +27,7 @@ export type PeerConnectionOptions = {
   readonly onEnd: (reason: string, error?: SputnikError) => void
 }
 
+const SILENT = 'nothing was heard for the time of its lease'
 const ROUND_TRIPS_KEPT = 16
 const REASON_BYTES_MAX = 4096
 /** So long a peer may take to read why, or to say why. */
@@ -110,9 +112,14 @@ export class PeerConnection {
   }
 
   #beat(): void {
+    this.#send(FRAME.heartbeat, (1000 * this.#options.now()) >>> 0)
+    // A process that was stopped finds its timers first, then what its peers had sent meanwhile.
+    if (this.#isSilent) setImmediate(() => this.#isSilent && this.end(SILENT))
+  }
+
+  get #isSilent(): boolean {
     const { now, leaseMs } = this.#options
-    if (now() - this.#heardAt > leaseMs) this.end(`nothing was heard for ${leaseMs} ms`)
-    else this.#send(FRAME.heartbeat, (1000 * now()) >>> 0)
+    return now() - this.#heardAt > leaseMs
   }
 
   #send(kind: number, sentUs: number): void {

@@ -56,8 +56,8 @@ export class WorkEstimates {
   }
 
   /**
-   * To be called now and then: a domain that nobody asks, since it was slow, seems faster and faster
-   * until it is asked again.
+   * To be called now and then: a domain that nobody asks, since it was slow, seems faster and
+   * faster until it is asked again.
    */
   relax(): void {
     const all = [...this.#counts]

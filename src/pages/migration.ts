@@ -133,7 +133,9 @@ class Round {
     return this.#bytesInFlight >= this.#options.limits.bytesInFlight
   }
 
-  /** What is under way, maybe for an earlier placement, may make an entry differ when it is there. */
+  /**
+   * What is under way, maybe for an earlier placement, may make an entry differ when it is there.
+   */
   isOpen(entry: number): boolean {
     const { adds, drops } = this.#need(entry)
     return adds.length > 0 || drops.length > 0 || this.#busyEntries.has(entry)

@@ -14,7 +14,7 @@ const ADAPTERS: readonly RegExp[] = [
   /^src\/(card|domain|engine|fleet)\/main\.ts$/,
   /^src\/engine\/(bench-main|card-experts|fleet-door|traffic-watch)\.ts$/,
   /^src\/fabric\/page-(client|service|serving)\.ts$/,
-  /^src\/domain\/supply-(head|peers|sources|work)\.ts$/,
+  /^src\/domain\/supply-(head|peers|sources|thread|work)\.ts$/,
   /^src\/pages\/sources\/remote-file\.ts$/,
   /^src\/server\/(app|engine-client|engine-process|fleet-feed|generate|http-server)\.ts$/,
   /^src\/server\/(json-body|sequence-group|small-endpoints|sse-stream|template)\.ts$/,
