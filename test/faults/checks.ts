@@ -37,7 +37,7 @@ export function isPlaced(subject: Subject): boolean {
   if (head === undefined) return false
   const { fleet } = head
   if (fleet.moving > 0 || fleet.toMove > 0 || !fleet.directory.isQuiet) return false
-  const areThere = nodes.every((node) => head.memberOf(node) !== undefined)
+  const areThere = expected(nodes).every((node) => head.memberOf(node) !== undefined)
   return areThere && placementFault(subject, head) === undefined
 }
 
@@ -45,7 +45,7 @@ export function isPlaced(subject: Subject): boolean {
 export function checkPlaced(subject: Subject): void {
   const { head, nodes } = subject
   must(head !== undefined, 'the fleet is whole in time', () => 'there is no head')
-  for (const node of nodes) {
+  for (const node of expected(nodes)) {
     const isThere = head.memberOf(node) !== undefined
     must(isThere, 'the fleet is whole in time', () => `node ${node.index} has not come back`)
   }
@@ -60,6 +60,10 @@ export function checkPlaced(subject: Subject): void {
 /** Whether every page can have a holder. */
 export function hasRoomForAll({ scenario, head, nodes }: Subject): boolean {
   return head !== undefined && copiesThatFit(scenario, head, nodes) > 0
+}
+
+function expected(nodes: readonly DomainNode[]): readonly DomainNode[] {
+  return nodes.filter(({ isExpected }) => isExpected)
 }
 
 function placementFault({ scenario, nodes }: Subject, head: HeadNode): string | undefined {
@@ -87,7 +91,7 @@ function copiesThatFit(
     )
     return Math.min(pages, room)
   }
-  const members = nodes
+  const members = expected(nodes)
     .filter((node) => head.memberOf(node)?.state !== 'draining')
     .map(({ plan }) => roomOf(plan.cards))
   const own = ownCards.map((card) => roomOf([card]))

@@ -38,6 +38,8 @@ export class DomainNode {
   readonly #disk = new Map<string, number>()
   #restart: RestartState = { quickLives: 0 }
   #process: DomainProcess | undefined
+  /** It has been started once. */
+  isExpected = false
   /** The head does not want it: nobody starts it again but people. */
   isEvicted = false
 
@@ -63,6 +65,7 @@ export class DomainNode {
 
   start(): void {
     if (this.#process !== undefined || this.isEvicted) return
+    this.isExpected = true
     const { sim, model, index, plan, join } = this.#options
     const disk = this.#disk
     sim.note('domain starts', index)

@@ -1,5 +1,6 @@
 /** What goes wrong in a simulation, drawn from its seed, and how it is put right again. */
 import { defined } from '../../src/base/assert.js'
+import type { TrafficRequest } from '../../src/pages/better-placement.js'
 import type { DomainNode } from './domain-node.js'
 import type { HeadNode } from './head-node.js'
 import type { Wire } from './network.js'
@@ -79,6 +80,8 @@ const FAULTS: readonly Fault[] = [
   },
   { name: 'drain', weight: 2, act: drain },
   { name: 'evict', weight: 2, act: evict },
+  { name: 'other placement', weight: 3, act: relocate },
+  { name: 'late node', weight: 2, act: startLate },
   { name: 'bad sources', weight: 3, act: spoilSources },
 ]
 
@@ -114,6 +117,7 @@ export function mendAll(patient: Patient): void {
     const isDraining = head?.memberOf(node)?.state === 'draining'
     if (isDraining && sim.chance(0.5)) node.session?.reset()
     mend(node)
+    node.start()
     pardon(patient, node)
   }
 }
@@ -207,6 +211,36 @@ function evict(patient: Patient, node: DomainNode): void {
     head.fleet.evict(node.nodeId)
   })
   sim.after(sim.between(500, 4000), () => pardon(patient, node))
+}
+
+/** Somebody has thought about the traffic, which takes a while, and wants pages elsewhere. */
+function relocate({ sim, head }: Patient): void {
+  head?.soon(() => {
+    const request = head.fleet.traffic()
+    if (request === undefined) return
+    const { epoch } = head.fleet.directory
+    const turn = 1 + sim.prng.nextBelow(3)
+    const wanted = turned(request, turn)
+    const tell = (): void => {
+      if (head.fleet.directory.epoch === epoch) head.fleet.relocate(wanted)
+    }
+    sim.after(sim.between(1, 500), () => head.soon(tell))
+  })
+}
+
+/** The experts of each region change places, so that each domain has as many as before. */
+function turned({ regions, holders }: TrafficRequest, by: number): (readonly number[])[] {
+  let first = 0
+  return regions.flatMap(({ experts }) => {
+    const own = holders.slice(first, first + experts)
+    first += experts
+    return own.map((_, expert) => own[(expert + by) % experts] ?? [])
+  })
+}
+
+/** One of those that were not there from the beginning. */
+function startLate({ nodes }: Patient): void {
+  nodes.find(({ isExpected }) => !isExpected)?.start()
 }
 
 function spoilSources({ sim }: Patient, { process, plan }: DomainNode): void {

@@ -13,6 +13,8 @@ export type DomainPlan = {
   readonly nodeId: string
   readonly cards: readonly CardPlan[]
   readonly wire: WireOptions
+  /** Comes when the others are at work, or when faults are over. */
+  readonly isLate: boolean
   /** Has the whole model on disk. */
   readonly hasCopy: boolean
   /** Of the sockets at both ends. */
@@ -103,6 +105,7 @@ function drawDomain(sim: Sim, { index, room }: { index: number; room: number }):
       jitterMs: delayMs * sim.between(0, 0.5),
       bytesPerMs: sim.chance(0.2) ? 1000 : sim.between(10_000, 1_000_000),
     },
+    isLate: index > 0 && sim.chance(0.1),
     hasCopy: sim.chance(0.4),
     bufferBytes: sim.chance(0.1) ? 700 : 256 * 1024,
     fetchMs: sim.between(0.5, 20),
