@@ -113,8 +113,12 @@ export class Relocation {
     return { regions, domains: members, replicas, popularity, samples, holders }
   }
 
-  /** Moves pages to where a placement of the same domains wants them. */
+  /**
+   * Moves pages to where a placement of the same domains wants them; not when somebody came, went
+   * or drains since it was thought of.
+   */
   relocate(holders: readonly (readonly number[])[]): void {
+    if (this.#isDue || this.#migration !== undefined) return
     const { regions, replicas } = this.#options
     this.#begin(tableOf({ regions, replicas }, holders))
   }
