@@ -214,7 +214,8 @@ function evict(patient: Patient, node: DomainNode): void {
 }
 
 /** Somebody has thought about the traffic, which takes a while, and wants pages elsewhere. */
-function relocate({ sim, head }: Patient): void {
+function relocate(patient: Patient, node: DomainNode): void {
+  const { sim, head } = patient
   head?.soon(() => {
     const request = head.fleet.traffic()
     if (request === undefined) return
@@ -224,7 +225,10 @@ function relocate({ sim, head }: Patient): void {
     const tell = (): void => {
       if (head.fleet.directory.epoch === epoch) head.fleet.relocate(wanted)
     }
-    sim.after(sim.between(1, 500), () => head.soon(tell))
+    const thinkMs = sim.between(1, 500)
+    sim.after(thinkMs, () => head.soon(tell))
+    // Somebody drains a node just before the answer comes.
+    if (sim.chance(0.3)) sim.after(thinkMs * sim.between(0.8, 1), () => drain(patient, node))
   })
 }
 
