@@ -5,7 +5,12 @@
  */
 import type { SputnikError } from '../base/errors.js'
 import { holdersOf, type TrafficRequest, tableOf } from '../pages/better-placement.js'
-import type { CardCapacity, DomainCapacity, RegionPages } from '../pages/capacity.js'
+import {
+  type CardCapacity,
+  type DomainCapacity,
+  type RegionPages,
+  usableBytes,
+} from '../pages/capacity.js'
 import type { Directory } from '../pages/directory.js'
 import type { HolderTable } from '../pages/holder-table.js'
 import { Migration } from '../pages/migration.js'
@@ -140,12 +145,15 @@ export class Relocation {
   }
 
   #begin(wanted: HolderTable): void {
+    const { regions } = this.#options
     const { members, spares } = this.#rooms()
+    const sizes = regions.map(({ pageBytes }) => pageBytes)
     this.#migration = new Migration({
-      wanted,
-      regions: this.#options.regions,
+      ...{ wanted, regions },
       limits: { bytesInFlight: BYTES_IN_FLIGHT, movesPerDomain: MOVES_PER_DOMAIN },
-      capacityBytes: new Map([...members, ...spares].map(({ id, cards }) => [id, bytesOf(cards)])),
+      capacityBytes: new Map(
+        [...members, ...spares].map((domain) => [domain.id, usableBytes(domain, sizes)]),
+      ),
     })
     this.#lookedMs = Number.NEGATIVE_INFINITY
   }
@@ -154,14 +162,9 @@ export class Relocation {
   #bounded({ id, cards }: DomainCapacity): DomainCapacity {
     const full = this.#full.get(id)
     if (full === undefined) return { id, cards }
-    const share = Math.min(1, full.bytes / Math.max(1, bytesOf(cards)))
-    return {
-      id,
-      cards: cards.map(({ memoryBytes, speed }) => ({
-        memoryBytes: Math.floor(memoryBytes * share),
-        speed,
-      })),
-    }
+    // As one card: how its pages lie on several is the domain's own affair.
+    const memoryBytes = Math.min(full.bytes, bytesOf(cards))
+    return { id, cards: cards.slice(0, 1).map(({ speed }) => ({ memoryBytes, speed })) }
   }
 
   #look(now: number): void {
