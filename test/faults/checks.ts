@@ -1,6 +1,7 @@
 /** What must be so: always, when nothing is under way, and when all faults are over. */
 import type { Credits } from '../../src/fabric/credits.js'
 import type { FleetDomain } from '../../src/fleet/fleet-domain.js'
+import { totalBytes } from '../../src/pages/capacity.js'
 import type { DomainNode } from './domain-node.js'
 import type { HeadNode } from './head-node.js'
 import type { Scenario } from './scenario.js'
@@ -76,30 +77,34 @@ function placementFault({ scenario, nodes }: Subject, head: HeadNode): string | 
   return undefined
 }
 
-/** Pages are of one size, so that counting them is enough. */
+/** Replicas that surely fit, by bytes: with pages of several sizes, some room is left over. */
 function copiesThatFit(
   { regions, replicas, ownCards, isSpare }: Scenario,
   head: HeadNode,
   nodes: readonly DomainNode[],
 ): number {
-  const pages = regions.reduce((sum, { experts }) => sum + experts, 0)
-  const pageBytes = regions[0]?.pageBytes ?? 1
+  const modelBytes = totalBytes(regions)
+  const sizes = regions.map(({ pageBytes }) => pageBytes)
+  const largest = Math.max(...sizes)
+  const isEven = largest === Math.min(...sizes)
   const roomOf = (cards: readonly { memoryBytes: number }[]): number => {
-    const room = cards.reduce(
-      (sum, { memoryBytes }) => sum + Math.floor(memoryBytes / pageBytes),
-      0,
-    )
-    return Math.min(pages, room)
+    const each = isEven ? 0 : largest - 1
+    const bytes = cards.map(({ memoryBytes }) => {
+      return isEven ? memoryBytes - (memoryBytes % largest) : Math.max(0, memoryBytes - each)
+    })
+    const room = bytes.reduce((sum, one) => sum + one, 0)
+    return Math.min(modelBytes, Math.max(0, isEven ? room : room - largest))
   }
   const members = expected(nodes)
     .filter((node) => head.memberOf(node)?.state !== 'draining')
     .map(({ plan }) => roomOf(plan.cards))
   const own = ownCards.map((card) => roomOf([card]))
+  const sum = (rooms: readonly number[]): number => rooms.reduce((all, room) => all + room, 0)
   const all = isSpare ? members : [...own, ...members]
   for (let copies = Math.min(replicas, all.length); copies > 1; copies--) {
-    if (all.reduce((sum, room) => sum + room, 0) >= copies * pages) return copies
+    if (sum(all) >= copies * modelBytes) return copies
   }
-  return [...own, ...members].reduce((sum, room) => sum + room, 0) >= pages ? 1 : 0
+  return sum([...own, ...members]) >= modelBytes ? 1 : 0
 }
 
 /** Whoever the directory points at has the page, unless it is lost and nobody knows yet. */

@@ -113,9 +113,7 @@ export function mendAll(patient: Patient): void {
   head?.goOn()
   head?.startClock()
   for (const node of nodes) {
-    // A domain that gives its pages away stays so until it joins again.
-    const isDraining = head?.memberOf(node)?.state === 'draining'
-    if (isDraining && sim.chance(0.5)) node.session?.reset()
+    if (head?.memberOf(node)?.state === 'draining') keep(patient, node)
     mend(node)
     node.start()
     pardon(patient, node)
@@ -133,6 +131,13 @@ function mend({ process, wires, plan }: DomainNode): void {
   process.slowDown(1)
   process.supply.failShare = 0
   process.supply.wrongShare = plan.wrongShare
+}
+
+/** A domain that gives its pages away stays so until it joins again or is pardoned. */
+function keep({ sim, head }: Patient, node: DomainNode): void {
+  const how = sim.prng.nextBelow(3)
+  if (how === 0) node.session?.reset()
+  else if (how === 1) head?.soon(() => head.fleet.pardon(node.nodeId))
 }
 
 /** People let a node in again and start it. */

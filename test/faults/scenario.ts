@@ -1,4 +1,5 @@
 /** What a seed stands for: the model, the machines, the network, the steps. */
+import { totalBytes } from '../../src/pages/capacity.js'
 import type { IntegerRegion } from './integer-model.js'
 import type { WireOptions } from './network.js'
 import type { Sim } from './sim.js'
@@ -49,7 +50,10 @@ export function drawScenario(sim: Sim): Scenario {
   const { prng } = sim
   const isLarge = sim.chance(LARGE_SHARE)
   const pick = (from: number, to: number): number => from + prng.nextBelow(to - from + 1)
-  const regions = Array.from({ length: pick(1, isLarge ? 3 : 2) }, () => drawRegion(sim, isLarge))
+  const areUneven = sim.chance(0.15)
+  const regions = Array.from({ length: pick(1, isLarge ? 3 : 2) }, () =>
+    drawRegion(sim, { isLarge, areUneven }),
+  )
   const count = isLarge ? pick(2, 6) : pick(2, 3)
   const replicas = Math.min(count, pick(1, 3))
   const steps = isLarge ? pick(20, 50) : pick(5, 12)
@@ -69,16 +73,21 @@ export function drawScenario(sim: Sim): Scenario {
   }
 }
 
-function drawRegion(sim: Sim, isLarge: boolean): IntegerRegion {
-  const experts = 4 + sim.prng.nextBelow(isLarge ? 13 : 5)
-  return { experts, pageBytes: PAGE_BYTES, nUsed: 1 + sim.prng.nextBelow(4) }
-}
-
-function pagesOf(regions: readonly IntegerRegion[]): number {
-  return regions.reduce((sum, { experts }) => sum + experts, 0)
+function drawRegion(
+  { prng }: Sim,
+  { isLarge, areUneven }: { isLarge: boolean; areUneven: boolean },
+): IntegerRegion {
+  const experts = 4 + prng.nextBelow(isLarge ? 13 : 5)
+  const pageBytes = PAGE_BYTES * (areUneven ? 1 + prng.nextBelow(5) / 4 : 1)
+  return { experts, pageBytes, nUsed: 1 + prng.nextBelow(4) }
 }
 
 type Wanted = { regions: readonly IntegerRegion[]; count: number; replicas: number }
+
+/** In pages of the usual size. */
+function pagesOf(regions: readonly IntegerRegion[]): number {
+  return Math.ceil(totalBytes(regions) / PAGE_BYTES)
+}
 
 /** All together have room for the model once at least, often for all replicas. */
 function drawDomains(sim: Sim, { regions, count, replicas }: Wanted): DomainPlan[] {
