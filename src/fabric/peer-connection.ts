@@ -37,6 +37,7 @@ export class PeerConnection {
   readonly #timer: NodeJS.Timeout
   readonly #roundTripsUs: number[] = []
   #heardAt: number
+  #beatAt: number
   #farewell: NodeJS.Timeout | undefined
   /** Why this side goes. */
   #leaving: string | undefined
@@ -46,6 +47,7 @@ export class PeerConnection {
     const { socket, frames, now, heartbeatMs } = options
     this.#options = options
     this.#heardAt = now()
+    this.#beatAt = now()
     frames.allow(REASON_BYTES_MAX)
     socket.on('data', (chunk: Uint8Array) => this.#receive(chunk))
     socket.on('error', (error) => this.end(error.message))
@@ -111,8 +113,17 @@ export class PeerConnection {
 
   #beat(): void {
     const { now, leaseMs } = this.#options
+    this.#allowForStall(now())
     if (now() - this.#heardAt > leaseMs) this.end(`nothing was heard for ${leaseMs} ms`)
     else this.#send(FRAME.heartbeat, (1000 * now()) >>> 0)
+  }
+
+  /** While this thread stood still it could not hear: what has come meanwhile is read after this. */
+  #allowForStall(time: number): void {
+    const { heartbeatMs } = this.#options
+    const gap = time - this.#beatAt
+    this.#beatAt = time
+    if (gap > 2 * heartbeatMs) this.#heardAt = Math.min(time, this.#heardAt + gap - heartbeatMs)
   }
 
   #send(kind: number, sentUs: number): void {
