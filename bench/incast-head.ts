@@ -17,7 +17,6 @@ import {
   INCAST_TIMING,
   MODEL_HASH,
   type Rounds,
-  type RoundTimes,
   type ToHead,
 } from './incast-shared.js'
 import { now } from './support.js'
@@ -96,27 +95,21 @@ const looking = setInterval(() => {
 function measure(rounds: Rounds): FromChild {
   const side = sides[rounds.isCredited ? 0 : 1]
   if (side === undefined) throw new Error('no links')
-  const times: RoundTimes = { ms: [], flowMs: [] }
-  for (let round = 0; round < rounds.rounds; round++) {
-    const { ms, flowMs } = runRound(side, rounds)
-    times.ms.push(ms)
-    times.flowMs.push(flowMs)
-  }
+  const ms: number[] = []
+  for (let round = 0; round < rounds.rounds; round++) ms.push(runRound(side, rounds))
   const { bytesPerSecond, balance } = side.fabric.credits
-  return { kind: 'done', ...times, bytesPerSecond, window: balance.window }
+  return { kind: 'done', ms, bytesPerSecond, window: balance.window }
 }
 
 /** As a step does it: credit for all replies first, then the dispatches, then the replies. */
-function runRound({ fabric, links }: Side, { replyBytes, isCredited }: Rounds) {
+function runRound({ fabric, links }: Side, { replyBytes, isCredited }: Rounds): number {
   const transfer = transferOf(++step, 0)
-  const before = received(links)
   const started = now()
   if (isCredited) {
     const replies = links.map(({ peer }) => ({ peer, transfer, bytes: replyBytes }))
     fabric.credits.request(replies, started)
   }
   for (const link of links) dispatch(link, replyBytes)
-  let firstAt = 0
   for (let left = links.length; left > 0; ) {
     let isBusy = false
     for (const link of links) {
@@ -127,16 +120,10 @@ function runRound({ fabric, links }: Side, { replyBytes, isCredited }: Rounds) {
       isBusy = true
       left--
     }
-    if (firstAt === 0 && received(links) > before) firstAt = now()
     if (now() - started > ROUND_MS) throw new Error(`${left} replies are missing`)
     if (!isBusy && left > 0) waitAny(links, ROUND_MS)
   }
-  const ended = now()
-  return { ms: ended - started, flowMs: ended - firstAt }
-}
-
-function received(links: readonly DataLink[]): number {
-  return links.reduce((sum, { bytesReceived }) => sum + bytesReceived, 0)
+  return now() - started
 }
 
 function dispatch(link: DataLink, replyBytes: number): void {

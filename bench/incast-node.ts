@@ -60,8 +60,8 @@ function fail(reason: string): never {
 /** Until the head is gone. */
 function serve(): void {
   while (links.every(({ isOpen }) => isOpen)) {
-    const isBusy = links.map(answer).some(Boolean)
-    if (!isBusy) waitAny(links, SLEEP_MS)
+    for (const link of links) while (answer(link));
+    waitAny(links, SLEEP_MS)
   }
   process.exit()
 }

@@ -14,20 +14,20 @@ export type Rounds = {
   readonly rounds: number
 }
 
-/** Milliseconds of each round, and of those the time from its first byte to its last. */
-export type RoundTimes = { readonly ms: number[]; readonly flowMs: number[] }
-
 export type ToHead = { readonly kind: 'rounds' } & Rounds
 export type FromChild =
   | { readonly kind: 'doors'; readonly doors: readonly Door[] }
   /** A node has both connections of both doors; the head has opened all of them. */
   | { readonly kind: 'joined' }
   | { readonly kind: 'opened' }
-  | ({
+  | {
       readonly kind: 'done'
+      /** Of each round. */
+      readonly ms: number[]
+      /** As the credits of the head see its link. */
       readonly bytesPerSecond: number
       readonly window: number
-    } & RoundTimes)
+    }
 
 export const MODEL_HASH = 'ab'.repeat(32)
 /** A process that has no core for a while must not be taken for a dead one. */

@@ -52,8 +52,10 @@ export function openStar(options: StarOptions): Star {
   const hosts = Array.from({ length: options.hosts }, (_, host) => `${prefix}-${host}`)
   const hub = `${prefix}-hub`
   const close = (): void => {
+    process.off('exit', close)
     for (const name of [...hosts, hub]) call(['ip', 'netns', 'delete', name])
   }
+  process.once('exit', close)
   try {
     makeHub(hub)
     hosts.forEach((name, host) => {
@@ -101,6 +103,8 @@ function makeHost({ name, hub, host, congestionControl }: Host): void {
   inside(name, ['ip', 'link', 'set', 'lo', 'up'])
   const route = ['ip', 'route', 'replace', `${NETWORK}.0/24`, 'dev', 'eth0']
   inside(name, [...route, 'congctl', congestionControl])
+  // As network cards do: packets of one stream that follow each other are received as one.
+  if (process.env.GRO && hasTool('ethtool')) inside(name, ['ethtool', '-K', 'eth0', 'gro', 'on'])
 }
 
 function shape(hub: string, { bitsPerSecond, bufferBytes }: StarOptions): void {

@@ -12,51 +12,19 @@
 import { assert } from '../base/assert.js'
 import { CreditAccount } from './credit-account.js'
 import type { Forfeit, Grant, Want } from './credit-message.js'
+import type {
+  Arrival,
+  Connection,
+  CreditBalance,
+  GranterOptions,
+  ReplyRequest,
+} from './credit-terms.js'
 import { CreditWindow, SEGMENT_BYTES } from './credit-window.js'
-import { type Come, DeliveryRate } from './link-estimate.js'
+import { DeliveryRate } from './link-estimate.js'
 
 /** Several times the longest compute of a step in decode, and any round trip of a local network. */
 const LEASE_US = 200_000
 const PEERS_MAX = 4096
-
-/** One connection to a peer; the generation rises with every new one. */
-export type Connection = { readonly peer: number; readonly generation: number }
-
-export type ReplyRequest = {
-  readonly peer: number
-  readonly transfer: number
-  readonly bytes: number
-}
-
-export type Arrival = Connection & {
-  readonly transfer: number
-  readonly bytes: number
-  /** Nothing more is to come of the transfer, whatever was asked for. */
-  readonly isLast?: boolean
-}
-
-/** granted = arrived + outstanding + written off + returned, over all connections ever. */
-export type CreditBalance = {
-  readonly granted: number
-  readonly arrived: number
-  readonly outstanding: number
-  readonly writtenOff: number
-  readonly returned: number
-  /** Bytes that came without credit; part of none of the others. */
-  readonly excess: number
-  readonly window: number
-}
-
-export type GranterOptions = {
-  /**
-   * Whether peers hold some credit at all times, for messages whose size this side cannot know
-   * before (dispatches); without it they are granted what is asked for (combines).
-   */
-  readonly isStanding?: boolean
-  readonly leaseUs?: number
-  /** What has come from all peers, told by `arrived` or not; absent: what was told. */
-  readonly come?: () => Come
-}
 
 export class CreditGranter {
   readonly #isStanding: boolean
@@ -225,8 +193,10 @@ export class CreditGranter {
   nextTickUs(nowUs: number): number | undefined {
     let next = Number.POSITIVE_INFINITY
     const [first] = this.#queue
-    if (first !== undefined && this.#isRoomFor(this.#turnOf(first))) {
-      next = this.#window.paceUs(this.#turnOf(first), nowUs)
+    const bytes = first === undefined ? 0 : this.#turnOf(first)
+    // Where something else than the pace is in the way, only an arrival can help.
+    if (first !== undefined && this.#isRoomFor(bytes) && this.#mayHave(first, bytes)) {
+      next = this.#window.paceUs(bytes, nowUs)
     }
     for (const account of this.#accounts.values()) {
       if (account.outstanding === 0) continue
@@ -333,7 +303,10 @@ export class CreditGranter {
   }
 
   #turnOf(account: CreditAccount): number {
-    return account.isFlowing ? Math.min(account.needBytes, this.#window.turnBytes) : 0
+    if (!account.isFlowing) return 0
+    const { turnBytes } = this.#window
+    // A small rest would be a turn of its own.
+    return account.needBytes <= turnBytes + (turnBytes >> 1) ? account.needBytes : turnBytes
   }
 
   #isRoomFor(bytes: number): boolean {

@@ -7,8 +7,9 @@
  * sent alone: at once by a head, whose domains wait for it, and by a domain when it has nothing to
  * do, since its answer takes the grant along.
  */
-import { type CreditBalance, CreditGranter, type ReplyRequest } from './credit-granter.js'
+import { CreditGranter } from './credit-granter.js'
 import type { CreditMessage, Grant } from './credit-message.js'
+import type { CreditBalance, ReplyRequest } from './credit-terms.js'
 import type { Come } from './link-estimate.js'
 
 export type CreditsOptions = {

@@ -257,7 +257,7 @@ export class DataLink implements Link {
         return link.#writer.isBlocked
       },
       get limitMs() {
-        return link.#credit.idleMs
+        return link.#isReady ? link.#credit.idleMs : Number.POSITIVE_INFINITY
       },
       doze: () => link.isOpen && link.#canSend && (!link.#isReady || link.#reader.isDrained),
       wake: () => {},

@@ -14,9 +14,14 @@ const ROUND_TRIP_HALF_US = 5_000_000
 const RATE_HALF_US = 5_000_000
 /**
  * Least time of one sample: network cards and switches let packets through in batches, and a
- * shorter one would take the speed of a batch for that of the link.
+ * shorter one would take the speed of a batch for that of the link. At first the rate must be found
+ * quickly; once it has stopped growing, longer samples keep the maximum of many near the truth.
  */
-const SAMPLE_US = 500
+const SAMPLE_US_FIRST = 500
+const SAMPLE_US = 2000
+/** As BBR ends its start: so many samples in a row that bring less than so much growth. */
+const STEADY_SAMPLES = 3
+const GROWTH_PERCENT = 110
 
 /** Before anything is measured: 100 Mbit/s, the slowest wired link still in use. */
 export const INITIAL_BYTES_PER_SECOND = 12_500_000
@@ -62,6 +67,8 @@ export class DeliveryRate {
   #sampleUs = 0
   #sampleBytes = 0
   #isDecisive = true
+  /** Samples in a row without growth. */
+  #steady = 0
 
   /**
    * `come` asks the system. A process that had no core for a while reads much at once, and would
@@ -86,7 +93,8 @@ export class DeliveryRate {
     }
     this.#sampleUs += Math.max(0, nowUs - lastUs)
     this.#isDecisive &&= isBacklogged
-    if (this.#sampleUs >= SAMPLE_US) this.#takeSample()
+    const leastUs = this.#steady < STEADY_SAMPLES ? SAMPLE_US_FIRST : SAMPLE_US
+    if (this.#sampleUs >= leastUs) this.#takeSample()
   }
 
   get isBusy(): boolean {
@@ -111,6 +119,9 @@ export class DeliveryRate {
   #takeSample(): void {
     this.#collect()
     const rate = Math.floor((this.#sampleBytes * 1_000_000) / this.#sampleUs)
+    const isGrowing = 100 * rate > GROWTH_PERCENT * this.bytesPerSecond
+    if (isGrowing && this.#steady < STEADY_SAMPLES) this.#steady = 0
+    else if (this.#isDecisive) this.#steady++
     if (this.#isDecisive) this.#spend(this.#sampleUs)
     if (this.#isDecisive || rate > this.bytesPerSecond)
       this.#current = Math.max(this.#current, rate)

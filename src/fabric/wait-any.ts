@@ -24,11 +24,12 @@ export function waitAny(links: readonly Pick<Link, 'waits'>[], timeoutMs: number
     requests[2 * dozing + 1] = waits.isWriting ? WAIT_FOR.readAndWrite : WAIT_FOR.read
     dozing++
     mayWait &&= waits.doze()
-    // What is due within a millisecond is not worth a sleep, which cannot be shorter.
+    // A sleep cannot be shorter than a millisecond.
     waitMs = Math.min(waitMs, Math.floor(waits.limitMs ?? SLICE_MS_MAX))
     mayWait &&= waitMs > 0
     if (!mayWait) break
   }
   if (mayWait) localSockets().waitAny(requests, dozing, waitMs)
+  else localSockets().yield()
   for (let i = 0; i < dozing; i++) links[i]?.waits.wake()
 }

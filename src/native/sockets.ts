@@ -27,7 +27,9 @@ export type Sockets = {
   duplicate(socket: number): number
   /** Bytes that have come and were not received yet. */
   unread(socket: number): number
-  /** The least round trip of a TCP connection, as the system sees it; undefined: it does not say. */
+  /**
+   * The least round trip of a TCP connection, as the system sees it; undefined: it does not say.
+   */
   roundTripUs(socket: number): number | undefined
   /** From now on no call waits for this socket, whoever makes it. */
   unblock(socket: number): void

@@ -5,11 +5,7 @@
 
 import assert from 'node:assert/strict'
 import { defined } from '../../src/base/assert.js'
-import {
-  type CreditBalance,
-  CreditGranter,
-  type GranterOptions,
-} from '../../src/fabric/credit-granter.js'
+import { CreditGranter } from '../../src/fabric/credit-granter.js'
 import {
   CREDIT_MESSAGE_BYTES,
   type CreditMessage,
@@ -17,6 +13,7 @@ import {
   writeCreditMessage,
 } from '../../src/fabric/credit-message.js'
 import { CreditSender } from '../../src/fabric/credit-sender.js'
+import type { CreditBalance, GranterOptions } from '../../src/fabric/credit-terms.js'
 
 type Data = { readonly kind: 'data'; readonly transfer: number; readonly bytes: number }
 type InFlight = {
