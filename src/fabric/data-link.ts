@@ -15,7 +15,7 @@ import type { Link, ReceivedFrame, Waits } from './link.js'
 import { Credited, type LinkCredit, Uncredited } from './link-credit.js'
 import type { PeerState } from './peer-state.js'
 import { PieceJoiner } from './piece-joiner.js'
-import { waitAny } from './wait-any.js'
+import { receiveFrom } from './receive.js'
 
 export type DataLinkOptions = {
   /** Owned by the link from now on. */
@@ -33,8 +33,6 @@ export type DataLinkOptions = {
   readonly onEnd: (reason: string, told?: SputnikError) => void
 }
 
-/** Attempts to receive between two looks at the clock. */
-const TRIES_PER_LOOK = 8
 /** Frames about credit in one look: a peer that sends nothing else must not hold others up. */
 const FRAMES_PER_POLL = 64
 
@@ -129,19 +127,7 @@ export class DataLink implements Link {
 
   receive(timeoutMs: number): ReceivedFrame | undefined {
     const { now, spinUs } = this.#options
-    const deadline = now() + timeoutMs
-    let spinUntil = now() + Math.min(spinUs / 1000, timeoutMs)
-    for (let tries = 1; ; tries++) {
-      const frame = this.poll()
-      if (frame !== undefined) return frame === 'gone' ? undefined : frame
-      localSockets().yield()
-      if (tries % TRIES_PER_LOOK !== 0) continue
-      const time = now()
-      if (time < spinUntil) continue
-      if (time >= deadline) return undefined
-      waitAny([this], deadline - time)
-      spinUntil = 0
-    }
+    return receiveFrom(this, { now, spinUs, yield: () => localSockets().yield() }, timeoutMs)
   }
 
   /** With an error, the peer is told why. */

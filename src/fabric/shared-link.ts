@@ -12,8 +12,8 @@ import { copyNative } from '../native/libc.js'
 import { type NativeBuffer, wrapNative } from '../native/memory.js'
 import { FRAME, HEADER_BYTES, writeHeader } from './frame.js'
 import type { Link, ReceivedFrame, Waits } from './link.js'
+import { receiveFrom } from './receive.js'
 import type { SocketLink } from './socket-link.js'
-import { waitAny } from './wait-any.js'
 
 const NUMBER = 0
 const BYTES = 1
@@ -98,20 +98,7 @@ export class SharedLink implements Link {
   }
 
   receive(timeoutMs: number): ReceivedFrame | undefined {
-    const { now, spinUs } = this.#options
-    const deadline = now() + timeoutMs
-    let spinUntil = now() + Math.min(spinUs / 1000, timeoutMs)
-    for (let tries = 1; ; tries++) {
-      const frame = this.poll()
-      if (frame !== undefined) return frame === 'gone' ? undefined : frame
-      this.#options.yield()
-      if (tries % TRIES_PER_LOOK !== 0) continue
-      const time = now()
-      if (time < spinUntil) continue
-      if (time >= deadline) return undefined
-      waitAny([this], deadline - time)
-      spinUntil = 0
-    }
+    return receiveFrom(this, this.#options, timeoutMs)
   }
 
   close(): void {

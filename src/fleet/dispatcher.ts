@@ -8,30 +8,19 @@
  */
 import { assert, defined } from '../base/assert.js'
 import { SputnikError } from '../base/errors.js'
-import type { ExpertRecord } from '../base/expert.js'
 import { readFailure } from '../fabric/control.js'
 import type { WireFormat } from '../fabric/dispatch.js'
 import { FRAME, FRAME_TOKENS_MAX, type FrameHeader, readHeader } from '../fabric/frame.js'
 import type { ReceivedFrame } from '../fabric/link.js'
-import type { NativeBuffer, Pointer } from '../native/memory.js'
+import type { NativeBuffer } from '../native/memory.js'
 import { NO_DOMAIN } from '../pages/holder-table.js'
 import { Asks, type AsksOptions } from './asks.js'
 import { dispatchBytes, writeDispatch } from './dispatch-writer.js'
 import { Partition, type RouterChoice, type Share } from './partition.js'
 import { Piece } from './piece.js'
+import type { RegionCall } from './region-call.js'
 import { copyOf, type Work, workOf } from './shares.js'
 import { Sums } from './sums.js'
-
-export type RegionCall = {
-  /** Number of the region, the same at all ends. */
-  readonly region: number
-  readonly record: ExpertRecord
-  readonly choice: RouterChoice
-  /** f32 rows [nEmbd, tokens], contiguous. */
-  readonly input: Pointer
-  /** f32 rows [nOut, tokens], contiguous; where the sums go. */
-  readonly output: Pointer
-}
 
 export type Choose = (
   choice: RouterChoice,

@@ -4,9 +4,9 @@
  */
 import { type Reply, StepLoop } from '../../src/engine/step-loop.js'
 import { Credits } from '../../src/fabric/credits.js'
-import type { RegionCall } from '../../src/fleet/dispatcher.js'
 import { Fleet } from '../../src/fleet/fleet.js'
 import type { MemberInfo, MemberState } from '../../src/fleet/member.js'
+import type { RegionCall } from '../../src/fleet/region-call.js'
 import { RemoteDomain } from '../../src/fleet/remote-domain.js'
 import { checkCredit } from './checks.js'
 import type { DomainNode } from './domain-node.js'

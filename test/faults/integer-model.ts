@@ -6,8 +6,8 @@
 import { defined } from '../../src/base/assert.js'
 import type { ExpertRecord } from '../../src/base/expert.js'
 import type { Prng } from '../../src/base/prng.js'
-import type { RegionCall } from '../../src/fleet/dispatcher.js'
 import { NO_EXPERT } from '../../src/fleet/partition.js'
+import type { RegionCall } from '../../src/fleet/region-call.js'
 import { allocateNative } from '../../src/native/memory.js'
 
 export type IntegerRegion = {

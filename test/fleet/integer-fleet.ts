@@ -7,8 +7,9 @@ import type { ExpertRecord } from '../../src/base/expert.js'
 import { combineBytes, readDispatch } from '../../src/fabric/dispatch.js'
 import { FRAME, HEADER_BYTES, readHeader, writeHeader } from '../../src/fabric/frame.js'
 import type { ReceivedFrame } from '../../src/fabric/link.js'
-import type { Outgoing, RegionCall } from '../../src/fleet/dispatcher.js'
+import type { Outgoing } from '../../src/fleet/dispatcher.js'
 import type { RouterChoice } from '../../src/fleet/partition.js'
+import type { RegionCall } from '../../src/fleet/region-call.js'
 import { allocateNative, type NativeBuffer } from '../../src/native/memory.js'
 
 export const WIDTH = 4
