@@ -26,6 +26,7 @@ const AT_LEAST: Readonly<Record<string, number>> = {
   'news pages-recovered': 5000,
   'news drained': 300,
   'news suspect': 1000,
+  'news kept-out': 100,
 }
 
 test(`a fleet keeps its promises whatever goes wrong: ${SEEDS} seeds`, () => {

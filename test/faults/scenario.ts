@@ -114,7 +114,7 @@ function drawDomain(sim: Sim, { index, room }: { index: number; room: number }):
       jitterMs: delayMs * sim.between(0, 0.5),
       bytesPerMs: sim.chance(0.2) ? 1000 : sim.between(10_000, 1_000_000),
     },
-    isLate: index > 0 && sim.chance(0.1),
+    isLate: index > 1 && sim.chance(0.2),
     hasCopy: sim.chance(0.4),
     bufferBytes: sim.chance(0.1) ? 700 : 256 * 1024,
     fetchMs: sim.between(0.5, 20),
