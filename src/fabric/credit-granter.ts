@@ -36,6 +36,8 @@ export class CreditGranter {
   /** Ready peers in need, whose turn is next first. */
   readonly #queue: CreditAccount[] = []
   #outstanding = 0
+  /** What has come since nothing was under way, and when that ended. */
+  #burst = { fromUs: 0, bytes: 0 }
   #meanUs = 0
   /** Of connections that are gone. */
   #gone = { granted: 0, arrived: 0, returned: 0, excess: 0 }
@@ -147,7 +149,8 @@ export class CreditGranter {
     // What comes in one go says nothing of the link.
     const isTelling = this.#outstanding > 0 || this.#rate.isBusy
     if (isTelling) this.#rate.arrived(arrival.bytes, { nowUs, isBacklogged })
-    if (this.#outstanding === 0) this.#rate.idle()
+    this.#burst.bytes += arrival.bytes
+    if (this.#outstanding === 0) this.#endBurst(nowUs)
     this.#window.update(this.#rate.bytesPerSecond, this.#meanUs)
     if (account.remaining > 0) this.#flow(account)
     else this.#rest(account, nowUs)
@@ -320,8 +323,16 @@ export class CreditGranter {
     return account.outstanding === 0 || account.outstanding + bytes <= most
   }
 
+  /** Where only a turn at a time is under way, no two arrivals tell how fast the link is. */
+  #endBurst(nowUs: number): void {
+    const { fromUs, bytes } = this.#burst
+    this.#rate.idle()
+    this.#rate.atLeast(bytes, nowUs - fromUs)
+  }
+
   #grant(account: CreditAccount, { bytes, nowUs }: { bytes: number; nowUs: number }): void {
     if (bytes <= 0) return
+    if (this.#outstanding === 0) this.#burst = { fromUs: nowUs, bytes: 0 }
     this.#change(account, () => account.grant(bytes, nowUs))
     this.#tell(account)
   }

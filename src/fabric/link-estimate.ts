@@ -107,6 +107,12 @@ export class DeliveryRate {
     this.#lastUs = undefined
   }
 
+  /** So much came within that time of being asked for, the way there and back included. */
+  atLeast(bytes: number, elapsedUs: number): void {
+    const rate = Math.floor((bytes * 1_000_000) / Math.max(SAMPLE_US_FIRST, elapsedUs))
+    if (this.isMeasured && rate > this.bytesPerSecond) this.#current = rate
+  }
+
   get isMeasured(): boolean {
     return this.#current > 0 || this.#previous > 0
   }

@@ -349,3 +349,39 @@ test('CreditGranter gives a peer that owes an explanation nothing until it comes
   assert.ok(granter.balance.granted > 2000)
   assert.equal(granter.balance.writtenOff, 0)
 })
+
+/** Time until so many bytes have come that arrive so long after they were granted, all in one go. */
+function receive(
+  granter: CreditGranter,
+  { transfer, bytes, fromUs, delayUs }: Record<'transfer' | 'bytes' | 'fromUs' | 'delayUs', number>,
+): number {
+  const { arrived } = granter.balance
+  let nowUs = fromUs
+  granter.wanted(0, { want: want(transfer, { bytes, endBytes: arrived + bytes }), nowUs })
+  while (granter.balance.arrived < arrived + bytes) {
+    const { outstanding } = granter.balance
+    nowUs = outstanding > 0 ? nowUs + delayUs : Math.max(nowUs + 1, granter.nextTickUs(nowUs) ?? 0)
+    if (outstanding === 0) granter.tick(nowUs)
+    else granter.arrived({ peer: 0, generation: 1, transfer, bytes: outstanding }, nowUs)
+  }
+  return nowUs
+}
+
+test('CreditGranter finds a fast link again that was slow for long', () => {
+  const granter = new CreditGranter()
+  granter.connected({ peer: 0, generation: 1 }, 0)
+  const slow = { bytes: 1448, delayUs: 50_000 }
+  // As of a sender that has hardly any time: its credit comes in two parts.
+  let nowUs = 0
+  granter.wanted(0, { want: want(0, { bytes: 2_000_000, endBytes: 2_000_000 }), nowUs })
+  while (granter.balance.arrived < 2_000_000) {
+    const bytes = Math.min(slow.bytes, granter.balance.outstanding)
+    nowUs = bytes > 0 ? nowUs + slow.delayUs : Math.max(nowUs + 1, granter.nextTickUs(nowUs) ?? 0)
+    if (bytes === 0) granter.tick(nowUs)
+    else granter.arrived({ peer: 0, generation: 1, transfer: 0, bytes }, nowUs)
+  }
+  assert.ok(granter.bytesPerSecond < 100_000, String(granter.bytesPerSecond))
+  const fast = { transfer: 1, bytes: 1_000_000, fromUs: nowUs, delayUs: 100 }
+  const tookUs = receive(granter, fast) - nowUs
+  assert.ok(tookUs < 1_000_000, `${tookUs} us`)
+})
