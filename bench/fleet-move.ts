@@ -1,5 +1,4 @@
 /** Gaps between the tokens of many streams while a tenth of all pages moves, and while none does. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { median, quantile } from '../src/base/statistics.js'
 import { mapPages } from '../src/gguf/pages.js'
 import { openGguf } from '../src/gguf/reader.js'
@@ -18,6 +17,7 @@ const RATIO_MAX = 1.2
 /** A single move has too few gaps for a percentile. */
 const MOVES_PER_ROUND = 2
 const P99 = 0.99
+const POLL_MS = 100
 const WARM_TOKENS = 50 * STREAMS
 const HEAD = ['--cards', '0', '--threads', '1', '--card-threads', '1', '--ctx', '1024']
 
@@ -73,11 +73,15 @@ async function moveOnce(head: FleetHead, isDrained: boolean): Promise<Spans> {
   const before = await pagesOf(head, SMALL)
   const startedMs = now()
   await head.change(isDrained ? 'drain' : 'pardon', SMALL)
-  await waitUntil(() => isMoved(head, isDrained), { what: 'the pages have moved' })
+  const looking = { what: 'the pages have moved', pollMs: POLL_MS }
+  await waitUntil(() => isMoved(head, isDrained), looking)
   const movedMs = now()
   const pages = Math.abs((await pagesOf(head, SMALL)) - before)
+  // To look takes time of the same two cores, so it is looked as often while nothing moves.
   const quietMs = now()
-  await sleep(movedMs - startedMs)
+  const isOver = async (): Promise<boolean> =>
+    (await isMoved(head, isDrained)) && now() - quietMs >= movedMs - startedMs
+  await waitUntil(isOver, looking)
   return {
     pages,
     moving: { fromMs: startedMs, toMs: movedMs },
@@ -90,8 +94,8 @@ async function pagesOf(head: FleetHead, node: string): Promise<number> {
 }
 
 async function isMoved(head: FleetHead, isDrained: boolean): Promise<boolean> {
-  const { moving, toMove } = await head.fleet()
-  const pages = await pagesOf(head, SMALL)
+  const { moving, toMove, domains } = await head.fleet()
+  const pages = domains.find(({ name }) => name === SMALL)?.pages ?? 0
   return moving === 0 && toMove === 0 && (isDrained ? pages === 0 : pages > 0)
 }
 

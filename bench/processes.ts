@@ -60,15 +60,17 @@ export async function sputnik(args: readonly string[], env: Environment): Promis
   return text
 }
 
+type Waiting = { readonly what: string; readonly withinMs?: number; readonly pollMs?: number }
+
 /** Looks again and again; `what` is said when it takes too long. */
 export async function waitUntil(
   condition: () => boolean | Promise<boolean>,
-  { what, withinMs = 60_000 }: { what: string; withinMs?: number },
+  { what, withinMs = 60_000, pollMs = POLL_MS }: Waiting,
 ): Promise<void> {
   const deadline = performance.now() + withinMs
   while (!(await condition())) {
     assert(performance.now() < deadline, `${what}: not within ${withinMs / 1000} s`)
-    await sleep(POLL_MS)
+    await sleep(pollMs)
   }
 }
 
