@@ -7,6 +7,7 @@ import type { SourceFile } from './repository.js'
 /** Each folder may import from itself and from those before it. */
 export const FOLDERS: readonly string[] = [
   'base',
+  'chart',
   'gguf',
   'native',
   'fabric',
