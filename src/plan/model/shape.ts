@@ -23,8 +23,13 @@ export type LatentAttention = {
 
 export type Attention = GroupedAttention | LatentAttention
 
-/** Bits of one weight as stored, scales included. Exact bytes of a file stand in `ModelBytes`. */
-export type WeightBits = { readonly trunk: number; readonly experts: number }
+/** Bits of one weight as stored, scales included. */
+export type WeightBits = {
+  readonly trunk: number
+  readonly experts: number
+  /** Of the embedding and the output head where they are kept apart; else as the trunk. */
+  readonly embedding?: number
+}
 
 export type ModelShape = {
   readonly id: string
@@ -33,6 +38,8 @@ export type ModelShape = {
   readonly source: string
   readonly hidden: number
   readonly vocabulary: number
+  /** Whether the output head is the embedding itself. Default: a matrix of its own. */
+  readonly tiedEmbedding?: boolean
   /** All transformer layers. */
   readonly layers: number
   /** Those with routed experts; the others have a dense FFN of `denseFfn`. */
