@@ -122,6 +122,9 @@ export const ERRORS = {
   VERIFY_FAILED: server(1, 'The outputs differ by more than the tolerance; please report it.'),
   SIM_TOO_LARGE: server(6, 'Simulate fewer or shorter flows, or a smaller network.'),
 
+  // Planning
+  CARD_UNKNOWN: server(3, 'See the names with `sputnik cards`.'),
+
   // Requests
   BAD_JSON: request(400, 'Send one JSON object with Content-Type: application/json.'),
   BAD_PARAM: request(400, 'Correct the parameter `{param}`.'),

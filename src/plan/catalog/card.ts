@@ -21,8 +21,13 @@ export type NumberFormat = 'fp32' | 'bf16' | 'fp16' | 'fp8' | 'fp4' | 'int8'
 /** What products are summed in: a GeForce halves its rate with the wider one. */
 export type Accumulator = 'fp32' | 'fp16' | 'int32'
 
-/** Dense, never with sparsity. */
-export type Rate = Figure & { readonly format: NumberFormat; readonly accumulator: Accumulator }
+/** Dense, never with sparsity. Of `int8` it counts integer operations. */
+export type Rate = Figure & {
+  readonly format: NumberFormat
+  readonly accumulator: Accumulator
+  /** Why the arithmetic of clock and units does not hold for this rate, where it need not. */
+  readonly unchecked?: string
+}
 
 export type PriceKind = 'list' | 'street' | 'used' | 'on-demand' | 'contract' | 'spot' | 'own'
 
@@ -44,11 +49,15 @@ export type Card = {
   readonly year: number
   /** Whose licence or cooling keeps it at home, or whose price keeps it there. */
   readonly class: 'datacenter' | 'workstation' | 'consumer' | 'integrated'
-  /** Streaming multiprocessors, compute units or GPU cores. */
+  /** As compilers name it: `sm_120`, `gfx942`. */
+  readonly architecture?: string
+  /** Streaming multiprocessors, compute units, GPU cores or cores of a processor. */
   readonly units: Figure
   readonly tensorCoresPerUnit?: Figure
   /** Clock at which the rates hold. */
   readonly clock: Figure
+  /** Highest that it reaches at all; tells how far off an inferred `clock` may be. */
+  readonly maxClock?: Figure
   readonly rates: readonly Rate[]
   readonly memory: Figure
   /** What a program can have of `memory`. */
