@@ -1,0 +1,145 @@
+/**
+ * What charts have in common: their outer element, axes with a grid, legends. Knows nothing of what
+ * is drawn between the axes.
+ */
+import type { Scale } from './axis.js'
+import { type Attributes, element, type Markup, tenths, text } from './markup.js'
+import { COLOURS } from './style.js'
+
+/** Pixels of a chart's own coordinates; it is scaled to the width it is given. */
+export const WIDTH = 860
+const TITLE_HEIGHT = 30
+const LEGEND_ROW = 22
+const LEGEND_MARK = 14
+const LETTER = 7
+
+/** A rectangle in pixels; `top` is less than `bottom`. */
+export type Area = {
+  readonly left: number
+  readonly right: number
+  readonly top: number
+  readonly bottom: number
+}
+
+/** How wide text of 12 or 13 pixels is, near enough to leave room for it. */
+export function textWidth(plain: string): number {
+  return plain.length * LETTER
+}
+
+/** The text, cut so that it is no wider than `room`. */
+export function fitText(plain: string, room: number): string {
+  const letters = Math.max(2, Math.floor(room / LETTER))
+  return plain.length <= letters ? plain : `${plain.slice(0, letters - 1)}…`
+}
+
+export function label(
+  plain: string,
+  at: { x: number; y: number; class?: string; anchor?: 'start' | 'middle' | 'end' },
+): Markup {
+  const { x, y, anchor } = at
+  const anchored = anchor === 'start' ? undefined : anchor
+  return element('text', { x, y, class: at.class, 'text-anchor': anchored }, [text(plain)])
+}
+
+/** What shows when a pointer rests on the element it stands in. */
+export function tooltip(plain: string): Markup {
+  return element('title', {}, [text(plain)])
+}
+
+export function rect(
+  { left, right, top, bottom }: Area,
+  attributes: Attributes,
+  inside?: readonly Markup[],
+): Markup {
+  const size = { width: Math.max(0, right - left), height: Math.max(0, bottom - top) }
+  return element('rect', { x: left, y: top, ...size, ...attributes }, inside)
+}
+
+/** The class that gives the colour of a series, and its dashes when the colours are used up. */
+export function seriesStyle(index: number): { class: string; dashes: string | undefined } {
+  const round = Math.floor(index / COLOURS)
+  return { class: `s${index % COLOURS}`, dashes: round === 0 ? undefined : `${6 / round} 3` }
+}
+
+/** The whole chart as text; `title` is also what a screen reader says. */
+export function chart(title: string, height: number, children: readonly Markup[]): string {
+  const attributes = {
+    xmlns: 'http://www.w3.org/2000/svg',
+    class: 'chart',
+    viewBox: `0 0 ${WIDTH} ${tenths(height)}`,
+    role: 'img',
+    'aria-label': title,
+  }
+  const name = label(title, { x: 0, y: 16, class: 'name' })
+  return element('svg', attributes, [name, ...children]).xml
+}
+
+/** Names of series beside their colours, in rows from the title downwards; and where they end. */
+export function legend(names: readonly string[]): { marks: Markup[]; bottom: number } {
+  let [x, y] = [0, TITLE_HEIGHT + 10]
+  if (names.length === 0) return { marks: [], bottom: TITLE_HEIGHT }
+  const marks = names.flatMap((full, i) => {
+    const name = fitText(full, WIDTH / 2)
+    const width = LEGEND_MARK + 6 + textWidth(name) + 18
+    if (x > 0 && x + width > WIDTH) {
+      x = 0
+      y += LEGEND_ROW
+    }
+    const style = seriesStyle(i)
+    const line = {
+      x1: x,
+      x2: x + LEGEND_MARK,
+      y1: y - 4,
+      y2: y - 4,
+      'stroke-dasharray': style.dashes,
+    }
+    const mark = element('line', { ...line, class: `key ${style.class}` })
+    const both = [mark, label(name, { x: x + LEGEND_MARK + 6, y })]
+    x += width
+    return both
+  })
+  return { marks, bottom: y + 8 }
+}
+
+/** Room left of the plot for the ticks and the title of a vertical axis. */
+export function tickRoom(labels: readonly string[]): number {
+  return 30 + Math.max(0, ...labels.map(textWidth))
+}
+
+/** Ticks, grid and title of a horizontal axis, below the plot. */
+export function xAxis(scale: Scale, area: Area): Markup[] {
+  const { left, right, top, bottom } = area
+  const ticks = scale.ticks.flatMap((tick) => {
+    const x = left + tick.share * (right - left)
+    return [
+      element('line', { x1: x, x2: x, y1: top, y2: bottom, class: 'grid' }),
+      label(tick.label, { x, y: bottom + 18, class: 'tick', anchor: 'middle' }),
+    ]
+  })
+  const base = element('line', { x1: left, x2: right, y1: bottom, y2: bottom, class: 'axis' })
+  return [...ticks, base, xTitle(scale.title, area)]
+}
+
+/** Ticks, grid and title of a vertical axis, left of the plot. */
+export function yAxis(scale: Scale, area: Area): Markup[] {
+  const { left, right, top, bottom } = area
+  const ticks = scale.ticks.flatMap((tick) => {
+    const y = bottom - tick.share * (bottom - top)
+    return [
+      element('line', { x1: left, x2: right, y1: y, y2: y, class: 'grid' }),
+      label(tick.label, { x: left - 8, y: y + 4, class: 'tick', anchor: 'end' }),
+    ]
+  })
+  return [...ticks, yTitle(scale.title, area)]
+}
+
+export function xTitle(title: string, { left, right, bottom }: Area): Markup {
+  return label(title, { x: (left + right) / 2, y: bottom + 40, class: 'soft', anchor: 'middle' })
+}
+
+/** Upright beside the axis, at the left edge of the chart. */
+export function yTitle(title: string, { top, bottom }: Area): Markup {
+  const y = (top + bottom) / 2
+  const turned = { transform: `rotate(-90 12 ${tenths(y)})`, 'text-anchor': 'middle' }
+  return element('text', { x: 12, y, class: 'soft', ...turned }, [text(title)])
+}

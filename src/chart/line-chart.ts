@@ -1,0 +1,190 @@
+/**
+ * Curves and points over two axes: throughput against latency, a queue over time. Knows nothing of
+ * what the numbers mean.
+ */
+import { type Axis, makeScale, type Scale } from './axis.js'
+import {
+  type Area,
+  chart,
+  fitText,
+  label,
+  legend,
+  seriesStyle,
+  textWidth,
+  tickRoom,
+  tooltip,
+  WIDTH,
+  xAxis,
+  yAxis,
+} from './frame.js'
+import { element, type Markup, tenths } from './markup.js'
+import { formatValue } from './number-format.js'
+import { type Pixel, thin } from './thin.js'
+
+export type Point = {
+  readonly x: number
+  readonly y: number
+  /** Stands beside the point. */
+  readonly label?: string
+  /** Added to the tooltip. */
+  readonly note?: string
+}
+
+export type Series = {
+  readonly name: string
+  /** In the order of the curve; points an axis cannot show are left out. */
+  readonly points: readonly Point[]
+  /** Default line. A step holds each value until the next one; an area is a step, filled. */
+  readonly shape?: 'line' | 'scatter' | 'step' | 'area'
+}
+
+export type LineChart = {
+  readonly title: string
+  readonly x: Axis
+  readonly y: Axis
+  readonly series: readonly Series[]
+  /** Where series are named: above the plot, or right of it at the height of their ends. */
+  readonly names?: 'legend' | 'ends'
+  readonly height?: number
+}
+
+/** A point where it is drawn, with what it shows. */
+type Placed = Pixel & { readonly point: Point }
+
+type Plot = { readonly area: Area; readonly x: Scale; readonly y: Scale }
+
+const MAX_TICKS = 8
+/** A curve of more points than this shows none of them by itself. */
+const MAX_MARKS = 80
+const END_LINE = 15
+
+/** An SVG element; its colours come from the style sheet of the page. */
+export function lineChart(options: LineChart): string {
+  const { title, series, height = 420 } = options
+  const isNamedAtEnds = options.names === 'ends'
+  const names = series.length > 1 && !isNamedAtEnds ? series.map(({ name }) => name) : []
+  const { marks, bottom } = legend(names)
+  const plot = makePlot(options, { top: bottom + 6, height, isNamedAtEnds })
+  const placed = series.map((one) => place(one, plot))
+  const hasPoints = placed.some((points) => points.length > 0)
+  return chart(title, height, [
+    ...marks,
+    ...xAxis(plot.x, plot.area),
+    ...yAxis(plot.y, plot.area),
+    ...series.map((one, i) => drawSeries(one, { index: i, points: placed[i] ?? [], plot })),
+    ...(isNamedAtEnds ? endNames(series, placed, plot.area) : []),
+    ...(hasPoints ? [] : [noData(plot.area)]),
+  ])
+}
+
+function makePlot(
+  { x, y, series }: LineChart,
+  room: { top: number; height: number; isNamedAtEnds: boolean },
+): Plot {
+  const [scaleX, scaleY] = [valuesScale(x, 'x', series), valuesScale(y, 'y', series)]
+  const nameRoom = Math.max(0, ...series.map(({ name }) => textWidth(name))) + 12
+  const area = {
+    left: tickRoom(scaleY.ticks.map((tick) => tick.label)),
+    right: WIDTH - Math.min(WIDTH / 3, room.isNamedAtEnds ? nameRoom : 20),
+    top: room.top,
+    bottom: room.height - 50,
+  }
+  return { area, x: scaleX, y: scaleY }
+}
+
+function valuesScale(axis: Axis, key: 'x' | 'y', series: readonly Series[]): Scale {
+  function* values(): Generator<number> {
+    for (const { points } of series) for (const point of points) yield point[key]
+  }
+  return makeScale(axis, values(), MAX_TICKS)
+}
+
+function place({ points }: Series, { area, x, y }: Plot): readonly Placed[] {
+  const { left, right, top, bottom } = area
+  const shown = points.filter((point) => x.holds(point.x) && y.holds(point.y))
+  const placed = shown.map((point) => ({
+    x: left + x.shareOf(point.x) * (right - left),
+    y: bottom - y.shareOf(point.y) * (bottom - top),
+    point,
+  }))
+  return thin(placed, right - left)
+}
+
+function drawSeries(
+  series: Series,
+  { index, points, plot }: { index: number; points: readonly Placed[]; plot: Plot },
+): Markup {
+  const shape = series.shape ?? 'line'
+  const style = seriesStyle(index)
+  const path = shape === 'scatter' ? '' : pathOf(points, shape !== 'line')
+  const curve = { d: path, class: 'curve', 'stroke-dasharray': style.dashes }
+  const isMarked = shape === 'scatter' || points.length <= MAX_MARKS
+  return element('g', { class: style.class }, [
+    ...(shape === 'area' && points.length > 0 ? [fillUnder(path, points, plot.area)] : []),
+    ...(path === '' ? [] : [element('path', curve)]),
+    ...(isMarked ? points.map((point) => drawMark(point, series.name, plot)) : []),
+    ...points.flatMap((point) => directLabel(point, plot.area)),
+  ])
+}
+
+function pathOf(points: readonly Placed[], isStep: boolean): string {
+  const parts = points.map(({ x, y }, i) => {
+    if (i === 0) return `M${tenths(x)} ${tenths(y)}`
+    return isStep ? `H${tenths(x)}V${tenths(y)}` : `L${tenths(x)} ${tenths(y)}`
+  })
+  return parts.join('')
+}
+
+function fillUnder(path: string, points: readonly Placed[], { bottom }: Area): Markup {
+  const first = points[0]?.x ?? 0
+  return element('path', { d: `${path}V${tenths(bottom)}H${tenths(first)}Z`, class: 'fill' })
+}
+
+function drawMark({ x, y, point }: Placed, name: string, plot: Plot): Markup {
+  const values = `${formatValue(point.x, plot.x.unit)}, ${formatValue(point.y, plot.y.unit)}`
+  const lines = [name, point.label, values, point.note].filter((line) => line !== undefined)
+  return element('circle', { cx: x, cy: y, r: 3.5, class: 'mark' }, [tooltip(lines.join('\n'))])
+}
+
+/** Beside the point, on the side where there is more room. */
+function directLabel({ x, y, point }: Placed, { left, right }: Area): Markup[] {
+  if (point.label === undefined) return []
+  const isLeft = x > (left + right) / 2
+  const at = { x: isLeft ? x - 7 : x + 7, y: y - 6, anchor: isLeft ? 'end' : 'start' } as const
+  return [label(point.label, { ...at, class: 'direct' })]
+}
+
+/** Names from the highest end to the lowest, pushed apart so that none covers another. */
+function endNames(
+  series: readonly Series[],
+  placed: readonly (readonly Placed[])[],
+  { right, top, bottom }: Area,
+): Markup[] {
+  const ends = series
+    .map(({ name }, index) => ({ name, index, y: placed[index]?.at(-1)?.y ?? bottom }))
+    .sort((a, b) => a.y - b.y)
+  let least = top
+  const lowered = ends.map((end) => {
+    const y = Math.max(end.y, least)
+    least = y + END_LINE
+    return { ...end, y }
+  })
+  let most = bottom
+  const raised = lowered.toReversed().map((end) => {
+    const y = Math.min(end.y, most)
+    most = y - END_LINE
+    return { ...end, y }
+  })
+  return raised.map(({ name, index, y }) =>
+    label(fitText(name, WIDTH - right - 8), {
+      x: right + 8,
+      y: y + 4,
+      class: `direct ${seriesStyle(index).class}`,
+    }),
+  )
+}
+
+function noData({ left, right, top, bottom }: Area): Markup {
+  const at = { x: (left + right) / 2, y: (top + bottom) / 2, anchor: 'middle' } as const
+  return label('no data', { ...at, class: 'soft' })
+}
