@@ -2,6 +2,7 @@
  * Models that a plan knows by name, as their makers' config.json states them. Norms, biases and the
  * layers for multi-token prediction are left out: the former weigh nothing, the latter are optional.
  */
+import { plain } from '../../base/nearest.js'
 import type { GroupedAttention, LatentAttention, ModelShape } from './shape.js'
 import { weightBits } from './weight-formats.js'
 
@@ -185,7 +186,7 @@ export const BUILTIN_MODELS: readonly ModelShape[] = [
   MIXTRAL_8X7B,
 ]
 
-/** By id, without regard to case; undefined when there is none. */
+/** By id, whatever its case and hyphens; undefined when there is none. */
 export function findBuiltinModel(id: string): ModelShape | undefined {
-  return BUILTIN_MODELS.find((model) => model.id === id.toLowerCase())
+  return BUILTIN_MODELS.find((model) => plain(model.id) === plain(id))
 }
