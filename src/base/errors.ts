@@ -52,6 +52,7 @@ export const ERRORS = {
   NODE_UNSUPPORTED: server(1, 'Use a build of Node.js from nodejs.org; OpenSSL is part of it.'),
   CARD_FAILED: server(1, 'Look at the log above for the reason the card gave.'),
   CARD_LOST: server(1, 'The pages of the lost card could not be loaded again; see the log.'),
+  PLAN_DOES_NOT_FIT: server(6, 'Change the fleet as the text says, or take another model.'),
   PLACEMENT_FULL: server(6, 'Add a domain, lend more memory, or lower --replicas.'),
   PAGES_LOST: server(1, 'Start the domains that held the pages again, or give the head cards.'),
   FLEET_FULL: server(1, 'Let some domains leave before others join.'),

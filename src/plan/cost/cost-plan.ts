@@ -1,0 +1,50 @@
+/** A model laid out on a fleet, ready to be asked for the time of steps. */
+import type { Fleet } from '../fleet/fleet.js'
+import type { ModelShape } from '../model/shape.js'
+import { type ApartPlan, apartPlan, apartStep } from './apart-step.js'
+import type { PartTimes, StepLoad } from './load.js'
+import { machineOf } from './machine.js'
+import { type ModelWork, modelWork } from './model-work.js'
+import type { CostOptions } from './options.js'
+import { placeWhole } from './place-whole.js'
+import { type Hosts, placeApart, type Shortage } from './placement.js'
+import { type WholePlan, wholePlan, wholeStep } from './whole-step.js'
+
+export type CostPlan = ApartPlan | WholePlan
+
+/** `cacheTokens`: the KV cache that must have room at the least. */
+export type PlanRequest = {
+  readonly model: ModelShape
+  readonly fleet: Fleet
+  readonly options: CostOptions
+  readonly cacheTokens: number
+  /** Of the model, when many fleets are asked about. */
+  readonly work?: ModelWork
+}
+
+export function layOut(request: PlanRequest): CostPlan | Shortage {
+  const { model, fleet, options, cacheTokens } = request
+  const { efficiency } = options
+  const work = request.work ?? modelWork(model, options)
+  const { replicas } = fleet
+  const head = machineOf(fleet.head, model, efficiency)
+  const domains: Hosts[] = fleet.domains.map((host) => ({
+    machine: machineOf(host, model, efficiency),
+    count: host.count,
+  }))
+  if (fleet.layout === 'whole') {
+    const hosts = [{ machine: head, count: fleet.head.count }, ...domains]
+    const placement = placeWhole({ work, hosts, replicas, cacheTokens })
+    return placement.fits ? wholePlan({ work, fleet, options, placement }) : placement
+  }
+  const placement = placeApart({ work, head, domains, replicas, cacheTokens })
+  return placement.fits ? apartPlan({ work, fleet, options, head, placement }) : placement
+}
+
+export function isPlan(result: CostPlan | Shortage): result is CostPlan {
+  return 'layout' in result
+}
+
+export function stepParts(plan: CostPlan, load: StepLoad): PartTimes {
+  return plan.layout === 'apart' ? apartStep(plan, load) : wholeStep(plan, load)
+}

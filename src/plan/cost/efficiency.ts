@@ -1,0 +1,58 @@
+/**
+ * How far from its data sheet real work stays: the one table of such constants, each with its
+ * source. Two per vendor are fitted to measurements (calibration.ts); the rest are fixed.
+ */
+import type { Figure, Vendor } from '../catalog/card.js'
+
+const AICONFIGURATOR = 'github.com/ai-dynamo/aiconfigurator, systems/*.yaml'
+
+function assumed(value: number, unit: string, why: string): Figure {
+  return { value, unit, source: `assumed: ${why}`, trust: 'weak' }
+}
+
+export const CONSTANTS = {
+  memoryShare: { value: 0.8, unit: '1', source: AICONFIGURATOR, trust: 'read' },
+  /** Of the NIC's rate: headers, acknowledgements, gaps. */
+  nicShare: assumed(0.92, '1', 'TCP with 1500-byte frames carries 0.95; some is left for control'),
+  hostLinkShare: assumed(0.8, '1', 'PCIe reaches about that in large copies'),
+  scaleUpShare: assumed(0.7, '1', 'all-to-all of small messages'),
+  ramShare: assumed(0.7, '1', 'reads by several threads of two or more channels'),
+  diskShare: assumed(0.8, '1', 'large reads with a deep queue'),
+  /** Of usable memory: activations, graphs, fragments. */
+  workspaceShare: assumed(0.06, '1', 'activations and fragments'),
+  /** One copy between card and host memory, beside its bytes. */
+  hostHopS: { value: 10e-6, unit: 's', source: AICONFIGURATOR, trust: 'read' },
+  /** One all-to-all over a scale-up link, beside its bytes. */
+  scaleUpHopS: { value: 10e-6, unit: 's', source: AICONFIGURATOR, trust: 'read' },
+  cpuFlopsPerSecond: assumed(5e11, 'FLOP/s', '16 cores with AVX2 at 4 GHz, half of their peak'),
+} as const satisfies Record<string, Figure>
+
+/** The two that are fitted. */
+export type VendorEfficiency = {
+  /** Of the dense rate. */
+  readonly computeShare: number
+  /** Of one layer, whatever its load: launches and waits between kernels. */
+  readonly layerS: number
+  readonly isCalibrated: boolean
+}
+
+export type Efficiency = { readonly [constant in keyof typeof CONSTANTS]: number } & {
+  readonly vendors: { readonly [vendor in Vendor]: VendorEfficiency }
+}
+
+/** A kernel's start of 3 us (aiconfigurator `mem_empirical_constant_latency`) some 8 times. */
+const UNFITTED: VendorEfficiency = { computeShare: 0.6, layerS: 24e-6, isCalibrated: false }
+
+export const EFFICIENCY: Efficiency = {
+  memoryShare: CONSTANTS.memoryShare.value,
+  nicShare: CONSTANTS.nicShare.value,
+  hostLinkShare: CONSTANTS.hostLinkShare.value,
+  scaleUpShare: CONSTANTS.scaleUpShare.value,
+  ramShare: CONSTANTS.ramShare.value,
+  diskShare: CONSTANTS.diskShare.value,
+  workspaceShare: CONSTANTS.workspaceShare.value,
+  hostHopS: CONSTANTS.hostHopS.value,
+  scaleUpHopS: CONSTANTS.scaleUpHopS.value,
+  cpuFlopsPerSecond: CONSTANTS.cpuFlopsPerSecond.value,
+  vendors: { nvidia: UNFITTED, amd: UNFITTED, apple: UNFITTED, intel: UNFITTED },
+}

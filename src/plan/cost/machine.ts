@@ -1,0 +1,127 @@
+/** Hosts and cards as the rates that work really gets of them, for one model. */
+import type { Card, Vendor } from '../catalog/card.js'
+import { matmulRate } from '../catalog/rates.js'
+import type { CardGroup, Host } from '../fleet/fleet.js'
+import type { ModelShape } from '../model/shape.js'
+import { type Confidence, weakest } from './confidence.js'
+import type { Efficiency } from './efficiency.js'
+
+/** One card, or the host's processor where there is none. */
+export type Device = {
+  readonly name: string
+  readonly count: number
+  readonly memoryBytes: number
+  readonly bytesPerSecond: number
+  /** FLOP per second on trunk weights, on expert weights, and on scores over the KV cache. */
+  readonly trunkFlops: number
+  readonly expertFlops: number
+  readonly cacheFlops: number
+  /** To the host's memory, one way; infinite where card and host are one chip. */
+  readonly linkBytesPerSecond: number
+  readonly layerS: number
+  readonly confidence: Confidence
+  readonly card?: Card
+}
+
+/** Sums are over its devices. */
+export type Machine = {
+  readonly host: Host
+  readonly devices: readonly Device[]
+  readonly deviceCount: number
+  readonly deviceBytes: number
+  readonly bytesPerSecond: number
+  readonly expertFlops: number
+  readonly linkBytesPerSecond: number
+  /** Host memory beside the devices, and what it gives. 0 where the processor is the device. */
+  readonly ramBytes: number
+  readonly ramBytesPerSecond: number
+  readonly diskBytesPerSecond: number
+  readonly nicBytesPerSecond: number
+  readonly layerS: number
+  readonly confidence: Confidence
+}
+
+/** A host's memory that programs and the operating system leave. Assumed. */
+const FREE_RAM = 0.9
+
+export function machineOf(host: Host, shape: ModelShape, efficiency: Efficiency): Machine {
+  const devices = devicesOf(host, shape, efficiency)
+  const sum = (of: (device: Device) => number): number =>
+    devices.reduce((all, device) => all + device.count * of(device), 0)
+  return {
+    host,
+    devices,
+    deviceCount: sum(() => 1),
+    deviceBytes: sum(({ memoryBytes }) => memoryBytes),
+    bytesPerSecond: sum(({ bytesPerSecond }) => bytesPerSecond),
+    expertFlops: sum(({ expertFlops }) => expertFlops),
+    linkBytesPerSecond: sum(({ linkBytesPerSecond }) => linkBytesPerSecond),
+    ramBytes: host.cards.length > 0 ? host.ramBytes * FREE_RAM : 0,
+    ramBytesPerSecond: host.ramBytesPerSecond * efficiency.ramShare,
+    diskBytesPerSecond: host.diskBytesPerSecond * efficiency.diskShare,
+    nicBytesPerSecond: host.nic.bytesPerSecond * efficiency.nicShare,
+    layerS: Math.max(...devices.map(({ layerS }) => layerS)),
+    confidence: weakest(devices.map(({ confidence }) => confidence)),
+  }
+}
+
+function devicesOf(host: Host, shape: ModelShape, efficiency: Efficiency): Device[] {
+  if (host.cards.length === 0) return [processorOf(host, efficiency)]
+  return host.cards.map((group) => cardDevice(group, shape, efficiency))
+}
+
+function processorOf(host: Host, efficiency: Efficiency): Device {
+  const flops = efficiency.cpuFlopsPerSecond
+  return {
+    name: 'processor',
+    count: 1,
+    memoryBytes: host.ramBytes * FREE_RAM,
+    bytesPerSecond: host.ramBytesPerSecond * efficiency.ramShare,
+    trunkFlops: flops,
+    expertFlops: flops,
+    cacheFlops: flops,
+    linkBytesPerSecond: Number.POSITIVE_INFINITY,
+    layerS: 0,
+    confidence: 'assumed',
+  }
+}
+
+const CACHE_BITS = 16
+
+function cardDevice(group: CardGroup, { bits }: ModelShape, efficiency: Efficiency): Device {
+  const { card, count, measured } = group
+  const { computeShare, layerS } = efficiency.vendors[card.vendor]
+  const flops = (weightBits: number): number => {
+    const rate = matmulRate(card, weightBits)?.rate.value ?? efficiency.cpuFlopsPerSecond
+    return rate * computeShare
+  }
+  return {
+    name: card.name,
+    count,
+    memoryBytes: card.usableMemory.value * (1 - efficiency.workspaceShare),
+    bytesPerSecond: measured?.bytesPerSecond ?? card.bandwidth.value * efficiency.memoryShare,
+    trunkFlops: measured?.flopsPerSecond ?? flops(bits.trunk),
+    expertFlops: measured?.flopsPerSecond ?? flops(bits.experts),
+    cacheFlops: measured?.flopsPerSecond ?? flops(CACHE_BITS),
+    linkBytesPerSecond:
+      (card.hostLink?.value ?? Number.POSITIVE_INFINITY) * efficiency.hostLinkShare,
+    layerS,
+    confidence: confidenceOf(group, efficiency.vendors),
+    card,
+  }
+}
+
+function confidenceOf(
+  { card, measured }: CardGroup,
+  vendors: { readonly [vendor in Vendor]: { readonly isCalibrated: boolean } },
+): Confidence {
+  if (measured?.bytesPerSecond !== undefined && measured.flopsPerSecond !== undefined) {
+    return 'measured'
+  }
+  if (card.bandwidth.trust === 'weak' || card.rates.some(({ trust }) => trust === 'weak')) {
+    return 'assumed'
+  }
+  // The measured rows are all of such cards; their constants say little about others.
+  const isAlike = card.class === 'datacenter' && vendors[card.vendor].isCalibrated
+  return isAlike ? 'calibrated' : 'datasheet'
+}

@@ -1,0 +1,29 @@
+/** What an estimate assumes of the program and of its users beside model, fleet and workload. */
+import { EFFICIENCY, type Efficiency } from './efficiency.js'
+import { type Popularity, UNIFORM } from './routing.js'
+
+export type CostOptions = {
+  readonly popularity: Popularity
+  /** 2: one half of the batch is with the experts while the other is with the head. */
+  readonly microBatches: 1 | 2
+  /**
+   * How the trunk uses several cards of the head: `layers` lie on them in turn, so one card works
+   * at a time (as the engine has it), or each `tensor` is split over all of them.
+   */
+  readonly headSplit: 'layers' | 'tensor'
+  /** Prompt tokens of one step, of one prompt that is new. */
+  readonly chunkTokens: number
+  readonly cacheBytesPerValue: number
+  /** Tokens drafted beside the one that is sure, and how many of them are kept on average. */
+  readonly drafts?: { readonly tokens: number; readonly kept: number }
+  readonly efficiency: Efficiency
+}
+
+export const COST_OPTIONS: CostOptions = {
+  popularity: UNIFORM,
+  microBatches: 1,
+  headSplit: 'layers',
+  chunkTokens: 2048,
+  cacheBytesPerValue: 2,
+  efficiency: EFFICIENCY,
+}
