@@ -10,6 +10,8 @@ export type CardGroup = {
   readonly count: number
   /** Measured by `sputnik bench --json`; it takes the place of the catalogue. */
   readonly measured?: { readonly flopsPerSecond?: number; readonly bytesPerSecond?: number }
+  /** Of one card; undefined: as the catalogue has it. */
+  readonly priceUsd?: number
 }
 
 /** One machine; `count` of them are alike. */
@@ -42,6 +44,20 @@ export type Switch = {
  */
 export type Layout = 'apart' | 'whole'
 
+/** What owning costs beside the price. Shares are of 1; a discount rate and maintenance per year. */
+export type Economics = {
+  readonly powerUsdPerKwh: number
+  /** For each kW that machines draw at most; 0 at home. */
+  readonly colocationUsdPerKwMonth: number
+  readonly years: number
+  readonly discountRate: number
+  /** Of the price, after `years`. */
+  readonly residualShare: number
+  readonly maintenanceShare: number
+  /** Power at the meter over power of the machines. */
+  readonly pue: number
+}
+
 export type Fleet = {
   readonly name: string
   readonly layout: Layout
@@ -53,6 +69,7 @@ export type Fleet = {
   /** Bytes on the wire of one activation: 4 for f32, 2 for bf16, 1.0625 for q8_0. */
   readonly dispatchBytesPerValue: number
   readonly combineBytesPerValue: number
+  readonly economics: Economics
   readonly owned: boolean
   /** Dollars of one hour of all of it; undefined: worked out from prices and power. */
   readonly hourUsd?: number
