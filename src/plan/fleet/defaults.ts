@@ -2,21 +2,13 @@
  * What a fleet file need not say. A plan lists which of these it used, as each of them is a guess
  * about machines that nobody measured.
  */
+import { DEFAULT_TERMS } from '../economics/own-cost.js'
 import type { Economics, Switch } from './fleet.js'
 
-/**
- * Own-cost assumptions of a home: electricity as a household pays it, no colocation; the rest as in
- * usual comparisons of owned accelerators (four years, a tenth per year for capital).
- */
-export const DEFAULT_ECONOMICS: Economics = {
-  powerUsdPerKwh: 0.3,
-  colocationUsdPerKwMonth: 0,
-  years: 4,
-  discountRate: 0.1,
-  residualShare: 0.15,
-  maintenanceShare: 0.03,
-  pue: 1,
-}
+const { load: _, ...REFERENCE_TERMS } = DEFAULT_TERMS
+
+/** As the reference table has it, but in a home: what a household pays, and nobody cools. */
+export const DEFAULT_ECONOMICS: Economics = { ...REFERENCE_TERMS, powerUsdPerKwh: 0.3, pue: 1 }
 
 /** A small switch with ten or more fast ports and a shared buffer. */
 export const DEFAULT_SWITCH: Switch = {

@@ -1,5 +1,6 @@
 /** Machines as a plan sees them, everything in SI units and every default filled in. */
 import type { Card } from '../catalog/card.js'
+import type { OwnTerms } from '../economics/own-cost.js'
 
 /** `transportS`: one way, of the network card, its driver and the program, beside the wire. */
 export type Nic = { readonly bytesPerSecond: number; readonly transportS: number }
@@ -44,19 +45,8 @@ export type Switch = {
  */
 export type Layout = 'apart' | 'whole'
 
-/** What owning costs beside the price. Shares are of 1; a discount rate and maintenance per year. */
-export type Economics = {
-  readonly powerUsdPerKwh: number
-  /** For each kW that machines draw at most; 0 at home. */
-  readonly colocationUsdPerKwMonth: number
-  readonly years: number
-  readonly discountRate: number
-  /** Of the price, after `years`. */
-  readonly residualShare: number
-  readonly maintenanceShare: number
-  /** Power at the meter over power of the machines. */
-  readonly pue: number
-}
+/** What owning costs beside prices; how loaded the cards are follows from the workload. */
+export type Economics = Omit<OwnTerms, 'load'>
 
 export type Fleet = {
   readonly name: string

@@ -99,5 +99,7 @@ test('two micro-batches never take longer than one after the other', () => {
 
 test('what does not fit is refused with what is missing', () => {
   const head = host('rtx-3090', { ramBytes: 0, diskBytes: 0 })
-  assert.throws(() => stepTimes(model('deepseek-v3'), fleet({ head })), { code: 'PLAN_DOES_NOT_FIT' })
+  assert.throws(() => stepTimes(model('deepseek-v3'), fleet({ head })), {
+    code: 'PLAN_DOES_NOT_FIT',
+  })
 })

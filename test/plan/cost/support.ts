@@ -1,6 +1,7 @@
 /** Fleets, shapes and a workload for tests of the cost model. */
 import { defined } from '../../../src/base/assert.js'
 import { findCard } from '../../../src/plan/catalog/catalogue.js'
+import { DEFAULT_ECONOMICS } from '../../../src/plan/fleet/defaults.js'
 import type { Fleet, Host } from '../../../src/plan/fleet/fleet.js'
 import { findBuiltinModel } from '../../../src/plan/model/builtin.js'
 import type { ModelShape } from '../../../src/plan/model/shape.js'
@@ -42,6 +43,7 @@ export function fleet(rest: Partial<Fleet> & Pick<Fleet, 'head'>): Fleet {
     replicas: 1,
     dispatchBytesPerValue: 1.0625,
     combineBytesPerValue: 2,
+    economics: DEFAULT_ECONOMICS,
     owned: true,
     ...rest,
   }
