@@ -11,32 +11,16 @@
  */
 import { SputnikError } from '../base/errors.js'
 import type { NativeBuffer } from '../native/memory.js'
+import { dispatchLayout } from './dispatch-layout.js'
 import { type Encoding, encodedRowBytes, encodingFor, encodingId, encodingOf } from './encoding.js'
-import { FRAME_BYTES_MAX, type FrameHeader, HEADER_BYTES } from './frame.js'
+import { type FrameHeader, HEADER_BYTES } from './frame.js'
 
-export type DispatchLayout = {
-  /** Byte offsets from the start of the frame. */
-  readonly counts: number
-  readonly experts: number
-  readonly weights: number
-  readonly rows: number
-  /** Of the whole frame. */
-  readonly bytes: number
-}
-
-export type DispatchSize = {
-  readonly tokens: number
-  readonly pairs: number
-  readonly rowBytes: number
-}
-
-export function dispatchLayout({ tokens, pairs, rowBytes }: DispatchSize): DispatchLayout {
-  const counts = HEADER_BYTES
-  const experts = (counts + 2 * tokens + 3) & ~3
-  const weights = (experts + 2 * pairs + 3) & ~3
-  const rows = (weights + 4 * pairs + 15) & ~15
-  return { counts, experts, weights, rows, bytes: rows + tokens * rowBytes }
-}
+export {
+  combineBytes,
+  type DispatchLayout,
+  type DispatchSize,
+  dispatchLayout,
+} from './dispatch-layout.js'
 
 /** A dispatch inside a frame: where its parts begin, as indices of the frame's own views. */
 export type Dispatch = {
@@ -124,12 +108,4 @@ export type WireFormat = {
 /** What a dispatch is and what it asks for, in one byte of the header. */
 export function encodingByte({ dispatch, combine, isSummed }: WireFormat): number {
   return encodingId(dispatch) | (encodingId(combine) << 4) | (isSummed ? 0 : UNSUMMED)
-}
-
-/** Bytes of a whole combine frame. @throws SputnikError FRAME_INVALID */
-export function combineBytes(rows: number, rowBytes: number): number {
-  const bytes = HEADER_BYTES + rows * rowBytes
-  if (bytes > FRAME_BYTES_MAX)
-    throw new SputnikError('FRAME_INVALID', `a combine of ${bytes} bytes`)
-  return bytes
 }
