@@ -1,7 +1,7 @@
 /**
- * Which regimes a price path allows: a sample of the posterior, by random-walk Metropolis. With a
- * handful of points the data alone decide little, so what was known of earlier shortages enters as a
- * prior, and what stays open stays open in the forecast.
+ * Which regimes a price path allows: a sample of the posterior, by random-walk Metropolis. A
+ * handful of points decide little alone, so what was known of earlier shortages enters as a prior,
+ * and what stays open stays open in the forecast.
  */
 import { Prng } from '../../base/prng.js'
 import { monthNumber, type PricePoint } from './price-path.js'
@@ -28,7 +28,7 @@ export const PRIORS: Readonly<Record<Name, Prior>> = {
 const NAMES = ['fall', 'rise', 'volatility', 'enter', 'leave'] as const satisfies readonly Name[]
 /** Chances above it are no chances of a month. */
 const CHANCE_MAX = 0.9
-/** Longest step, in standard deviations of the prior; lengths vary, as a long path asks for less. */
+/** Longest step, in standard deviations of the prior; a long path takes the short ones. */
 const STEP = 1.5
 const BURN_IN = 2_000
 const THIN = 8

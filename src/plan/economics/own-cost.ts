@@ -62,9 +62,9 @@ export function capitalRecoveryFactor(rate: number, years: number): number {
 
 /**
  * [(card + host + nic) - PV(residual)] x CRF(r, n) + maintenance, / 8760, + energy + colocation.
- * Read so that it gives the reference table: only cards have a residual, maintenance is on the whole
- * price, energy counts the card at its load and the host always, colocation is paid for rated power
- * without PUE and on top of energy.
+ * Read so that it gives the reference table: only cards have a residual, maintenance is on the
+ * price of everything, energy counts the card at its load and the host always, colocation is paid
+ * for rated power without PUE and on top of energy.
  */
 export function ownHourCost(equipment: Equipment, terms: OwnTerms): HourCost {
   const { cardsUsd, otherUsd, cardsW, cardsIdleW, otherW } = equipment
