@@ -129,6 +129,7 @@ export const ERRORS = {
   MODEL_UNKNOWN: server(3, 'Give a .gguf file, a config.json, or one of: {available}.'),
   MODEL_SHAPE: server(1, 'Plan with a model by name; `sputnik plan --help` lists them.'),
   PLAN_INVALID: server(2, 'Correct the field; docs/fleet-file.md describes all of them.'),
+  RACK_UNKNOWN: server(3, 'Compare with one of: {racks}.'),
 
   // Requests
   BAD_JSON: request(400, 'Send one JSON object with Content-Type: application/json.'),

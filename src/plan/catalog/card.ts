@@ -34,7 +34,7 @@ export type PriceKind = 'list' | 'street' | 'used' | 'on-demand' | 'contract' | 
 /** `list`, `street`, `used`: to buy, in dollars. The others: dollars of one hour. */
 export type Price = Figure & {
   readonly kind: PriceKind
-  /** ISO month or day. */
+  /** ISO year, month or day, as exactly as the source tells. */
   readonly date: string
   readonly venue: string
 }

@@ -2,11 +2,23 @@
 import { SputnikError } from '../../base/errors.js'
 import { nearestNames, plain } from '../../base/nearest.js'
 import type { Card } from './card.js'
+import { AMD } from './cards/amd.js'
+import { APPLE_CHIPS } from './cards/apple.js'
 import { BLACKWELL } from './cards/nvidia-blackwell.js'
 import { GEFORCE } from './cards/nvidia-geforce.js'
 import { HOPPER_AND_BEFORE } from './cards/nvidia-hopper.js'
+import { WORKSTATION } from './cards/nvidia-workstation.js'
+import { PROCESSORS } from './cards/processors.js'
 
-export const CARDS: readonly Card[] = [...HOPPER_AND_BEFORE, ...BLACKWELL, ...GEFORCE]
+export const CARDS: readonly Card[] = [
+  ...HOPPER_AND_BEFORE,
+  ...BLACKWELL,
+  ...WORKSTATION,
+  ...GEFORCE,
+  ...AMD,
+  ...APPLE_CHIPS,
+  ...PROCESSORS,
+]
 
 /** By id or name, whatever its case and hyphens. Throws CARD_UNKNOWN with the nearest ids. */
 export function findCard(id: string): Card {

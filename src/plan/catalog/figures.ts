@@ -8,7 +8,6 @@ type RateKey = `${NumberFormat}/${Accumulator}`
 type Quote = {
   readonly kind: PriceKind
   readonly usd: number
-  /** ISO month or day. */
   readonly date: string
   readonly venue: string
 }
