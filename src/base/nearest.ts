@@ -1,6 +1,6 @@
 /** Finds names like one that was mistyped. Pure. */
 
-/** Up to `count` of `names`, the likest first; those that share nothing with `name` are left out. */
+/** Up to `count` of `names`, the likest first; those too unlike `name` are left out. */
 export function nearestNames(name: string, names: readonly string[], count = 3): string[] {
   const wanted = plain(name)
   return names
