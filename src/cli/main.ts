@@ -62,6 +62,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./fleet.js')).fleetCommand(),
   },
   {
+    name: 'cards',
+    description: 'list the cards that plans are made of, with sources and prices',
+    load: async () => (await import('./cards.js')).cardsCommand(),
+  },
+  {
     name: 'doctor',
     description: 'check whether this machine can run sputnik, and what would help',
     load: async () => (await import('./doctor.js')).doctorCommand(),

@@ -25,7 +25,7 @@ export type RateCheck = {
   readonly power: number
   /** Of `perUnit` from `power`, as a share of it. */
   readonly deviation: number
-  /** `power` shared among the tensor cores of a unit. */
+  /** `power`, or of an unchecked rate `perUnit`, shared among the tensor cores of a unit. */
   readonly perTensorCore?: number
   readonly verdict: Verdict
 }
@@ -45,10 +45,11 @@ export function checkRate(card: Card, rate: Rate): RateCheck {
   const power = nearestPower(perUnit)
   const deviation = perUnit / power - 1
   const cores = card.tensorCoresPerUnit?.value
+  const verdict = judge(card, rate, deviation)
+  const whole = verdict === 'unchecked' ? perUnit : power
   return {
-    ...{ rate, perUnit, power, deviation },
-    ...(cores === undefined ? {} : { perTensorCore: power / cores }),
-    verdict: judge(card, rate, deviation),
+    ...{ rate, perUnit, power, deviation, verdict },
+    ...(cores === undefined ? {} : { perTensorCore: whole / cores }),
   }
 }
 

@@ -37,7 +37,10 @@ export const b200: Card = {
   prices: [
     from.KAEL.price({ kind: 'on-demand', usd: 8.6, date: '2026-02', venue: 'CoreWeave list' }),
   ],
-  notes: ['Tables that give 4,500 TFLOP/s in FP16 count with sparsity.'],
+  notes: [
+    'Tables that give 4,500 TFLOP/s in FP16 count with sparsity.',
+    'hmc-tech.com lists 1.86 GHz as the clock of the tensor cores, as inferred here.',
+  ],
 }
 
 export const gb200: Card = {
