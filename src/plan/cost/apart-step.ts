@@ -62,9 +62,9 @@ export function apartStep(plan: ApartPlan, load: StepLoad): PartTimes {
   const whole = chainTimes(plan, load)
   if (plan.options.microBatches === 1) return whole
   const half = chainTimes(plan, {
+    ...load,
     prefillTokens: load.prefillTokens / 2,
     decodeSequences: load.decodeSequences / 2,
-    contextTokens: load.contextTokens,
   })
   return takeTurns(half, plan.work.shape.layers)
 }
@@ -87,14 +87,15 @@ function takeTurns(half: PartTimes, layers: number): PartTimes {
 
 function chainTimes(plan: ApartPlan, load: StepLoad): PartTimes {
   const { work, fleet, options, sites, bins } = plan
-  const { moeLayers, layers } = work.shape
+  const { moeLayers } = work.shape
   const drafted = load.decodeSequences * (1 + (options.drafts?.tokens ?? 0))
   const tokens = load.prefillTokens + drafted
-  const trunk = trunkTimes(work, plan.trunk, {
+  const times = trunkTimes(work, plan.trunk, {
     tokens,
     prefillTokens: load.prefillTokens,
     sequences: load.decodeSequences,
     contextTokens: load.contextTokens,
+    promptContextTokens: load.promptContextTokens ?? load.contextTokens,
     outputs: drafted + (load.prefillTokens > 0 ? 1 : 0),
   })
   const asked = expertLoad(work.routing, { tokens, bins, replicas: fleet.replicas })
@@ -106,14 +107,12 @@ function chainTimes(plan: ApartPlan, load: StepLoad): PartTimes {
   }
   const wire = (bytesPerValue: number): number =>
     wireSeconds(wireTimes(plan, { tokens, bytesPerValue }))
-  return {
-    ...trunk,
-    experts: moeLayers * experts,
-    dispatch: moeLayers * wire(fleet.dispatchBytesPerValue),
-    combine: moeLayers * wire(fleet.combineBytesPerValue),
-    overhead: layers * plan.trunk.layerS + moeLayers * layerS,
-    hidden: 0,
-  }
+  times.experts = moeLayers * experts
+  times.dispatch = moeLayers * wire(fleet.dispatchBytesPerValue)
+  times.combine = moeLayers * wire(fleet.combineBytesPerValue)
+  // A second host starts kernels in every layer.
+  times.overhead += moeLayers * layerS
+  return times
 }
 
 /** Of one layer and direction. */

@@ -4,7 +4,7 @@ import type { ModelShape } from '../model/shape.js'
 import { type ApartPlan, apartPlan, apartStep } from './apart-step.js'
 import type { PartTimes, StepLoad } from './load.js'
 import { machineOf } from './machine.js'
-import { type ModelWork, modelWork } from './model-work.js'
+import { cacheBytes, type ModelWork, modelWork } from './model-work.js'
 import type { CostOptions } from './options.js'
 import { placeWhole } from './place-whole.js'
 import { type Hosts, placeApart, type Shortage } from './placement.js'
@@ -12,32 +12,34 @@ import { type WholePlan, wholePlan, wholeStep } from './whole-step.js'
 
 export type CostPlan = ApartPlan | WholePlan
 
-/** `cacheTokens`: the KV cache that must have room at the least. */
 export type PlanRequest = {
   readonly model: ModelShape
   readonly fleet: Fleet
   readonly options: CostOptions
-  readonly cacheTokens: number
+  /** Whose KV cache must have room at the least. */
+  readonly sequences: number
+  readonly contextTokens: number
   /** Of the model, when many fleets are asked about. */
   readonly work?: ModelWork
 }
 
 export function layOut(request: PlanRequest): CostPlan | Shortage {
-  const { model, fleet, options, cacheTokens } = request
+  const { model, fleet, options } = request
   const { efficiency } = options
   const work = request.work ?? modelWork(model, options)
   const { replicas } = fleet
-  const head = machineOf(fleet.head, model, efficiency)
+  const cache = request.sequences * cacheBytes(work, request.contextTokens)
+  const head = machineOf(fleet.head, work, efficiency)
   const domains: Hosts[] = fleet.domains.map((host) => ({
-    machine: machineOf(host, model, efficiency),
+    machine: machineOf(host, work, efficiency),
     count: host.count,
   }))
   if (fleet.layout === 'whole') {
     const hosts = [{ machine: head, count: fleet.head.count }, ...domains]
-    const placement = placeWhole({ work, hosts, replicas, cacheTokens })
+    const placement = placeWhole({ work, hosts, replicas, cacheBytes: cache })
     return placement.fits ? wholePlan({ work, fleet, options, placement }) : placement
   }
-  const placement = placeApart({ work, head, domains, replicas, cacheTokens })
+  const placement = placeApart({ work, head, domains, replicas, cacheBytes: cache })
   return placement.fits ? apartPlan({ work, fleet, options, head, placement }) : placement
 }
 

@@ -7,6 +7,8 @@ export type StepLoad = {
   readonly decodeSequences: number
   /** Tokens that each of them looks back on, on average. */
   readonly contextTokens: number
+  /** Tokens that a prompt's look back on, on average. Default `contextTokens`. */
+  readonly promptContextTokens?: number
 }
 
 export const PARTS = [
@@ -31,6 +33,9 @@ export type Part = (typeof PARTS)[number]
 
 /** Seconds of each part; they add up to the step. */
 export type PartTimes = { readonly [part in Part]: number }
+
+/** Part times that are being filled in. */
+export type OpenTimes = { [part in Part]: number }
 
 export function stepSeconds(times: PartTimes): number {
   let sum = 0

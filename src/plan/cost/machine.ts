@@ -1,10 +1,9 @@
 /** Hosts and cards as the rates that work really gets of them, for one model. */
 import type { Card, Vendor } from '../catalog/card.js'
-import { matmulRate } from '../catalog/rates.js'
 import type { CardGroup, Host } from '../fleet/fleet.js'
-import type { ModelShape } from '../model/shape.js'
 import { type Confidence, weakest } from './confidence.js'
 import type { Efficiency } from './efficiency.js'
+import { cardRates, type ModelWork } from './model-work.js'
 
 /** One card, or the host's processor where there is none. */
 export type Device = {
@@ -44,8 +43,8 @@ export type Machine = {
 /** A host's memory that programs and the operating system leave. Assumed. */
 const FREE_RAM = 0.9
 
-export function machineOf(host: Host, shape: ModelShape, efficiency: Efficiency): Machine {
-  const devices = devicesOf(host, shape, efficiency)
+export function machineOf(host: Host, work: ModelWork, efficiency: Efficiency): Machine {
+  const devices = devicesOf(host, work, efficiency)
   const sum = (of: (device: Device) => number): number =>
     devices.reduce((all, device) => all + device.count * of(device), 0)
   return {
@@ -65,9 +64,9 @@ export function machineOf(host: Host, shape: ModelShape, efficiency: Efficiency)
   }
 }
 
-function devicesOf(host: Host, shape: ModelShape, efficiency: Efficiency): Device[] {
+function devicesOf(host: Host, work: ModelWork, efficiency: Efficiency): Device[] {
   if (host.cards.length === 0) return [processorOf(host, efficiency)]
-  return host.cards.map((group) => cardDevice(group, shape, efficiency))
+  return host.cards.map((group) => cardDevice(group, work, efficiency))
 }
 
 function processorOf(host: Host, efficiency: Efficiency): Device {
@@ -86,23 +85,18 @@ function processorOf(host: Host, efficiency: Efficiency): Device {
   }
 }
 
-const CACHE_BITS = 16
-
-function cardDevice(group: CardGroup, { bits }: ModelShape, efficiency: Efficiency): Device {
+function cardDevice(group: CardGroup, work: ModelWork, efficiency: Efficiency): Device {
   const { card, count, measured } = group
   const { computeShare, layerS } = efficiency.vendors[card.vendor]
-  const flops = (weightBits: number): number => {
-    const rate = matmulRate(card, weightBits)?.rate.value ?? efficiency.cpuFlopsPerSecond
-    return rate * computeShare
-  }
+  const rates = cardRates(work, { card, elseFlops: efficiency.cpuFlopsPerSecond })
   return {
     name: card.name,
     count,
     memoryBytes: card.usableMemory.value * (1 - efficiency.workspaceShare),
     bytesPerSecond: measured?.bytesPerSecond ?? card.bandwidth.value * efficiency.memoryShare,
-    trunkFlops: measured?.flopsPerSecond ?? flops(bits.trunk),
-    expertFlops: measured?.flopsPerSecond ?? flops(bits.experts),
-    cacheFlops: measured?.flopsPerSecond ?? flops(CACHE_BITS),
+    trunkFlops: measured?.flopsPerSecond ?? rates.trunk * computeShare,
+    expertFlops: measured?.flopsPerSecond ?? rates.experts * computeShare,
+    cacheFlops: measured?.flopsPerSecond ?? rates.cache * computeShare,
     linkBytesPerSecond:
       (card.hostLink?.value ?? Number.POSITIVE_INFINITY) * efficiency.hostLinkShare,
     layerS,

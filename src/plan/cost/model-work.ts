@@ -1,5 +1,7 @@
 /** What a model asks of machines: bytes to read and FLOPs, by part, counted once for many steps. */
-import { flopsPerToken } from '../model/flops.js'
+import type { Card } from '../catalog/card.js'
+import { matmulRate } from '../catalog/rates.js'
+import { flopsPerToken, type Phase } from '../model/flops.js'
 import type { ModelShape } from '../model/shape.js'
 import {
   countParameters,
@@ -31,6 +33,17 @@ export type ModelWork = {
   readonly dense: Weights
   readonly output: Weights
   readonly cacheBytesPerValue: number
+  /** Of scores and sums, for each byte of KV cache that one token looks back on. */
+  readonly scoreFlopsPerByte: { readonly prefill: number; readonly decode: number }
+  /** Of cards that were asked about before. */
+  readonly cardRates: WeakMap<Card, CardRates>
+}
+
+/** Dense FLOP per second on trunk weights, on expert weights, and on scores over the KV cache. */
+export type CardRates = {
+  readonly trunk: number
+  readonly experts: number
+  readonly cache: number
 }
 
 export function modelWork(
@@ -59,18 +72,41 @@ export function modelWork(
     dense: weights(denseFfn),
     output: weights(output),
     cacheBytesPerValue,
+    scoreFlopsPerByte: {
+      prefill: scoreFlopsPerByte(shape, { phase: 'prefill', cacheBytesPerValue }),
+      decode: scoreFlopsPerByte(shape, { phase: 'decode', cacheBytesPerValue }),
+    },
+    cardRates: new WeakMap(),
   }
 }
+
+/** Scores and bytes both grow with the rows seen, windows or not. */
+function scoreFlopsPerByte(
+  shape: ModelShape,
+  { phase, cacheBytesPerValue }: { readonly phase: Phase; readonly cacheBytesPerValue: number },
+): number {
+  const rowBytes = kvBytes(shape, { tokens: 1, valueBytes: cacheBytesPerValue })
+  return flopsPerToken(shape, { context: 1, phase }).attentionScores / rowBytes
+}
+
+/** Undefined rates are the processor's, that has to do what the card has no unit for. */
+export function cardRates(
+  { shape, cardRates: known }: ModelWork,
+  { card, elseFlops }: { readonly card: Card; readonly elseFlops: number },
+): CardRates {
+  const found = known.get(card)
+  if (found !== undefined) return found
+  const rate = (bits: number): number => matmulRate(card, bits)?.rate.value ?? elseFlops
+  const { trunk, experts } = shape.bits
+  const rates = { trunk: rate(trunk), experts: rate(experts), cache: rate(CACHE_BITS) }
+  known.set(card, rates)
+  return rates
+}
+
+/** Scores are computed in at least that, whatever the cache is kept in. */
+const CACHE_BITS = 16
 
 /** Bytes of the KV cache of one sequence of that many tokens. */
 export function cacheBytes({ shape, cacheBytesPerValue }: ModelWork, tokens: number): number {
   return kvBytes(shape, { tokens, valueBytes: cacheBytesPerValue })
-}
-
-/** Of scores and sums of one token that sees `context` tokens. */
-export function cacheFlops(
-  { shape }: ModelWork,
-  at: { readonly context: number; readonly phase: 'prefill' | 'decode' },
-): number {
-  return flopsPerToken(shape, at).attentionScores
 }

@@ -4,7 +4,7 @@
  */
 import { formatBytes } from '../../base/units.js'
 import type { Device } from './machine.js'
-import { cacheBytes, type ModelWork } from './model-work.js'
+import type { ModelWork } from './model-work.js'
 import type { Hosts, Placement, Shortage } from './placement.js'
 
 export type WholePlacement = Placement & {
@@ -19,16 +19,16 @@ export function placeWhole(request: {
   readonly work: ModelWork
   readonly hosts: readonly Hosts[]
   readonly replicas: number
-  readonly cacheTokens: number
+  readonly cacheBytes: number
 }): WholePlacement | Shortage {
-  const { work, hosts, replicas, cacheTokens } = request
+  const { work, hosts, replicas, cacheBytes } = request
   const cards = hosts.reduce((sum, { machine, count }) => sum + count * machine.deviceCount, 0)
   const linkedCards = Math.min(cards, ...hosts.map(({ machine }) => linked(machine)))
   // The cards work in step, so the smallest one's memory counts.
   const memory = Math.min(...hosts.flatMap(({ machine }) => machine.devices.map(memoryOf)))
   const pages = work.allPageBytes * replicas
   const room = (groupCards: number): number =>
-    groupCards * (memory - work.trunkBytes) - pages - cacheBytes(work, cacheTokens)
+    groupCards * (memory - work.trunkBytes) - pages - cacheBytes
   const isLocal = room(linkedCards) >= 0 && replicas <= linkedCards
   const groupCards = isLocal ? linkedCards : cards
   if (room(groupCards) < 0 || replicas > groupCards) {

@@ -5,7 +5,7 @@
  */
 import { formatBytes } from '../../base/units.js'
 import type { Machine } from './machine.js'
-import { cacheBytes, type ModelWork } from './model-work.js'
+import type { ModelWork } from './model-work.js'
 import { roomOf, shareOut } from './share-out.js'
 
 export const TIERS = ['device', 'ram', 'disk'] as const
@@ -48,14 +48,13 @@ export type ApartRequest = {
   readonly head: Machine
   readonly domains: readonly Hosts[]
   readonly replicas: number
-  /** Tokens of KV cache that must have room beside the pages. */
-  readonly cacheTokens: number
+  /** Of KV cache that must have room beside the pages. */
+  readonly cacheBytes: number
 }
 
 /** Trunk and KV at the head, pages at the domains; the head takes what they cannot. */
 export function placeApart(request: ApartRequest): Placement | Shortage {
-  const { work, head, domains, replicas, cacheTokens } = request
-  const cache = cacheBytes(work, cacheTokens)
+  const { work, head, domains, replicas, cacheBytes: cache } = request
   const needed = work.trunkBytes + cache
   const spare = head.deviceBytes + head.ramBytes - needed
   if (spare < 0) return headShortage({ missingBytes: -spare, trunkBytes: work.trunkBytes, cache })

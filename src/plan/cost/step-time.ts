@@ -17,7 +17,7 @@ export function stepTimes(
   fleet: Fleet,
   options: CostOptions = COST_OPTIONS,
 ): StepTime {
-  const plan = layOut({ model, fleet, options, cacheTokens: 0 })
+  const plan = layOut({ model, fleet, options, sequences: 0, contextTokens: 0 })
   if (!isPlan(plan)) {
     const { text, remedy, where, missingBytes } = plan
     throw new SputnikError('PLAN_DOES_NOT_FIT', `${text}; ${remedy}`, { where, missingBytes })

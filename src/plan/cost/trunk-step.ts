@@ -1,7 +1,8 @@
 /** Time of the parts that are not routed experts, on the cards that hold the trunk. */
 import type { Efficiency } from './efficiency.js'
+import type { OpenTimes } from './load.js'
 import type { Machine } from './machine.js'
-import { cacheBytes, cacheFlops, type ModelWork, type Weights } from './model-work.js'
+import { cacheBytes, type ModelWork, type Weights } from './model-work.js'
 import type { CostOptions } from './options.js'
 
 /** What the cards of a trunk do together. */
@@ -22,46 +23,45 @@ export type TrunkLoad = {
   /** Caches that are read. */
   readonly sequences: number
   readonly contextTokens: number
+  readonly promptContextTokens: number
   /** Tokens whose logits are wanted. */
   readonly outputs: number
 }
 
-export type TrunkTimes = {
-  readonly attention: number
-  readonly cache: number
-  readonly router: number
-  readonly shared: number
-  readonly dense: number
-  readonly output: number
+/** The other parts are 0, to be filled in. */
+export function trunkTimes(work: ModelWork, rates: TrunkRates, load: TrunkLoad): OpenTimes {
+  const { tokens } = load
+  return {
+    attention: weightsS(work.attention, rates, tokens) + sumsS(work, rates, tokens),
+    cache: cacheS(work, rates, load),
+    router: weightsS(work.router, rates, tokens),
+    shared: weightsS(work.shared, rates, tokens),
+    dense: weightsS(work.dense, rates, tokens),
+    experts: 0,
+    dispatch: 0,
+    combine: 0,
+    output: weightsS(work.output, rates, load.outputs),
+    overhead: work.shape.layers * rates.layerS,
+    hidden: 0,
+  }
 }
 
-export function trunkTimes(work: ModelWork, rates: TrunkRates, load: TrunkLoad): TrunkTimes {
-  const time = (weights: Weights, tokens = load.tokens): number =>
-    Math.max(
-      weights.bytes / rates.bytesPerSecond,
-      (tokens * weights.flopsPerToken) / rates.trunkFlops,
-    )
-  return {
-    attention: time(work.attention) + sumsS(work, rates, load.tokens),
-    cache: cacheS(work, rates, load),
-    router: time(work.router),
-    shared: time(work.shared),
-    dense: time(work.dense),
-    output: time(work.output, load.outputs),
-  }
+function weightsS({ bytes, flopsPerToken }: Weights, rates: TrunkRates, tokens: number): number {
+  return Math.max(bytes / rates.bytesPerSecond, (tokens * flopsPerToken) / rates.trunkFlops)
 }
 
 /** Each sequence's rows are read once, those of the prompt too. */
 function cacheS(work: ModelWork, rates: TrunkRates, load: TrunkLoad): number {
-  const { prefillTokens, contextTokens: context } = load
-  const decodeTokens = load.tokens - prefillTokens
-  const decode = cacheFlops(work, { context, phase: 'decode' })
-  const prefill = prefillTokens > 0 ? cacheFlops(work, { context, phase: 'prefill' }) : 0
-  const caches = load.sequences + (prefillTokens > 0 ? 1 : 0)
-  return Math.max(
-    (caches * cacheBytes(work, context)) / rates.bytesPerSecond,
-    (decodeTokens * decode + prefillTokens * prefill) / rates.cacheFlops,
-  )
+  const { prefillTokens, contextTokens, promptContextTokens } = load
+  let bytes = load.sequences * cacheBytes(work, contextTokens)
+  const { decode, prefill } = work.scoreFlopsPerByte
+  let flops = (load.tokens - prefillTokens) * cacheBytes(work, contextTokens) * decode
+  if (prefillTokens > 0) {
+    const promptBytes = cacheBytes(work, promptContextTokens)
+    bytes += promptBytes
+    flops += prefillTokens * promptBytes * prefill
+  }
+  return Math.max(bytes / rates.bytesPerSecond, flops / rates.cacheFlops)
 }
 
 /** Cards that split each tensor add up their results twice a layer, in 16 bits. */

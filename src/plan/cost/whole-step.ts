@@ -64,7 +64,7 @@ function nicOfCard({ nicBytesPerSecond, deviceCount }: Machine): number {
 export function wholeStep(plan: WholePlan, load: StepLoad): PartTimes {
   const { work, fleet, options, placement, trunk } = plan
   const { groups, groupCards } = placement
-  const { moeLayers, layers } = work.shape
+  const { moeLayers } = work.shape
   // A sequence is not divided: some card has at least one.
   const ofGroup = Math.max(Math.min(1, load.decodeSequences), load.decodeSequences / groups)
   const ofCard = Math.max(Math.min(1, ofGroup), ofGroup / groupCards)
@@ -77,18 +77,15 @@ export function wholeStep(plan: WholePlan, load: StepLoad): PartTimes {
     prefillTokens,
     sequences: ofCard,
     contextTokens: load.contextTokens,
+    promptContextTokens: load.promptContextTokens ?? load.contextTokens,
     outputs: ofCard * tokensEach + Math.min(1, prefillTokens),
   })
   const wire = (bytesPerValue: number): number =>
     moeLayers * exchangeS(plan, { cardTokens, bytesPerValue })
-  return {
-    ...times,
-    experts: moeLayers * cardExpertsS(plan, groupTokens),
-    dispatch: wire(fleet.dispatchBytesPerValue),
-    combine: wire(fleet.combineBytesPerValue),
-    overhead: layers * trunk.layerS,
-    hidden: 0,
-  }
+  times.experts = moeLayers * cardExpertsS(plan, groupTokens)
+  times.dispatch = wire(fleet.dispatchBytesPerValue)
+  times.combine = wire(fleet.combineBytesPerValue)
+  return times
 }
 
 function cardExpertsS(

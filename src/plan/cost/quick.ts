@@ -1,0 +1,55 @@
+/** What a search wants to know of a candidate, and nothing more. */
+import type { Fleet } from '../fleet/fleet.js'
+import type { ModelShape } from '../model/shape.js'
+import type { Workload } from '../workload.js'
+import { type CostPlan, isPlan, layOut } from './cost-plan.js'
+import { batchesOf, type Figures, figuresAt, maxBatch, meetsLimits } from './figures.js'
+import type { ModelWork } from './model-work.js'
+import { COST_OPTIONS, type CostOptions } from './options.js'
+import type { Shortage } from './placement.js'
+
+export type Candidate = {
+  readonly model: ModelShape
+  readonly fleet: Fleet
+  readonly workload: Workload
+  readonly options?: CostOptions
+  /** Of the model with these options (`modelWork`), to count its parameters once only. */
+  readonly work?: ModelWork
+}
+
+export type QuickEstimate = {
+  readonly fits: true
+  readonly maxBatch: number
+  /** At the smallest batch: how fast one user is served. */
+  readonly smallest: Figures
+  /** Most tokens per second within the workload's limits; undefined: no batch keeps them. */
+  readonly best?: Figures
+}
+
+export function quickEstimate(candidate: Candidate): QuickEstimate | Shortage {
+  const plan = layOutFor(candidate)
+  return isPlan(plan) ? quickFigures(plan, candidate.workload) : plan
+}
+
+/** The KV cache of the smallest batch must have room beside the pages. */
+export function layOutFor(candidate: Candidate): CostPlan | Shortage {
+  const { workload, options = COST_OPTIONS, ...rest } = candidate
+  return layOut({
+    ...rest,
+    options,
+    sequences: Math.min(...workload.batches),
+    contextTokens: workload.promptTokens + workload.outputTokens,
+  })
+}
+
+export function quickFigures(plan: CostPlan, workload: Workload): QuickEstimate {
+  const most = maxBatch(plan, workload)
+  const curve = batchesOf(workload, most).map((batch) => figuresAt(plan, workload, batch))
+  const [smallest = figuresAt(plan, workload, 1)] = curve
+  let best: Figures | undefined
+  for (const figures of curve) {
+    const isBetter = figures.outputTokensPerSecond > (best?.outputTokensPerSecond ?? 0)
+    if (isBetter && meetsLimits(figures, workload)) best = figures
+  }
+  return { fits: true, maxBatch: most, smallest, ...(best !== undefined && { best }) }
+}
