@@ -16,13 +16,12 @@ export function plain(name: string): string {
   return name.toLowerCase().replace(/[^a-z0-9]/g, '')
 }
 
-/** 0 for equal names, 1 for names without anything in common; a part of a name is close to it. */
+/** 0 for equal names, 1 for names without anything in common; a part of a name is near it. */
 function unlikeness(wanted: string, candidate: string): number {
   if (wanted === '' || candidate === '') return 1
   const longest = Math.max(wanted.length, candidate.length)
   const distance = editDistance(wanted, candidate) / longest
-  const isPart = candidate.includes(wanted) || wanted.includes(candidate)
-  return isPart ? distance / 2 : distance
+  return candidate.includes(wanted) ? distance / 2 : distance
 }
 
 /** Fewest insertions, deletions and exchanges of letters (Levenshtein), row by row. */

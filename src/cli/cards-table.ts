@@ -81,12 +81,10 @@ export function formatCatalogue(
 
 /** Every figure of a card with where it comes from and how far it is trusted. */
 export function formatCard(card: Card): string {
-  const rows = [...figuresOf(card), ...card.prices.map(priceRow)]
-  const cells = rows.map(([name, figure]) => [name, formatFigure(figure), formatSource(figure)])
   return [
     `${card.name} (${card.id}), ${card.vendor} ${card.year}, ${card.class}`,
     '',
-    ...formatTable(['figure', 'value', 'trust and source'], cells),
+    ...formatFigures([...figuresOf(card), ...card.prices.map(priceRow)]),
     '',
     card.peerToPeer
       ? 'Cards reach each other without the memory of the host.'
@@ -95,7 +93,29 @@ export function formatCard(card: Card): string {
   ].join('\n')
 }
 
+/** Every figure of a rack; those of its card stand with the card. */
+export function formatRack(rack: Rack): string {
+  const { name, id, card, cards, scaleUp, nic, power, prices, notes } = rack
+  const rows: readonly Row[] = [
+    [`scale-up among ${scaleUp.cards}`, scaleUp.bandwidth],
+    ['network', nic],
+    ['power, all in', power],
+    ...prices.map(priceRow),
+  ]
+  return [
+    `${name} (${id}): ${cards} of ${card.id}; figures are of one GPU`,
+    '',
+    ...formatFigures(rows),
+    ...(notes.length === 0 ? [] : ['', ...notes]),
+  ].join('\n')
+}
+
 type Row = readonly [name: string, figure: Figure]
+
+function formatFigures(rows: readonly Row[]): string[] {
+  const cells = rows.map(([name, figure]) => [name, formatFigure(figure), formatSource(figure)])
+  return formatTable(['figure', 'value', 'trust and source'], cells)
+}
 
 function figuresOf(card: Card): Row[] {
   const { scaleUp, hostLink } = card

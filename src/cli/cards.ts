@@ -3,9 +3,9 @@ import { Command } from 'commander'
 import { CARDS, findCard } from '../plan/catalog/catalogue.js'
 import { explainCard } from '../plan/catalog/explain.js'
 import { lintCard, lintRack } from '../plan/catalog/lint.js'
-import { RACKS } from '../plan/catalog/racks.js'
+import { lookUpRack, RACKS } from '../plan/catalog/racks.js'
 import { formatExplanation } from './cards-explain.js'
-import { formatCard, formatCatalogue } from './cards-table.js'
+import { formatCard, formatCatalogue, formatRack } from './cards-table.js'
 
 type JsonOption = { readonly json?: boolean }
 
@@ -25,12 +25,14 @@ export function cardsCommand(): Command {
 
 function showCommand(): Command {
   return new Command('show')
-    .description('show every figure of a card with its source and how far it is trusted')
-    .argument('<card>', CARD_HELP)
+    .description('show every figure of a card or rack with its source and how far it is trusted')
+    .argument('<card>', `${CARD_HELP}, or a rack, such as 8xh100`)
     .option('--json', JSON_HELP)
     .action((id: string, _: JsonOption, command: Command) => {
-      const card = findCard(id)
-      print(command.optsWithGlobals(), card, () => formatCard(card))
+      const rack = lookUpRack(id)
+      const found = rack ?? findCard(id)
+      const text = () => ('card' in found ? formatRack(found) : formatCard(found))
+      print(command.optsWithGlobals(), found, text)
     })
 }
 

@@ -30,6 +30,11 @@ test('cards show tells value, trust and source', () => {
   assert.match(out, /^street price, retail, 2026-01 +\$4,250 +read: aihardwareindex/m)
 })
 
+test('cards show knows racks too', () => {
+  const { out } = cards('show', 'gb200-nvl72')
+  assert.match(out, /^own price, hyperscaler, 2026-06 +\$2\.21\/h +read: InferenceX/m)
+})
+
 test('cards explain b200 says what arithmetic rules out and what it cannot tell', () => {
   const { out } = cards('explain', 'b200')
   assert.match(

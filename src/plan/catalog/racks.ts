@@ -124,9 +124,14 @@ export const RACKS: readonly Rack[] = [
   server({ id: '8xmi355x', card: mi355x, watts: 2650, costs: COSTS.mi355x }),
 ]
 
-/** By id, whatever its case and hyphens. Throws RACK_UNKNOWN with the nearest ids. */
+/** By id, whatever its case and hyphens. */
+export function lookUpRack(id: string): Rack | undefined {
+  return RACKS.find((one) => plain(one.id) === plain(id))
+}
+
+/** As `lookUpRack`; throws RACK_UNKNOWN with the nearest ids. */
 export function findRack(id: string): Rack {
-  const rack = RACKS.find((one) => plain(one.id) === plain(id))
+  const rack = lookUpRack(id)
   if (rack !== undefined) return rack
   const ids = RACKS.map((one) => one.id)
   throw new SputnikError('RACK_UNKNOWN', unknownText('rack', id, ids), {

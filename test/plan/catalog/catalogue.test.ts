@@ -23,6 +23,7 @@ test('findCard names the nearest cards when there is none', () => {
     error.code === 'CARD_UNKNOWN' &&
     /no card '5090' in the catalogue; near: rtx-5090/.test(error.message)
   assert.throws(() => findCard('5090'), isExpected)
+  assert.throws(() => findCard('h200'), /near: h200-sxm, h20/)
   assert.throws(() => findCard('zzzzzzzzzzzzzzzzz'), /no card 'z+' in the catalogue$/)
 })
 
