@@ -34,6 +34,7 @@ export type Rack = {
 /** Dollars per GPU and hour of the InferenceX constants. */
 type Costs = { readonly hyperscaler: number; readonly neocloud: number; readonly rent: number }
 
+/** Of the first half of 2026, by its end. */
 const COSTS_DATE = '2026-06'
 const NIC = cite('rack data sheet: a ConnectX port per GPU', 'recalled')
 const PLACEHOLDER = cite('InferenceX-app constants.ts, marked there as 1.2 x GB200', 'weak')

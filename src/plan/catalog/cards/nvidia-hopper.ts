@@ -95,10 +95,10 @@ export const h100: Card = {
   scaleUp: { cards: 8, bandwidth: from.INFERENCEX.gigabytesPerSecond(450) },
   prices: [
     cite('neighborhoodsf wiki; compux.net: 7 to 12, the middle', 'read').price({
-      ...{ kind: 'on-demand', usd: 9.5, date: '2023-06', venue: 'clouds' },
+      ...{ kind: 'on-demand', usd: 9.5, date: '2023', venue: 'clouds' },
     }),
     cite('Latent Space, by a wiki', 'read').price({
-      ...{ kind: 'contract', usd: 2.85, date: '2024-02', venue: 'neoclouds' },
+      ...{ kind: 'contract', usd: 2.85, date: '2024', venue: 'neoclouds, early in the year' },
     }),
     cite('SemiAnalysis, by a wiki', 'read').price({
       ...{ kind: 'on-demand', usd: 2.99, date: '2024-10', venue: 'neoclouds' },
