@@ -77,7 +77,8 @@ class FixedWindow implements Transport {
     const flow = packets.flow[packet] ?? 0
     const sequence = packets.sequence[packet] ?? 0
     const state = this.#flows[flow]
-    if (state === undefined || state.acked[sequence] === 1) return
+    const isAck = packets.kind[packet] === KIND.ack
+    if (state === undefined || !isAck || state.acked[sequence] === 1) return
     state.acked[sequence] = 1
     state.ackedCount++
     state.inFlight--

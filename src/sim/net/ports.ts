@@ -1,0 +1,124 @@
+/**
+ * Every port of every node, as one typed array per field: the link it leads to and the two queues of
+ * packets before it. Port p and port p ^ 1 are the two directions of one cable. Only keeps packets in
+ * order and counts their bytes; knows nothing of limits and time.
+ */
+import { FLAG } from './packet.js'
+import { NONE, type PacketPool } from './packet-pool.js'
+import { psOf, psPerByte } from './time.js'
+import type { Topology } from './topology.js'
+
+/** Urgent packets that may go in a row while others wait (NDP serves headers 10 to 1). */
+const URGENT_IN_A_ROW = 10
+
+export class Ports {
+  readonly #packets: PacketPool
+  readonly count: number
+  /** Nodes. */
+  readonly from: Int32Array
+  readonly to: Int32Array
+  readonly psPerByte: Float64Array
+  /** From the last bit leaving until the packet is dealt with at the other end. */
+  readonly delayPs: Float64Array
+  /** When the last bit of what is being sent has left. */
+  readonly freePs: Float64Array
+  readonly plainBytes: Int32Array
+  readonly urgentBytes: Int32Array
+  /** The other end told it to hold plain packets back. */
+  readonly isPaused: Uint8Array
+  /** A `portFree` event is under way. */
+  readonly isWaking: Uint8Array
+  readonly #plainHead: Int32Array
+  readonly #plainTail: Int32Array
+  readonly #urgentHead: Int32Array
+  readonly #urgentTail: Int32Array
+  readonly #urgentRow: Uint8Array
+
+  constructor(topology: Topology, packets: PacketPool) {
+    this.#packets = packets
+    const { links, hosts } = topology
+    const count = 2 * links.length
+    const latencyOf = (node: number): number =>
+      node < hosts ? topology.hostLatencyS : topology.switchLatencyS
+    this.count = count
+    this.from = Int32Array.from(links.flatMap(({ a, b }) => [a, b]))
+    this.to = Int32Array.from(links.flatMap(({ a, b }) => [b, a]))
+    this.psPerByte = Float64Array.from({ length: count }, (_, port) =>
+      psPerByte(links[port >> 1]?.bytesPerSecond ?? 0),
+    )
+    this.delayPs = Float64Array.from({ length: count }, (_, port) =>
+      psOf((links[port >> 1]?.propagationS ?? 0) + latencyOf(this.to[port] ?? 0)),
+    )
+    this.freePs = new Float64Array(count)
+    this.plainBytes = new Int32Array(count)
+    this.urgentBytes = new Int32Array(count)
+    this.isPaused = new Uint8Array(count)
+    this.isWaking = new Uint8Array(count)
+    this.#plainHead = new Int32Array(count).fill(NONE)
+    this.#plainTail = new Int32Array(count).fill(NONE)
+    this.#urgentHead = new Int32Array(count).fill(NONE)
+    this.#urgentTail = new Int32Array(count).fill(NONE)
+    this.#urgentRow = new Uint8Array(count)
+  }
+
+  serialisationPs(port: number, bytes: number): number {
+    return Math.round(bytes * (this.psPerByte[port] ?? 0))
+  }
+
+  append(port: number, packet: number): void {
+    const { next, bytes, flags } = this.#packets
+    const isUrgent = ((flags[packet] ?? 0) & FLAG.urgent) !== 0
+    const heads = isUrgent ? this.#urgentHead : this.#plainHead
+    const tails = isUrgent ? this.#urgentTail : this.#plainTail
+    const queued = isUrgent ? this.urgentBytes : this.plainBytes
+    const tail = tails[port] ?? NONE
+    if (tail === NONE) heads[port] = packet
+    else next[tail] = packet
+    tails[port] = packet
+    next[packet] = NONE
+    queued[port] = (queued[port] ?? 0) + (bytes[packet] ?? 0)
+  }
+
+  /** The packet whose turn it is, taken out; NONE when none may go. */
+  take(port: number): number {
+    const hasUrgent = this.#urgentHead[port] !== NONE
+    const hasPlain = this.#plainHead[port] !== NONE && this.isPaused[port] === 0
+    const row = this.#urgentRow[port] ?? 0
+    if (hasUrgent && !(hasPlain && row >= URGENT_IN_A_ROW)) {
+      this.#urgentRow[port] = hasPlain ? row + 1 : 0
+      return this.#shift(port, this.#urgentHead, this.#urgentTail, this.urgentBytes)
+    }
+    this.#urgentRow[port] = 0
+    if (!hasPlain) return NONE
+    return this.#shift(port, this.#plainHead, this.#plainTail, this.plainBytes)
+  }
+
+  /** Whether `take` would give a packet. */
+  hasNext(port: number): boolean {
+    if (this.#urgentHead[port] !== NONE) return true
+    return this.#plainHead[port] !== NONE && this.isPaused[port] === 0
+  }
+
+  /** Packets that wait at the port: urgent ones, then plain ones. */
+  waiting(port: number): number[] {
+    const found: number[] = []
+    for (const heads of [this.#urgentHead, this.#plainHead]) {
+      let packet = heads[port] ?? NONE
+      while (packet !== NONE) {
+        found.push(packet)
+        packet = this.#packets.next[packet] ?? NONE
+      }
+    }
+    return found
+  }
+
+  #shift(port: number, heads: Int32Array, tails: Int32Array, queued: Int32Array): number {
+    const { next, bytes } = this.#packets
+    const packet = heads[port] ?? NONE
+    const rest = next[packet] ?? NONE
+    heads[port] = rest
+    if (rest === NONE) tails[port] = NONE
+    queued[port] = (queued[port] ?? 0) - (bytes[packet] ?? 0)
+    return packet
+  }
+}
