@@ -40,7 +40,7 @@ export type PacketNetworkOptions = {
   readonly probe?: Probe
 }
 
-/** Called every so often while anything else is to happen, to look at queues and rates. */
+/** Called every so often while flows are to finish or packets under way, to look at queues. */
 export type Probe = {
   readonly everyPs: number
   readonly sample: (network: PacketNetwork) => void
@@ -69,6 +69,7 @@ export class PacketNetwork implements Network {
   readonly #choice: PathChoice
   readonly #flowTimers: Timers
   readonly #hostTimers: Timers
+  #isSampling = false
 
   constructor(options: PacketNetworkOptions) {
     const { topology, multipath, seed } = options
@@ -96,7 +97,6 @@ export class PacketNetwork implements Network {
     this.#flowTimers = new Timers(events, EVENT.flowTimer)
     this.#hostTimers = new Timers(events, EVENT.hostTimer)
     this.transport = options.transport(this)
-    if (options.probe !== undefined) events.at(0, EVENT.sample, 0)
   }
 
   get nowPs(): number {
@@ -116,6 +116,7 @@ export class PacketNetwork implements Network {
     return this.#events.count
   }
 
+  /** Whether nothing more is to happen; timers that were set back may be all that is. */
   get isIdle(): boolean {
     return this.#events.waiting === 0
   }
@@ -127,6 +128,10 @@ export class PacketNetwork implements Network {
     const flow = this.flows.add(request)
     this.#choice.add(flow)
     this.#events.at(Math.max(startPs, this.nowPs), EVENT.start, flow)
+    if (this.#options.probe !== undefined && !this.#isSampling) {
+      this.#isSampling = true
+      this.#events.at(this.nowPs, EVENT.sample, 0)
+    }
     return flow
   }
 
@@ -273,6 +278,7 @@ export class PacketNetwork implements Network {
     const { probe } = this.#options
     if (probe === undefined) return
     probe.sample(this)
-    if (this.#events.waiting > 0) this.#events.at(this.nowPs + probe.everyPs, EVENT.sample, 0)
+    this.#isSampling = this.packets.live > 0 || this.flows.finishedCount < this.flows.count
+    if (this.#isSampling) this.#events.at(this.nowPs + probe.everyPs, EVENT.sample, 0)
   }
 }
