@@ -128,6 +128,8 @@ export const ERRORS = {
   PRICE_UNKNOWN: server(2, 'Give `priceUsd` of the cards, or `hourUsd` of the whole fleet.'),
   MODEL_UNKNOWN: server(3, 'Give a .gguf file, a config.json, or one of: {available}.'),
   MODEL_SHAPE: server(1, 'Plan with a model by name; `sputnik plan --help` lists them.'),
+  FLEET_UNKNOWN: server(3, 'Give a file (.yaml or .json), or one of: {available}.'),
+  WORKLOAD_UNKNOWN: server(3, 'Give a file (.yaml or .json), or one of: {available}.'),
   PLAN_INVALID: server(2, 'Correct the field; docs/fleet-file.md describes all of them.'),
   RACK_UNKNOWN: server(3, 'Compare with one of: {racks}.'),
 

@@ -1,6 +1,6 @@
 /**
- * Models that a plan knows by name, as their makers' config.json states them. Norms, biases and the
- * layers for multi-token prediction are left out: the former weigh nothing, the latter are optional.
+ * Models that a plan knows by name, as their makers' config.json states them. Norms, biases and
+ * layers for multi-token prediction are left out: those weigh nothing, these are optional.
  */
 import { plain } from '../../base/nearest.js'
 import type { GroupedAttention, LatentAttention, ModelShape } from './shape.js'
