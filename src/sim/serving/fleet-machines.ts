@@ -1,0 +1,203 @@
+/**
+ * A head with domains as the machines of a simulation: trunk time from outside, experts from drawn
+ * routing over the fleet's own placement, and domains that are lost, come back or get slow. The
+ * fleet's estimates of speed are taken to be right at any time.
+ */
+import { defined } from '../../base/assert.js'
+import { Prng } from '../../base/prng.js'
+import { MEMBERSHIP_DEFAULTS } from '../../fleet/membership-settings.js'
+import { STANDING } from '../../fleet/replica-choice.js'
+import { WorkEstimates } from '../../fleet/work-estimates.js'
+import { domainPairUs, type RegionPages } from '../../pages/capacity.js'
+import type { Fault } from './faults.js'
+import { type DomainLoad, LayerCosts } from './layer-costs.js'
+import type { LayerNetwork } from './layer-network.js'
+import type { Change, Machines } from './machines.js'
+import { PagePlacement, type PlacementOptions } from './page-placement.js'
+import { expertShares, type Popularity } from './popularity.js'
+import { Router } from './router.js'
+import { type StepCost, type StepShape, tokensOf } from './step-time.js'
+
+export type SimDomain = PlacementOptions['domains'][number] & { readonly isLocal: boolean }
+
+export type FleetMachinesOptions = {
+  /** One for each layer with experts, all alike. */
+  readonly regions: readonly RegionPages[]
+  readonly expertsUsed: number
+  readonly domains: readonly SimDomain[]
+  readonly replicas: number
+  readonly popularity: Popularity
+  /** Whether pages are placed by the popularity of experts, as the fleet does after a while. */
+  readonly knowsPopularity: boolean
+  readonly hasOrigin: boolean
+  readonly headBytesPerSecond: number
+  readonly dispatchRowBytes: number
+  readonly combineRowBytes: number
+  /** Of all layers: everything but routed experts and what they wait for. */
+  readonly trunkS: (step: StepShape) => number
+  /** Of a domain's work in one layer, beside the arithmetic: launches, sums. */
+  readonly callS: number
+  readonly network: LayerNetwork
+  readonly faults: readonly Fault[]
+  /** Layers drawn and kept for each size of a step. */
+  readonly samples: number
+  readonly seed: number
+}
+
+const US_PER_SECOND = 1e6
+const MS_PER_SECOND = 1000
+/** As fleet/relocation.ts moves pages. */
+const BYTES_IN_FLIGHT = 64 << 20
+const MOVES_PER_DOMAIN = 64
+/** A replica is asked when an answer is late by so much (fleet/reply-times.ts). */
+const LATE_S = 0.025
+
+export class FleetMachines implements Machines {
+  readonly domains: number
+  readonly #options: FleetMachinesOptions
+  readonly #placement: PagePlacement
+  readonly #estimates: WorkEstimates
+  readonly #factors: Float64Array
+  readonly #router: Router
+  readonly #costs: LayerCosts
+  /** Of `faults`. */
+  #nextFault = 0
+
+  /** @throws SputnikError PLACEMENT_FULL */
+  constructor(options: FleetMachinesOptions) {
+    const { regions, domains, expertsUsed, popularity, knowsPopularity, seed } = options
+    const prng = Prng.fromSeed(seed)
+    const experts = regions[0]?.experts ?? 0
+    const shape = { regions: regions.length, experts, seed: prng.nextU32() }
+    const shares = expertShares(popularity, shape)
+    this.#options = options
+    this.domains = domains.length
+    this.#factors = new Float64Array(domains.length).fill(1)
+    this.#router = new Router(shares, {
+      nUsed: expertsUsed,
+      prng: Prng.fromSeed(prng.nextU32()),
+    })
+    this.#placement = new PagePlacement({
+      ...options,
+      popularity: knowsPopularity ? shares : undefined,
+      bytesInFlight: BYTES_IN_FLIGHT,
+      movesPerDomain: MOVES_PER_DOMAIN,
+    })
+    this.#estimates = new WorkEstimates(domains.length)
+    for (const { id } of domains) this.#writeEstimate(id)
+    this.#costs = new LayerCosts({
+      ...options,
+      domains: domains.length,
+      directory: this.#placement.directory,
+      work: this.#estimates.work,
+      router: this.#router,
+      computeS: (domain, load) => this.#computeS(domain, load),
+      isLocal: (domain) => domains[domain]?.isLocal === true,
+      prng: Prng.fromSeed(prng.nextU32()),
+    })
+  }
+
+  cost(step: StepShape): StepCost {
+    const tokens = tokensOf(step)
+    const headS = this.#options.trunkS(step)
+    const domainS = new Float64Array(this.domains)
+    const cost = { seconds: headS, headS, networkS: 0, sentBytes: 0, receivedBytes: 0, domainS }
+    for (let layer = 0; layer < this.#router.regions; layer++) {
+      const one = this.#costs.draw(tokens)
+      cost.seconds += one.seconds
+      cost.networkS += one.seconds - one.slowestS
+      cost.sentBytes += one.sentBytes
+      cost.receivedBytes += one.receivedBytes
+      for (let domain = 0; domain < this.domains; domain++) {
+        domainS[domain] = (domainS[domain] ?? 0) + (one.domainS[domain] ?? 0)
+      }
+    }
+    return cost
+  }
+
+  get nextS(): number {
+    const faultS = this.#options.faults[this.#nextFault]?.atS ?? Number.POSITIVE_INFINITY
+    return Math.min(faultS, this.#placement.nextS)
+  }
+
+  tick(now: number): Change | undefined {
+    let stallS = 0
+    let isChanged = this.#placement.tick(now)
+    for (;;) {
+      const fault = this.#options.faults[this.#nextFault]
+      if (fault === undefined || fault.atS > now) break
+      this.#nextFault++
+      stallS = Math.max(stallS, this.#suffer(fault, now))
+      isChanged = true
+    }
+    if (!isChanged) return undefined
+    this.#costs.forget()
+    return { stallS }
+  }
+
+  get orphansSinceS(): number | undefined {
+    return this.#placement.orphansSinceS
+  }
+
+  /** Bytes of pages that domains have loaded since the beginning. */
+  get loadedBytes(): number {
+    return this.#placement.loadedBytes
+  }
+
+  drawMissing(tokens: number): number[] {
+    const { table } = this.#placement.directory
+    const missing = new Set<number>()
+    for (let region = 0; region < this.#router.regions; region++) {
+      for (const expert of this.#router.choose(region, tokens).experts) {
+        const entry = table.entry(region, expert)
+        if (table.count(entry) === 0) missing.add(entry)
+      }
+    }
+    return [...missing]
+  }
+
+  areHeld(pages: readonly number[]): boolean {
+    const { table } = this.#placement.directory
+    return pages.every((entry) => table.count(entry) > 0)
+  }
+
+  /** Seconds for which a running step stands still. */
+  #suffer(fault: Fault, now: number): number {
+    const { domain } = fault
+    if (fault.kind === 'slow') {
+      this.#factors[domain] = fault.factor
+      this.#writeEstimate(domain)
+      return 0
+    }
+    const isThere = this.#placement.isThere(domain)
+    if (fault.kind === 'back' && !isThere) {
+      this.#placement.comeBack(domain, now)
+      this.#writeEstimate(domain)
+    }
+    if (fault.kind !== 'lost' || !isThere) return 0
+    // Without replicas the head waits until the domain's lease has ended.
+    const isReplaceable = this.#placement.isReplaceable(domain)
+    this.#placement.lose(domain, now)
+    this.#writeEstimate(domain)
+    return isReplaceable ? LATE_S : MEMBERSHIP_DEFAULTS.leaseMs / MS_PER_SECOND
+  }
+
+  #writeEstimate(id: number): void {
+    const load = { copies: 0, pairs: 1, experts: 1 }
+    this.#estimates.begin(id, US_PER_SECOND * this.#pairsS(id, load))
+    const { standing } = this.#estimates.work
+    standing[id] = this.#placement.isThere(id) ? STANDING.ready : STANDING.closed
+  }
+
+  #computeS(domain: number, load: DomainLoad): number {
+    return this.#options.callS + this.#pairsS(domain, load)
+  }
+
+  /** As placement times them: each card has its share of the experts, and of their tokens. */
+  #pairsS(id: number, { pairs, experts }: DomainLoad): number {
+    const domain = defined(this.#options.domains[id], 'a domain')
+    const region = defined(this.#options.regions[0], 'a layer with experts')
+    const pairUs = domainPairUs(domain, { region, tokens: pairs / experts })
+    return ((this.#factors[id] ?? 1) * pairs * pairUs) / US_PER_SECOND
+  }
+}

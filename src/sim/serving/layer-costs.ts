@@ -1,0 +1,159 @@
+/**
+ * What the experts of one layer cost for so many tokens: the router's draw, split over domains by
+ * the fleet's own rules, timed by domain and network. Costs are kept and drawn from again, because
+ * a step of the same size meets the same odds in every layer.
+ */
+import { defined } from '../../base/assert.js'
+import type { Prng } from '../../base/prng.js'
+import { HEADER_BYTES } from '../../fabric/frame.js'
+import { Partition, type RouterChoice, type Share } from '../../fleet/partition.js'
+import { type DomainWork, ReplicaChooser } from '../../fleet/replica-choice.js'
+import type { Directory } from '../../pages/directory.js'
+import type { Exchange, LayerNetwork } from './layer-network.js'
+import type { Router } from './router.js'
+
+export type LayerCost = {
+  /** From the router's choice to the last sum. */
+  readonly seconds: number
+  /** Of the domain that computes longest. */
+  readonly slowestS: number
+  readonly sentBytes: number
+  readonly receivedBytes: number
+  /** Of each domain, by id. */
+  readonly domainS: Float64Array
+}
+
+/** What one domain has to do in a layer. */
+export type DomainLoad = {
+  /** Tokens sent there. */
+  readonly copies: number
+  /** (token, expert) pairs. */
+  readonly pairs: number
+  /** Experts that any token chose. */
+  readonly experts: number
+}
+
+export type LayerCostsOptions = {
+  readonly domains: number
+  readonly directory: Directory
+  readonly work: DomainWork
+  readonly router: Router
+  readonly network: LayerNetwork
+  /** Seconds a domain computes. */
+  readonly computeS: (domain: number, load: DomainLoad) => number
+  /** On the head's own host, so that nothing goes over its port. */
+  readonly isLocal: (domain: number) => boolean
+  /** Of one token's activation. */
+  readonly dispatchRowBytes: number
+  readonly combineRowBytes: number
+  /** Costs kept for each number of tokens; 0: every layer of every step is drawn anew. */
+  readonly samples: number
+  readonly prng: Prng
+}
+
+/** Of one token beside its row, and of one pair (fabric/dispatch.ts). */
+const TOKEN_BYTES = 2
+const PAIR_BYTES = 6
+/** Numbers of tokens up to here are told apart; above, those within 3 % of each other are one. */
+const EXACT_TOKENS = 64
+const STEPS_PER_DOUBLING = 23
+
+export class LayerCosts {
+  readonly #options: LayerCostsOptions
+  readonly #chooser: ReplicaChooser
+  readonly #partition: Partition
+  /** By number of tokens. */
+  readonly #kept = new Map<number, LayerCost[]>()
+  /** In which look each expert was seen last, to count those that differ. */
+  #seen = new Uint32Array(0)
+  #look = 0
+
+  constructor(options: LayerCostsOptions) {
+    this.#options = options
+    this.#chooser = new ReplicaChooser(options.domains)
+    this.#partition = new Partition(options.domains)
+  }
+
+  /** The placement or a speed has changed. */
+  forget(): void {
+    this.#kept.clear()
+  }
+
+  /** Of some layer; pairs whose experts nobody holds cost nothing. */
+  draw(tokens: number): LayerCost {
+    const { samples, prng } = this.#options
+    if (samples === 0) return this.#make(tokens)
+    const size = roundTokens(tokens)
+    const kept = this.#kept.get(size) ?? []
+    if (kept.length === samples) return defined(kept[prng.nextBelow(samples)], 'a cost')
+    const cost = this.#make(size)
+    kept.push(cost)
+    this.#kept.set(size, kept)
+    return cost
+  }
+
+  #make(tokens: number): LayerCost {
+    const { router, directory, work, prng, network } = this.#options
+    const region = prng.nextBelow(router.regions)
+    const choice = router.choose(region, tokens)
+    const { replicas } = directory
+    const holders = directory.holders(region)
+    const owners = this.#chooser.choose(choice, { holders, replicas, work })
+    const exchanges = this.#exchanges(choice, owners)
+    const domainS = new Float64Array(this.#options.domains)
+    let sentBytes = 0
+    let receivedBytes = 0
+    let slowestS = 0
+    for (const { domain, dispatchBytes, combineBytes, computeS } of exchanges) {
+      domainS[domain] = computeS
+      sentBytes += dispatchBytes
+      receivedBytes += combineBytes
+      slowestS = Math.max(slowestS, computeS)
+    }
+    return { seconds: network(exchanges), slowestS, sentBytes, receivedBytes, domainS }
+  }
+
+  #exchanges(choice: RouterChoice, owners: Uint16Array): Exchange[] {
+    const { domains } = this.#options
+    const exchanges: Exchange[] = []
+    this.#partition.split(choice, owners).forEach((share, domain) => {
+      // The last share is of the pairs that nobody can take.
+      if (share.pairCount > 0 && domain < domains) exchanges.push(this.#exchange(domain, share))
+    })
+    return exchanges
+  }
+
+  #exchange(domain: number, share: Share): Exchange {
+    const { isLocal, dispatchRowBytes, combineRowBytes } = this.#options
+    const { tokenCount: copies, pairCount: pairs } = share
+    const load = { copies, pairs, experts: this.#countExperts(share) }
+    const computeS = this.#options.computeS(domain, load)
+    if (isLocal(domain)) return { domain, dispatchBytes: 0, computeS, combineBytes: 0 }
+    return {
+      domain,
+      dispatchBytes: HEADER_BYTES + copies * (dispatchRowBytes + TOKEN_BYTES) + pairs * PAIR_BYTES,
+      computeS,
+      combineBytes: HEADER_BYTES + copies * combineRowBytes,
+    }
+  }
+
+  #countExperts({ pairCount, experts }: Share): number {
+    if (this.#seen.length === 0) this.#seen = new Uint32Array(1 << 16)
+    this.#look = (this.#look + 1) >>> 0
+    let count = 0
+    for (let pair = 0; pair < pairCount; pair++) {
+      const expert = experts[pair] ?? 0
+      if (this.#seen[expert] === this.#look) continue
+      this.#seen[expert] = this.#look
+      count++
+    }
+    return count
+  }
+}
+
+/** Steps of large batches differ by a token or two all the time. */
+export function roundTokens(tokens: number): number {
+  if (tokens <= EXACT_TOKENS) return tokens
+  const step = Math.round(STEPS_PER_DOUBLING * Math.log2(tokens / EXACT_TOKENS))
+  return Math.round(EXACT_TOKENS * 2 ** (step / STEPS_PER_DOUBLING))
+}
