@@ -3,16 +3,14 @@
  * routing over the fleet's own placement, and domains that are lost, come back or get slow. The
  * fleet's estimates of speed are taken to be right at any time.
  */
-import { defined } from '../../base/assert.js'
 import { Prng } from '../../base/prng.js'
-import { MEMBERSHIP_DEFAULTS } from '../../fleet/membership-settings.js'
 import { STANDING } from '../../fleet/replica-choice.js'
 import { WorkEstimates } from '../../fleet/work-estimates.js'
-import { domainPairUs, type RegionPages } from '../../pages/capacity.js'
+import type { RegionPages } from '../../pages/capacity.js'
 import type { Fault } from './faults.js'
 import { type DomainLoad, LayerCosts } from './layer-costs.js'
 import type { LayerNetwork } from './layer-network.js'
-import type { Change, Machines } from './machines.js'
+import type { Machines } from './machines.js'
 import { PagePlacement, type PlacementOptions } from './page-placement.js'
 import { expertShares, type Popularity } from './popularity.js'
 import { Router } from './router.js'
@@ -35,17 +33,23 @@ export type FleetMachinesOptions = {
   readonly combineRowBytes: number
   /** Of all layers: everything but routed experts and what they wait for. */
   readonly trunkS: (step: StepShape) => number
-  /** Of a domain's work in one layer, beside the arithmetic: launches, sums. */
-  readonly callS: number
+  /** Of a domain's work in one layer, when it is as fast as ever. */
+  readonly computeS: (domain: number, load: DomainLoad) => number
+  /** Of a usual step, at which the head compares domains. */
+  readonly usualTokens: number
   readonly network: LayerNetwork
   readonly faults: readonly Fault[]
+  /**
+   * After so long the head knows that a domain is lost: the lease of one that falls silent; 0 when
+   * its links close, as those of a killed process do.
+   */
+  readonly leaseS: number
   /** Layers drawn and kept for each size of a step. */
   readonly samples: number
   readonly seed: number
 }
 
 const US_PER_SECOND = 1e6
-const MS_PER_SECOND = 1000
 /** As fleet/relocation.ts moves pages. */
 const BYTES_IN_FLIGHT = 64 << 20
 const MOVES_PER_DOMAIN = 64
@@ -62,6 +66,12 @@ export class FleetMachines implements Machines {
   readonly #costs: LayerCosts
   /** Of `faults`. */
   #nextFault = 0
+  /** Domains that are lost, and when the head will know it. */
+  readonly #silent = new Map<number, number>()
+  /** Until then steps stand still, for want of an answer that no replica can give. */
+  #stallUntilS = 0
+  /** The next step asks somebody who does not answer, and then a replica. */
+  #isLate = false
 
   /** @throws SputnikError PLACEMENT_FULL */
   constructor(options: FleetMachinesOptions) {
@@ -117,22 +127,31 @@ export class FleetMachines implements Machines {
 
   get nextS(): number {
     const faultS = this.#options.faults[this.#nextFault]?.atS ?? Number.POSITIVE_INFINITY
-    return Math.min(faultS, this.#placement.nextS)
+    return Math.min(faultS, this.#placement.nextS, ...this.#silent.values())
   }
 
-  tick(now: number): Change | undefined {
-    let stallS = 0
+  tick(now: number): boolean {
     let isChanged = this.#placement.tick(now)
+    for (const [domain, knownS] of this.#silent) {
+      if (knownS > now) continue
+      this.#lose(domain, now)
+      isChanged = true
+    }
     for (;;) {
       const fault = this.#options.faults[this.#nextFault]
       if (fault === undefined || fault.atS > now) break
       this.#nextFault++
-      stallS = Math.max(stallS, this.#suffer(fault, now))
+      this.#suffer(fault, now)
       isChanged = true
     }
-    if (!isChanged) return undefined
-    this.#costs.forget()
-    return { stallS }
+    if (isChanged) this.#costs.forget()
+    return isChanged
+  }
+
+  takeStall(now: number): number {
+    const lateS = this.#isLate ? LATE_S : 0
+    this.#isLate = false
+    return Math.max(lateS, this.#stallUntilS - now)
   }
 
   get orphansSinceS(): number | undefined {
@@ -161,43 +180,52 @@ export class FleetMachines implements Machines {
     return pages.every((entry) => table.count(entry) > 0)
   }
 
-  /** Seconds for which a running step stands still. */
-  #suffer(fault: Fault, now: number): number {
+  #suffer(fault: Fault, now: number): void {
     const { domain } = fault
-    if (fault.kind === 'slow') {
-      this.#factors[domain] = fault.factor
-      this.#writeEstimate(domain)
-      return 0
-    }
-    const isThere = this.#placement.isThere(domain)
-    if (fault.kind === 'back' && !isThere) {
-      this.#placement.comeBack(domain, now)
-      this.#writeEstimate(domain)
-    }
-    if (fault.kind !== 'lost' || !isThere) return 0
-    // Without replicas the head waits until the domain's lease has ended.
-    const isReplaceable = this.#placement.isReplaceable(domain)
-    this.#placement.lose(domain, now)
+    if (fault.kind === 'slow') this.#factors[domain] = fault.factor
+    else if (fault.kind === 'lost') this.#fallSilent(domain, now)
+    else this.#comeBack(domain, now)
     this.#writeEstimate(domain)
-    return isReplaceable ? LATE_S : MEMBERSHIP_DEFAULTS.leaseMs / MS_PER_SECOND
   }
 
+  #fallSilent(domain: number, now: number): void {
+    if (!this.#isThere(domain)) return
+    const { leaseS } = this.#options
+    const isReplaceable = this.#placement.isReplaceable(domain, (id) => this.#isThere(id))
+    if (isReplaceable) this.#isLate = true
+    else this.#stallUntilS = Math.max(this.#stallUntilS, now + leaseS)
+    this.#silent.set(domain, now + leaseS)
+    if (leaseS === 0) this.#lose(domain, now)
+  }
+
+  /** The head knows. */
+  #lose(domain: number, now: number): void {
+    this.#silent.delete(domain)
+    this.#placement.lose(domain, now)
+  }
+
+  #comeBack(domain: number, now: number): void {
+    if (this.#silent.has(domain)) this.#lose(domain, now)
+    if (!this.#placement.isThere(domain)) this.#placement.comeBack(domain, now)
+  }
+
+  #isThere(domain: number): boolean {
+    return this.#placement.isThere(domain) && !this.#silent.has(domain)
+  }
+
+  /** What one pair more takes, in a usual layer. */
   #writeEstimate(id: number): void {
-    const load = { copies: 0, pairs: 1, experts: 1 }
-    this.#estimates.begin(id, US_PER_SECOND * this.#pairsS(id, load))
+    const { usualTokens, expertsUsed, regions, computeS } = this.#options
+    const pairs = Math.max(1, (usualTokens * expertsUsed) / this.domains)
+    const experts = Math.min(pairs, Math.ceil((regions[0]?.experts ?? 1) / this.domains))
+    const callS = computeS(id, { copies: 0, pairs: 0, experts: 0 })
+    const pairS = (computeS(id, { copies: 0, pairs, experts }) - callS) / pairs
+    this.#estimates.begin(id, US_PER_SECOND * (this.#factors[id] ?? 1) * pairS)
     const { standing } = this.#estimates.work
-    standing[id] = this.#placement.isThere(id) ? STANDING.ready : STANDING.closed
+    standing[id] = this.#isThere(id) ? STANDING.ready : STANDING.closed
   }
 
   #computeS(domain: number, load: DomainLoad): number {
-    return this.#options.callS + this.#pairsS(domain, load)
-  }
-
-  /** As placement times them: each card has its share of the experts, and of their tokens. */
-  #pairsS(id: number, { pairs, experts }: DomainLoad): number {
-    const domain = defined(this.#options.domains[id], 'a domain')
-    const region = defined(this.#options.regions[0], 'a layer with experts')
-    const pairUs = domainPairUs(domain, { region, tokens: pairs / experts })
-    return ((this.#factors[id] ?? 1) * pairs * pairUs) / US_PER_SECOND
+    return (this.#factors[domain] ?? 1) * this.#options.computeS(domain, load)
   }
 }

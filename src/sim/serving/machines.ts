@@ -1,17 +1,13 @@
 /** Machines that serve, as the simulation drives them: step times, and what befalls them. */
 import { type StepTimes, wholeStepTimes } from './step-time.js'
 
-/** What a running step feels of a change. */
-export type Change = {
-  /** For so long the step stands still before what is left of it goes on. */
-  readonly stallS: number
-}
-
 export type Machines = StepTimes & {
   /** When something befalls them next; Infinity: nothing. */
   readonly nextS: number
-  /** Lets happen what is due; undefined when a running step feels nothing of it. */
-  tick(now: number): Change | undefined
+  /** Lets happen what is due; false when a running step feels nothing of it. */
+  tick(now: number): boolean
+  /** For so long a step that begins or goes on now stands still; what is over counts once. */
+  takeStall(now: number): number
   /** Since when there are pages that nobody holds; undefined while there are none. */
   readonly orphansSinceS: number | undefined
   /** Pages that nobody holds among those which some tokens need; drawn as the router would. */
@@ -26,7 +22,8 @@ export function steadyMachines(times: StepTimes): Machines {
     domains: times.domains,
     cost: (step) => times.cost(step),
     nextS: Number.POSITIVE_INFINITY,
-    tick: () => undefined,
+    tick: () => false,
+    takeStall: () => 0,
     orphansSinceS: undefined,
     drawMissing: () => [],
     areHeld: () => true,

@@ -76,11 +76,12 @@ export class PagePlacement {
     return this.#orphansSinceS
   }
 
-  /** Whether every page of the domain has another holder. */
-  isReplaceable(domain: number): boolean {
+  /** Whether every page of the domain has another holder, who answers. */
+  isReplaceable(domain: number, answers: (domain: number) => boolean): boolean {
     const { table } = this.directory
     for (let entry = 0; entry < table.entries; entry++) {
-      if (table.count(entry) === 1 && table.has(entry, domain)) return false
+      if (!table.has(entry, domain)) continue
+      if (!table.holdersOf(entry).some((id) => id !== domain && answers(id))) return false
     }
     return true
   }

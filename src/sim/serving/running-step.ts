@@ -17,11 +17,14 @@ export class RunningStep {
   /** When work goes on; later than now while the step stands still. */
   #sinceS: number
 
-  constructor(cost: StepCost, { now, note }: { now: number; note: NoteWork }) {
+  constructor(
+    cost: StepCost,
+    { now, stallS, note }: { now: number; stallS: number; note: NoteWork },
+  ) {
     this.beganS = now
     this.#note = note
     this.#cost = cost
-    this.#sinceS = now
+    this.#sinceS = now + stallS
   }
 
   get endS(): number {

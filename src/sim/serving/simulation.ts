@@ -12,7 +12,7 @@ import type { Machines } from './machines.js'
 import type { Request, RequestSource } from './requests.js'
 import { type NoteWork, RunningStep } from './running-step.js'
 import { apartCost, shapeOf } from './step-shape.js'
-import type { StepShape } from './step-time.js'
+import type { StepCost, StepShape } from './step-time.js'
 
 export type Outcome = 'finished' | 'failed' | 'rejected'
 
@@ -173,11 +173,17 @@ export class ServingSimulation {
     const { admitted, items } = this.#scheduler.schedule()
     for (const { id } of admitted) this.#liveOf(id).admittedS = this.nowS
     assert(items.length > 0, 'a step without work')
+    const step = this.#stepOf(items, this.#options.machines.cost(shapeOf(items)))
+    this.#step = step
+    this.#awaitPages(step)
+  }
+
+  #stepOf(items: readonly BatchItem[], cost: StepCost): Step {
     const { machines, watcher } = this.#options
-    const shape = shapeOf(items)
-    const running = new RunningStep(machines.cost(shape), { now: this.nowS, note: watcher.worked })
-    this.#step = { items, shape, running, missing: [], giveUpS: Number.POSITIVE_INFINITY }
-    this.#awaitPages(this.#step)
+    const stallS = machines.takeStall(this.nowS)
+    const running = new RunningStep(cost, { now: this.nowS, stallS, note: watcher.worked })
+    const giveUpS = Number.POSITIVE_INFINITY
+    return { items, shape: shapeOf(items), running, missing: [], giveUpS }
   }
 
   /** Holds the step when it needs pages that nobody holds. */
@@ -193,21 +199,22 @@ export class ServingSimulation {
 
   #changeMachines(): void {
     const { machines } = this.#options
-    const change = machines.tick(this.nowS)
-    this.#hash.note(EVENT.machines, this.nowS, change === undefined ? 0 : 1)
+    const isChanged = machines.tick(this.nowS)
+    this.#hash.note(EVENT.machines, this.nowS, Number(isChanged))
     const step = this.#step
-    if (change === undefined || step === undefined) return
+    if (!isChanged || step === undefined) return
     const isHeld = step.giveUpS < Number.POSITIVE_INFINITY
     if (isHeld && !step.missing.every((pages) => machines.areHeld(pages))) return
     step.giveUpS = Number.POSITIVE_INFINITY
-    step.running.change(machines.cost(step.shape), { now: this.nowS, ...change })
+    const stallS = machines.takeStall(this.nowS)
+    step.running.change(machines.cost(step.shape), { now: this.nowS, stallS })
     this.#awaitPages(step)
   }
 
   /** Each sequence by itself, as the engine does: those that need lost pages fail. */
   #giveUp(): void {
     const { items, missing } = defined(this.#step, 'a step that waits')
-    const { machines, watcher } = this.#options
+    const { machines } = this.#options
     this.#step = undefined
     this.#hash.note(EVENT.timeout, this.nowS, items.length)
     const left = items.filter(({ sequence }, at) => {
@@ -218,9 +225,7 @@ export class ServingSimulation {
     })
     if (left.length === 0) return
     const cost = apartCost(left, (shape) => machines.cost(shape))
-    const running = new RunningStep(cost, { now: this.nowS, note: watcher.worked })
-    const shape = shapeOf(left)
-    this.#step = { items: left, shape, running, missing: [], giveUpS: Number.POSITIVE_INFINITY }
+    this.#step = this.#stepOf(left, cost)
   }
 
   #endStep(): void {

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { stepTimes } from '../../../src/plan/cost/step-time.js'
+import { closedForm, flowModel } from '../../../src/sim/serving/layer-network.js'
+import {
+  layOutFor,
+  type PlanMachinesOptions,
+  planMachines,
+  roomForSequences,
+} from '../../../src/sim/serving/plan-machines.js'
+import { fleet, host, model } from '../../plan/cost/support.js'
+import { mean } from './support.js'
+
+const QWEN = model('qwen3-30b-a3b', 'q4_K')
+const FLEET = fleet({
+  head: host('rtx-5090', { nic: { bytesPerSecond: 12.5e9, transportS: 20e-6 } }),
+  domains: [host('rtx-4090', { count: 8 })],
+})
+const OPTIONS: PlanMachinesOptions = {
+  popularity: { kind: 'uniform' },
+  knowsPopularity: false,
+  hasOrigin: true,
+  network: closedForm,
+  faults: [],
+  leaseS: 3,
+  samples: 64,
+  usualTokens: 32,
+  seed: 1,
+}
+const CACHE = { parallel: 64, contextLength: 4096 }
+
+function machines(options: Partial<PlanMachinesOptions> = {}) {
+  const plan = layOutFor(QWEN, { fleet: FLEET, cache: CACHE })
+  return planMachines(plan, { ...OPTIONS, ...options }).machines
+}
+
+test('planMachines takes as long for a step as the cost model says', () => {
+  const estimate = stepTimes(QWEN, FLEET)
+  const simulated = machines()
+  for (const decodeSequences of [1, 8, 64, 256]) {
+    const step = {
+      ...{ prefillTokens: 0, decodeSequences, prefillContextTokens: 0 },
+      contextTokens: 1000 * decodeSequences,
+    }
+    const seconds = mean(Array.from({ length: 50 }, () => simulated.cost(step).seconds))
+    const expected = estimate({ prefillTokens: 0, decodeSequences, contextTokens: 1000 })
+    // The model estimates the busiest domain, here it is drawn.
+    assert.ok(Math.abs(seconds / expected - 1) < 0.05, `${seconds} is not near ${expected}`)
+  }
+})
+
+test('planMachines overlaps with a flow model', () => {
+  const step = {
+    ...{ prefillTokens: 0, decodeSequences: 64, prefillContextTokens: 0 },
+    contextTokens: 64_000,
+  }
+  const one = machines().cost(step)
+  const flow = machines({ network: flowModel }).cost(step)
+  assert.ok(flow.seconds <= one.seconds * 1.01)
+})
+
+test('layOutFor names what to lower when the KV cache has no room', () => {
+  const contextLength = 32_768
+  const most = roomForSequences(QWEN, { fleet: FLEET, contextLength, max: 256 })
+  assert.ok(most >= 8 && most < 256, `${most}`)
+  const cache = { parallel: 4096, contextLength }
+  assert.throws(() => layOutFor(QWEN, { fleet: FLEET, cache }), /lower --parallel or --ctx/)
+})
