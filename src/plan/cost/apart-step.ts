@@ -41,7 +41,7 @@ export function apartPlan(
   const { work, options, head, placement } = given
   const { efficiency, headSplit } = options
   const sites = placement.sites.map((site) => ({
-    ...expertRates(site, efficiency.cpuFlopsPerSecond),
+    ...expertRates(site),
     chance: work.routing.holderChance(site.share),
     deviceChance: work.routing.holderChance(site.share / site.machine.deviceCount),
   }))

@@ -24,7 +24,8 @@ export const CONSTANTS = {
   hostHopS: { value: 10e-6, unit: 's', source: AICONFIGURATOR, trust: 'read' },
   /** One all-to-all over a scale-up link, beside its bytes. */
   scaleUpHopS: { value: 10e-6, unit: 's', source: AICONFIGURATOR, trust: 'read' },
-  cpuFlopsPerSecond: assumed(5e11, 'FLOP/s', '16 cores with AVX2 at 4 GHz, half of their peak'),
+  /** A host's processor for each byte per second of its memory: both grow with what it costs. */
+  cpuFlopsPerByte: assumed(8, 'FLOP/B', '0.6 TFLOP/s beside 80 GB/s, half of the peak of 16 cores'),
 } as const satisfies Record<string, Figure>
 
 /** The two that are fitted. */
@@ -53,6 +54,6 @@ export const EFFICIENCY: Efficiency = {
   workspaceShare: CONSTANTS.workspaceShare.value,
   hostHopS: CONSTANTS.hostHopS.value,
   scaleUpHopS: CONSTANTS.scaleUpHopS.value,
-  cpuFlopsPerSecond: CONSTANTS.cpuFlopsPerSecond.value,
+  cpuFlopsPerByte: CONSTANTS.cpuFlopsPerByte.value,
   vendors: { nvidia: UNFITTED, amd: UNFITTED, apple: UNFITTED, intel: UNFITTED },
 }

@@ -43,20 +43,19 @@ export type ExpertRates = {
   readonly site: Site
   /** Of the site's pages. */
   readonly tierShares: TierBytes
-  readonly cpuFlops: number
 }
 
-export function expertRates(site: Site, cpuFlops: number): ExpertRates {
+export function expertRates(site: Site): ExpertRates {
   const held = TIERS.reduce((sum, tier) => sum + site.pages[tier], 0)
   const { device, ram, disk } = site.pages
   const tierShares = { device: device / held, ram: ram / held, disk: disk / held }
-  return { site, tierShares, cpuFlops }
+  return { site, tierShares }
 }
 
 /** Seconds of one host of a site; experts of all tiers are wanted in proportion. */
 export function siteExpertsS(
   { pageBytes, pageFlops }: ModelWork,
-  { site, tierShares, cpuFlops }: ExpertRates,
+  { site, tierShares }: ExpertRates,
   { distinct, pairs, readSkew, pairSkew }: ExpertLoad,
 ): number {
   const { machine, share } = site
@@ -64,15 +63,15 @@ export function siteExpertsS(
   const flops = pairs * share * pairSkew * pageFlops
   const onDevice = Math.max(bytes / machine.bytesPerSecond, flops / machine.expertFlops)
   let seconds = tierShares.device * onDevice
-  if (tierShares.ram > 0) seconds += tierShares.ram * ramS(machine, { bytes, flops, cpuFlops })
+  if (tierShares.ram > 0) seconds += tierShares.ram * ramS(machine, { bytes, flops })
   if (tierShares.disk > 0) seconds += (tierShares.disk * bytes) / machine.diskBytesPerSecond
   return seconds
 }
 
 /** A page in host memory goes to a card for this step, or the processor computes with it. */
 function ramS(
-  { ramBytesPerSecond, linkBytesPerSecond }: Machine,
-  { bytes, flops, cpuFlops }: { bytes: number; flops: number; cpuFlops: number },
+  { ramBytesPerSecond, linkBytesPerSecond, cpuFlops }: Machine,
+  { bytes, flops }: { readonly bytes: number; readonly flops: number },
 ): number {
   const sent = bytes / Math.min(ramBytesPerSecond, linkBytesPerSecond)
   return Math.min(sent, Math.max(bytes / ramBytesPerSecond, flops / cpuFlops))

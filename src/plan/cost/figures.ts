@@ -72,9 +72,12 @@ export function maxBatch(plan: CostPlan, { promptTokens, outputTokens }: Workloa
   return Math.floor(plan.placement.cacheRoomBytes / each + 1e-9)
 }
 
-/** Those of the workload that have room, and the largest one that has. */
-export function batchesOf(workload: Workload, most: number): number[] {
-  const all = [...workload.batches, most].filter((batch) => batch <= most && batch >= 1)
+/** Those of the workload that have room, the largest one that has, and the best. */
+export function batchesOf(
+  workload: Workload,
+  { most, best }: { readonly most: number; readonly best: number },
+): number[] {
+  const all = [...workload.batches, most, best].filter((batch) => batch <= most && batch >= 1)
   return [...new Set(all)].sort((a, b) => a - b)
 }
 

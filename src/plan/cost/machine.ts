@@ -34,6 +34,8 @@ export type Machine = {
   /** Host memory beside the devices, and what it gives. 0 where the processor is the device. */
   readonly ramBytes: number
   readonly ramBytesPerSecond: number
+  /** FLOP per second of the processor. */
+  readonly cpuFlops: number
   readonly diskBytesPerSecond: number
   readonly nicBytesPerSecond: number
   readonly layerS: number
@@ -57,6 +59,7 @@ export function machineOf(host: Host, work: ModelWork, efficiency: Efficiency): 
     linkBytesPerSecond: sum(({ linkBytesPerSecond }) => linkBytesPerSecond),
     ramBytes: host.cards.length > 0 ? host.ramBytes * FREE_RAM : 0,
     ramBytesPerSecond: host.ramBytesPerSecond * efficiency.ramShare,
+    cpuFlops: cpuFlops(host, efficiency),
     diskBytesPerSecond: host.diskBytesPerSecond * efficiency.diskShare,
     nicBytesPerSecond: host.nic.bytesPerSecond * efficiency.nicShare,
     layerS: Math.max(...devices.map(({ layerS }) => layerS)),
@@ -66,11 +69,16 @@ export function machineOf(host: Host, work: ModelWork, efficiency: Efficiency): 
 
 function devicesOf(host: Host, work: ModelWork, efficiency: Efficiency): Device[] {
   if (host.cards.length === 0) return [processorOf(host, efficiency)]
-  return host.cards.map((group) => cardDevice(group, work, efficiency))
+  const elseFlops = cpuFlops(host, efficiency)
+  return host.cards.map((group) => cardDevice(group, { work, efficiency, elseFlops }))
+}
+
+function cpuFlops(host: Host, { cpuFlopsPerByte }: Efficiency): number {
+  return host.ramBytesPerSecond * cpuFlopsPerByte
 }
 
 function processorOf(host: Host, efficiency: Efficiency): Device {
-  const flops = efficiency.cpuFlopsPerSecond
+  const flops = cpuFlops(host, efficiency)
   return {
     name: 'processor',
     count: 1,
@@ -85,10 +93,14 @@ function processorOf(host: Host, efficiency: Efficiency): Device {
   }
 }
 
-function cardDevice(group: CardGroup, work: ModelWork, efficiency: Efficiency): Device {
+function cardDevice(
+  group: CardGroup,
+  given: { readonly work: ModelWork; readonly efficiency: Efficiency; readonly elseFlops: number },
+): Device {
+  const { work, efficiency, elseFlops } = given
   const { card, count, measured } = group
   const { computeShare, layerS } = efficiency.vendors[card.vendor]
-  const rates = cardRates(work, { card, elseFlops: efficiency.cpuFlopsPerSecond })
+  const rates = cardRates(work, { card, elseFlops })
   return {
     name: card.name,
     count,

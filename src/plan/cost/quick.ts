@@ -3,7 +3,7 @@ import type { Fleet } from '../fleet/fleet.js'
 import type { ModelShape } from '../model/shape.js'
 import type { Workload } from '../workload.js'
 import { type CostPlan, isPlan, layOut } from './cost-plan.js'
-import { batchesOf, type Figures, figuresAt, maxBatch, meetsLimits } from './figures.js'
+import { type Figures, figuresAt, maxBatch, meetsLimits } from './figures.js'
 import type { ModelWork } from './model-work.js'
 import { COST_OPTIONS, type CostOptions } from './options.js'
 import type { Shortage } from './placement.js'
@@ -44,12 +44,33 @@ export function layOutFor(candidate: Candidate): CostPlan | Shortage {
 
 export function quickFigures(plan: CostPlan, workload: Workload): QuickEstimate {
   const most = maxBatch(plan, workload)
-  const curve = batchesOf(workload, most).map((batch) => figuresAt(plan, workload, batch))
-  const [smallest = figuresAt(plan, workload, 1)] = curve
-  let best: Figures | undefined
-  for (const figures of curve) {
-    const isBetter = figures.outputTokensPerSecond > (best?.outputTokensPerSecond ?? 0)
-    if (isBetter && meetsLimits(figures, workload)) best = figures
-  }
+  const least = Math.max(1, Math.min(most, ...workload.batches))
+  const smallest = figuresAt(plan, workload, least)
+  const best = bestFigures(plan, { workload, smallest, most })
   return { fits: true, maxBatch: most, smallest, ...(best !== undefined && { best }) }
+}
+
+/** Batches are told apart to one in so many. */
+const PRECISION = 1.02
+
+/**
+ * At the largest batch that keeps the limits: throughput, and both times too, grow with the batch.
+ */
+function bestFigures(
+  plan: CostPlan,
+  given: { readonly workload: Workload; readonly smallest: Figures; readonly most: number },
+): Figures | undefined {
+  const { workload, smallest, most } = given
+  if (!meetsLimits(smallest, workload)) return undefined
+  const largest = figuresAt(plan, workload, Math.max(smallest.batch, most))
+  if (meetsLimits(largest, workload)) return largest
+  let best = smallest
+  let above = largest.batch
+  while (above > best.batch * PRECISION && above - best.batch > 1) {
+    const middle = figuresAt(plan, workload, Math.floor(Math.sqrt(above * best.batch)))
+    if (middle.batch === best.batch) break
+    if (meetsLimits(middle, workload)) best = middle
+    else above = middle.batch
+  }
+  return best
 }

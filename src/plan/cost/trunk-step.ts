@@ -86,7 +86,7 @@ export function headRates(
   if (isSplit) return tensorRates(head, efficiency)
   const inRam = (rate: number): number => (onDevice === 1 ? 0 : (1 - onDevice) / rate)
   let byteS = inRam(head.ramBytesPerSecond)
-  let trunkFlopS = inRam(efficiency.cpuFlopsPerSecond)
+  let trunkFlopS = inRam(head.cpuFlops)
   let cacheFlopS = trunkFlopS
   for (const device of head.devices) {
     const share = (onDevice * device.count * device.memoryBytes) / head.deviceBytes
