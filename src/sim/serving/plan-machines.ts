@@ -7,7 +7,6 @@ import type { ApartPlan, ApartSite } from '../../plan/cost/apart-step.js'
 import { type CostPlan, isPlan, layOut, stepParts } from '../../plan/cost/cost-plan.js'
 import { siteExpertsS } from '../../plan/cost/expert-step.js'
 import { type StepLoad, stepSeconds } from '../../plan/cost/load.js'
-import { cacheBytes, modelWork } from '../../plan/cost/model-work.js'
 import { COST_OPTIONS, type CostOptions } from '../../plan/cost/options.js'
 import { largestLoad } from '../../plan/cost/routing.js'
 import { trunkTimes } from '../../plan/cost/trunk-step.js'
@@ -46,14 +45,8 @@ type LayOutOptions = {
 }
 
 function tryLayOut(model: ModelShape, { fleet, cache, options = COST_OPTIONS }: LayOutOptions) {
-  const work = modelWork(model, options)
-  const { parallel, contextLength } = cache
-  const bytes = parallel * cacheBytes(work, contextLength)
-  // As one long sequence that takes as much: a window counts once in it, so it is a bit longer.
-  const tokenBytes =
-    (cacheBytes(work, 2 * contextLength) - cacheBytes(work, contextLength)) / contextLength
-  const cacheTokens = tokenBytes === 0 ? 0 : Math.ceil(bytes / tokenBytes)
-  return layOut({ model, fleet, options, work, cacheTokens })
+  const { parallel: sequences, contextLength: contextTokens } = cache
+  return layOut({ model, fleet, options, sequences, contextTokens })
 }
 
 /** The most sequences, a power of two, whose keys and values have room; at least 1. */
@@ -117,13 +110,14 @@ export function planMachines(plan: CostPlan, options: PlanMachinesOptions): Plan
   return { machines, names: hosts.map(({ site }) => site.machine.host.name), headBytesPerSecond }
 }
 
-/** The cost model knows one context for all sequences of a step. */
-function loadOf(step: StepShape): StepLoad {
+function loadOf(step: StepShape): Required<StepLoad> {
   const { prefillTokens, decodeSequences, contextTokens, prefillContextTokens } = step
-  const ofDecode = contextTokens / Math.max(1, decodeSequences)
-  const ofPrefill = prefillContextTokens / Math.max(1, prefillTokens)
-  const mean = decodeSequences > 0 ? ofDecode : ofPrefill
-  return { prefillTokens, decodeSequences, contextTokens: mean }
+  return {
+    prefillTokens,
+    decodeSequences,
+    contextTokens: contextTokens / Math.max(1, decodeSequences),
+    promptContextTokens: prefillContextTokens / Math.max(1, prefillTokens),
+  }
 }
 
 /** One for each host that holds pages. */
@@ -181,37 +175,16 @@ function linksOf(plan: ApartPlan, hosts: readonly ApartSite[]): Links {
 
 /** @param rowBytes of a token that leaves the head's cards and comes back to them */
 function trunkSeconds({ work, trunk, head }: ApartPlan, step: StepShape, rowBytes: number): number {
-  const { prefillTokens, decodeSequences: sequences, contextTokens, prefillContextTokens } = step
   const tokens = tokensOf(step)
-  const outputs = sequences + Number(prefillTokens > 0)
-  const all = trunkTimes(work, trunk, {
-    ...{ tokens, prefillTokens, outputs },
-    sequences: 0,
-    contextTokens: 0,
+  const load = loadOf(step)
+  const times = trunkTimes(work, trunk, {
+    ...load,
+    tokens,
+    sequences: load.decodeSequences,
+    outputs: load.decodeSequences + Number(load.prefillTokens > 0),
   })
-  const decode = trunkTimes(work, trunk, {
-    ...{ tokens: sequences, sequences, outputs },
-    prefillTokens: 0,
-    contextTokens: contextTokens / Math.max(1, sequences),
-  })
-  const prefill = trunkTimes(work, trunk, {
-    ...{ tokens: prefillTokens, prefillTokens, outputs },
-    sequences: 0,
-    contextTokens: prefillContextTokens / Math.max(1, prefillTokens),
-  })
-  const { layers, moeLayers } = work.shape
   const link = head.linkBytesPerSecond / head.deviceCount
-  return (
-    all.attention +
-    all.router +
-    all.shared +
-    all.dense +
-    all.output +
-    decode.cache +
-    prefill.cache +
-    layers * trunk.layerS +
-    (moeLayers * tokens * rowBytes) / link
-  )
+  return stepSeconds(times) + (work.shape.moeLayers * tokens * rowBytes) / link
 }
 
 /** Cards of a host share its experts as chance has it. */
