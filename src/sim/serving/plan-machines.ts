@@ -139,7 +139,7 @@ function domainOf({ site }: ApartSite, { id, plan }: { id: number; plan: ApartPl
   ].filter(({ bytes }) => bytes > 0)
   const others = slow.map(({ bytes, bytesPerSecond }) => ({
     memoryBytes: bytes + spareBytes,
-    speed: { flopsPerSecond: plan.options.efficiency.cpuFlopsPerSecond, bytesPerSecond },
+    speed: { flopsPerSecond: machine.cpuFlops, bytesPerSecond },
   }))
   // The head's cards lend what trunk and cache leave.
   const lent = cards
