@@ -19,6 +19,8 @@ import {
   formatSection,
   type Section,
 } from './report.js'
+import { simNet } from './sim-net.js'
+import { simQueue } from './sim-queue.js'
 import { start } from './start.js'
 import { wire } from './wire.js'
 
@@ -34,6 +36,8 @@ const BENCHMARKS: readonly Benchmark[] = [
   ...fleet,
   kill,
   incast,
+  simQueue,
+  simNet,
 ]
 const ROUNDS = 7
 const COUNT_MAX = 10_000

@@ -3,6 +3,7 @@
  * which two runs can be told to be the same. Knows nothing of what events mean.
  */
 import { assert } from '../../base/assert.js'
+import { EventHash } from '../event-hash.js'
 import type { EventQueue } from './event-queue.js'
 
 export const EVENT = {
@@ -22,8 +23,6 @@ export const EVENT = {
 
 const KIND_BITS = 3
 const KIND_MASK = (1 << KIND_BITS) - 1
-const FNV_OFFSET = 0x811c9dc5
-const FNV_PRIME = 0x01000193
 
 export class Events {
   readonly #queue: EventQueue
@@ -31,7 +30,7 @@ export class Events {
   /** What the event that `next` took is about. */
   kind = 0
   subject = 0
-  #hash = FNV_OFFSET
+  readonly #hash = new EventHash()
   #count = 0
 
   constructor(queue: EventQueue) {
@@ -46,9 +45,9 @@ export class Events {
     return this.#count
   }
 
-  /** FNV-1a over the time, kind and subject of every event, in words of 32 bits. */
-  get hash(): number {
-    return this.#hash >>> 0
+  /** Over the time, kind and subject of every event. */
+  get hash(): string {
+    return this.#hash.text
   }
 
   at(timePs: number, kind: number, subject: number): void {
@@ -69,10 +68,7 @@ export class Events {
     this.kind = code & KIND_MASK
     this.subject = code >> KIND_BITS
     this.#count++
-    const high = Math.floor(timePs / 4_294_967_296)
-    let hash = Math.imul(this.#hash ^ (timePs - high * 4_294_967_296), FNV_PRIME)
-    hash = Math.imul(hash ^ high, FNV_PRIME)
-    this.#hash = Math.imul(hash ^ code, FNV_PRIME)
+    this.#hash.note(this.kind, timePs, this.subject)
     return true
   }
 }

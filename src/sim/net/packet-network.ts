@@ -108,7 +108,7 @@ export class PacketNetwork implements Network {
   }
 
   /** By which two runs can be told to be the same. */
-  get eventHash(): number {
+  get eventHash(): string {
     return this.#events.hash
   }
 

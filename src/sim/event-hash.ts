@@ -5,8 +5,9 @@ export class EventHash {
   readonly #time = new Float64Array(1)
   readonly #words = new Uint32Array(this.#time.buffer)
 
-  note(kind: number, atS: number, subject: number): void {
-    this.#time[0] = atS
+  /** @param at in the clock's own unit */
+  note(kind: number, at: number, subject: number): void {
+    this.#time[0] = at
     this.#mix(kind)
     this.#mix(this.#words[0] ?? 0)
     this.#mix(this.#words[1] ?? 0)
