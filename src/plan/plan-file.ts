@@ -42,13 +42,29 @@ export function checkPlan<T extends z.ZodType>(
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
   if (issue === undefined) throw invalid(source, 'it is no plan')
-  if (issue.code === 'unrecognized_keys') {
-    const [key = ''] = issue.keys
-    const near = nearestNames(key, fields)
-    const hint = near.length === 0 ? '' : `; near: ${near.join(', ')}`
-    throw invalid(source, `${fieldName([...issue.path, key])} is no field of such a file${hint}`)
+  const path = writtenPath(value, issue.path)
+  if (issue.code !== 'unrecognized_keys') {
+    throw invalid(source, `${fieldName(path)} ${describe(issue)}`)
   }
-  throw invalid(source, `${fieldName(issue.path)} ${describe(issue)}`)
+  const [key = ''] = issue.keys
+  throw invalid(source, `${fieldName([...path, key])} ${describeStranger(key, fields)}`)
+}
+
+/** Where a section is written short, as in `nic: 25 Gbit/s`, the file has no deeper field. */
+function writtenPath(value: unknown, path: readonly PropertyKey[]): readonly PropertyKey[] {
+  let section = value
+  for (const [depth, part] of path.entries()) {
+    if (typeof section !== 'object' || section === null) return path.slice(0, depth)
+    section = Reflect.get(section, part)
+  }
+  return path
+}
+
+function describeStranger(key: string, fields: readonly string[]): string {
+  if (fields.includes(key)) return 'does not belong there'
+  const near = nearestNames(key, fields)
+  const hint = near.length === 0 ? '' : `; near: ${near.join(', ')}`
+  return `is no field of such a file${hint}`
 }
 
 /** `domains[0].nic`. */

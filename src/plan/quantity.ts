@@ -40,7 +40,10 @@ const SPEEDS: Record<string, number> = {
 export const DIMENSIONS = {
   bytes: { units: BYTES, example: '64 GB' },
   speed: { units: SPEEDS, example: '25 Gbit/s' },
-  time: { units: { s: 1, ms: 1e-3, us: 1e-6, µs: 1e-6, ns: 1e-9 }, example: '20 us' },
+  time: {
+    units: { s: 1, ms: 1e-3, us: 1e-6, '\u00b5s': 1e-6, '\u03bcs': 1e-6, ns: 1e-9 },
+    example: '20 us',
+  },
   power: { units: { W: 1, kW: 1e3 }, example: '80 W' },
   money: { units: { USD: 1 }, example: '700 USD' },
   energyPrice: { units: { 'USD/kWh': 1, 'USD/MWh': 1e-3 }, example: '0.30 USD/kWh' },

@@ -96,7 +96,7 @@ class FleetBuilder {
     }
     const rates = bench === undefined ? given(measured) : this.#options.readBench(bench)
     return {
-      card: this.#card(section.card, [...path, 'card']),
+      card: this.#card(section.card, path),
       count: section.count ?? 1,
       ...(rates === undefined ? {} : { measured: rates }),
       ...(price === undefined ? {} : { priceUsd: price }),

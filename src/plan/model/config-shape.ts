@@ -11,12 +11,14 @@ import { weightBits } from './weight-formats.js'
 
 const count = z.int().min(0).max(1e7).nullish()
 
+const LAYERS_MAX = 10_000
+
 /** Every name that this file knows; others are ignored. */
 const CONFIG = z.looseObject({
   model_type: z.string().max(100),
   hidden_size: count,
   vocab_size: count,
-  num_hidden_layers: count,
+  num_hidden_layers: z.int().min(0).max(LAYERS_MAX).nullish(),
   num_attention_heads: count,
   num_key_value_heads: count,
   head_dim: count,
@@ -90,7 +92,7 @@ export function shapeOfConfig(json: unknown, options: ConfigOptions): ModelShape
   const layers = reader.number('num_hidden_layers')
   const expertFfn = expertWidth(reader)
   const moeLayers = moeLayerCount(config, layers)
-  return {
+  const shape = {
     id: config.model_type,
     name: reader.name,
     source: options.source,
@@ -108,7 +110,23 @@ export function shapeOfConfig(json: unknown, options: ConfigOptions): ModelShape
     attention: readAttention(reader, layers),
     bits: options.weights === undefined ? readBits(reader) : weightBits(options.weights),
     contextLength: reader.number('max_position_embeddings'),
+  } as const
+  return checkShape(shape, reader)
+}
+
+/** Fields that are sound by themselves may contradict each other. */
+function checkShape(shape: ModelShape, reader: ConfigReader): ModelShape {
+  const { layers, moeLayers, experts, expertsUsed, attention } = shape
+  if (moeLayers < 1 || moeLayers > layers) {
+    throw reader.problem(`${moeLayers} of ${layers} layers have experts; plans are for MoE models`)
   }
+  if (expertsUsed > experts) {
+    throw reader.problem(`num_experts_per_tok is ${expertsUsed}, of ${experts} experts`)
+  }
+  if (attention.kind === 'grouped' && !Number.isInteger(attention.headDim)) {
+    throw reader.problem('head_dim is missing, and hidden_size is no multiple of the heads')
+  }
+  return shape
 }
 
 class ConfigReader {

@@ -97,9 +97,9 @@ function isGated(tensors: readonly ExpertTensor[]): boolean {
 
 /** 0 when every layer has routed experts. */
 function denseWidth(model: GgufModel, layers: number): number {
-  for (let layer = 0; layer < layers; layer++) {
-    const width = tensorSize(model, `blk.${layer}.ffn_down.weight`, 0)
-    if (width > 0) return width
+  // By the tensors, as a hostile file may state any number of layers.
+  for (const { name, shape } of model.tensors.values()) {
+    if (/^blk\.\d+\.ffn_down\.weight$/.test(name) && layerOf(name) < layers) return shape[0] ?? 0
   }
   return 0
 }

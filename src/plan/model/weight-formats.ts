@@ -16,13 +16,18 @@ const CHECKPOINT_BITS = {
   int4: 4 + 16 / 32,
 } as const
 
+/** ggml types that hold activations, indices or sums, but no weights. */
+const NO_WEIGHTS: readonly string[] = ['q8_1', 'q8_K', 'i8', 'i16', 'i32', 'i64', 'f64']
+
 /** Bits of one weight by the name of its format, as `--weights` takes it. */
 export const WEIGHT_FORMATS: ReadonlyMap<string, number> = new Map([
   ...Object.entries(CHECKPOINT_BITS),
-  ...Object.entries(TENSOR_TYPES).map(([name, { blockSize, blockBytes }]): [string, number] => [
-    name,
-    (8 * blockBytes) / blockSize,
-  ]),
+  ...Object.entries(TENSOR_TYPES)
+    .filter(([name]) => !NO_WEIGHTS.includes(name))
+    .map(([name, { blockSize, blockBytes }]): [string, number] => [
+      name,
+      (8 * blockBytes) / blockSize,
+    ]),
 ])
 
 /**

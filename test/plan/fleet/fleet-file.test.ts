@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { stringify } from 'yaml'
 import { SputnikError } from '../../../src/base/errors.js'
 import { DEFAULT_ECONOMICS, DEFAULT_HOST } from '../../../src/plan/fleet/defaults.js'
+import { FLEET_FIELDS } from '../../../src/plan/fleet/fleet-file.js'
 import { exampleFleets, parseFleet, resolveFleet } from '../../../src/plan/fleet/resolve-fleet.js'
 
 const FOUR_PCS = `
@@ -93,10 +95,12 @@ const domain = (fields: object): object => ({
 
 test('a wrong field is named with what was read and how to write it', () => {
   const cases: readonly [unknown, RegExp][] = [
-    [domain({ nic: 10 }), /: domains\[0\]\.nic\.speed is 10 without a unit; .*"25 Gbit\/s"/],
-    [domain({ nic: '0 Gbit/s' }), /: domains\[0\]\.nic\.speed is "0 Gbit\/s"; .* more than 0/],
+    [domain({ nic: 10 }), /: domains\[0\]\.nic is 10 without a unit; .*"25 Gbit\/s"/],
+    [domain({ nic: '0 Gbit/s' }), /: domains\[0\]\.nic is "0 Gbit\/s"; .* more than 0/],
     [domain({ nic: undefined }), /: domains\[0\]\.nic is missing/],
-    [domain({ ram: '64 Gbit/s' }), /: domains\[0\]\.ram\.size is .* no unit/],
+    [domain({ ram: '64 Gbit/s' }), /: domains\[0\]\.ram is .* no unit/],
+    [domain({ ram: { size: 64 } }), /: domains\[0\]\.ram\.size is 64 without/],
+    [{ ...SMALL, head: { ...SMALL.head, count: 2 } }, /: head\.count does not belong there/],
     [domain({ count: 4097 }), /: domains\[0\]\.count is 4097; it must be at most 4096/],
     [domain({ count: 0 }), /: domains\[0\]\.count is 0; it must be at least 1/],
     [domain({ count: 1.5 }), /: domains\[0\]\.count is 1\.5; it must be a whole number/],
@@ -104,7 +108,7 @@ test('a wrong field is named with what was read and how to write it', () => {
     [domain({ nics: '10 Gbit/s' }), /: domains\[0\]\.nics is no field .*; near: nic/],
     [domain({ cards: 'rtx-3090' }), /: domains\[0\]\.cards is "rtx-3090"; it must be a list/],
     [domain({ cards: [{ card: 'rtx-3090', price: 700 }] }), /cards\[0\]\.price is 700 without/],
-    [domain({ cards: ['2000x rtx-3090'] }), /cards\[0\]\.count is 2000; it must be at most/],
+    [domain({ cards: ['2000x rtx-3090'] }), /cards\[0\] is 2000; it must be at most/],
     [{ ...SMALL, head: undefined }, /: head is missing/],
     [{ ...SMALL, replicas: 3 }, /: replicas is 3, but there are only 2 domains/],
     [{ ...SMALL, layout: 'split' }, /: layout is "split"; it must be apart or whole/],
@@ -142,7 +146,7 @@ test('names of the language are fields like others', () => {
 test('an unknown card is answered with near ones', () => {
   assert.throws(
     () => parseValue(domain({ cards: ['rtx-3091'] })),
-    /^SputnikError: fleet.yaml: domains\[0\]\.cards\[0\]\.card: .*near: rtx-3090/,
+    /^SputnikError: fleet.yaml: domains\[0\]\.cards\[0\]: .*near: rtx-3090/,
   )
 })
 
@@ -156,4 +160,42 @@ test('every example is a fleet', () => {
   }
   assert.throws(() => resolveFleet('four-gaming-pc'), /near: four-gaming-pcs/)
   assert.throws(() => resolveFleet('none.yaml'), /no such file/)
+})
+
+test('any change of a fleet file gives a fleet or an error that names the file', () => {
+  const section = fc.constantFrom('head', 'domain', 'switch', 'economics', 'wire', 'file')
+  const field = fc.constantFrom(...FLEET_FIELDS)
+  const value = fc.oneof(
+    fc.jsonValue(),
+    fc.constantFrom('10 Gbit/s', '1 GB', '5 W', '3 USD', '1 us'),
+  )
+  fc.assert(
+    fc.property(section, field, value, (at, name, to) => {
+      const change = { [name]: to }
+      const [first] = SMALL.domains
+      const changed = {
+        ...SMALL,
+        ...(at === 'head' ? { head: { ...SMALL.head, ...change } } : {}),
+        ...(at === 'domain' ? { domains: [{ ...first, ...change }] } : {}),
+        ...(at === 'file' ? change : {}),
+        ...(['switch', 'economics', 'wire'].includes(at) ? { [at]: change } : {}),
+      }
+      try {
+        const { fleet } = parse(JSON.stringify(changed))
+        assert.ok(fleet.head.nic.bytesPerSecond > 0)
+      } catch (error) {
+        assert.ok(error instanceof SputnikError, String(error))
+        assert.ok(error.code !== 'INTERNAL' && error.message.includes('fleet.yaml'), error.message)
+      }
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('any text is a fleet or an error', () => {
+  fc.assert(
+    fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
+      assert.throws(() => parse(text), SputnikError)
+    }),
+  )
 })

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { defined } from '../../../src/base/assert.js'
 import { SputnikError } from '../../../src/base/errors.js'
 import { findBuiltinModel } from '../../../src/plan/model/builtin.js'
 import { shapeOfConfig } from '../../../src/plan/model/config-shape.js'
 import type { ModelShape } from '../../../src/plan/model/shape.js'
+import { activeParameters, totalParameters } from '../../../src/plan/model/sizes.js'
 
 const DEEPSEEK_V3 = {
   model_type: 'deepseek_v3',
@@ -188,6 +190,9 @@ test('what a plan cannot use is named', () => {
     [{ ...QWEN3_30B, linear_num_key_heads: 16 }, /linear_num_key_heads: .*linear attention/],
     [{ ...QWEN3_30B, layer_types: ['linear_attention'] }, /layer_types: .*"linear_attention"/],
     [{ ...DEEPSEEK_V3, index_topk: 2048 }, /index_topk: .*sparse attention/],
+    [{ ...QWEN3_30B, decoder_sparse_step: 50 }, /0 of 48 layers have experts/],
+    [{ ...QWEN3_30B, num_experts_per_tok: 129 }, /num_experts_per_tok is 129, of 128/],
+    [{ ...QWEN3_30B, head_dim: null, num_attention_heads: 30 }, /head_dim is missing/],
     [{ hidden_size: 1 }, /model_type: /],
     [[], /no JSON object/],
   ]
@@ -202,4 +207,29 @@ test('what a plan cannot use is named', () => {
       JSON.stringify(config),
     )
   }
+})
+
+test('any change of a config.json gives a shape or an error that names the file', () => {
+  const field = fc.constantFrom(
+    ...Object.keys(DEEPSEEK_V3),
+    ...Object.keys(QWEN3_30B),
+    'index_topk',
+  )
+  const value = fc.oneof(fc.jsonValue(), fc.integer(), fc.constant(undefined))
+  fc.assert(
+    fc.property(
+      fc.constantFrom(DEEPSEEK_V3, QWEN3_30B, GPT_OSS_20B),
+      field,
+      value,
+      (base, at, to) => {
+        try {
+          const shape = read({ ...base, [at]: to })
+          assert.ok(Number.isFinite(totalParameters(shape)) && activeParameters(shape) > 0)
+        } catch (error) {
+          assert.ok(error instanceof SputnikError && error.code === 'MODEL_SHAPE', String(error))
+        }
+      },
+    ),
+    { numRuns: 500 },
+  )
 })
