@@ -1,0 +1,178 @@
+/**
+ * The best fleet of a space. It looks at groups of fleets that differ in network ports only: what
+ * their fastest ports reach and their slowest cost is at least as good as each of them, so a group
+ * that a known fleet beats even so holds neither the best nor any fleet of the front. That rests on
+ * the cost model never being slower over faster ports, which a test holds it to.
+ */
+import { defined } from '../../base/assert.js'
+import { type ModelWork, modelWork } from '../cost/model-work.js'
+import { COST_OPTIONS, type CostOptions } from '../cost/options.js'
+import { quickEstimate } from '../cost/quick.js'
+import { fleetCost } from '../economics/fleet-cost.js'
+import { usdPerMtok } from '../economics/token-cost.js'
+import type { Workload } from '../workload.js'
+import { countFleets, fleetOf, type Group, groupsOf, nameOf, type Ports } from './candidates.js'
+import { Front } from './front.js'
+import {
+  affords,
+  type Choice,
+  checkSearch,
+  compareBy,
+  type Goal,
+  meets,
+  type Score,
+} from './goal.js'
+import { type Miss, nearer } from './miss.js'
+import type { SearchSpace, Variant } from './space.js'
+
+export type SearchRequest = {
+  readonly space: SearchSpace
+  readonly goal: Goal
+  readonly workload: Workload
+  readonly options?: CostOptions
+  /** Is called now and then. */
+  readonly onProgress?: (done: number, all: number) => void
+}
+
+export type SearchCounts = {
+  /** In the space. */
+  readonly fleets: number
+  /** Of which the cost model was asked. */
+  readonly estimates: number
+}
+
+export type SearchResult = {
+  /** Undefined when none is affordable, fits, keeps the limits and meets the goal. */
+  readonly best?: Choice
+  /** That are affordable, fit and keep the limits; from the cheapest on. */
+  readonly front: readonly Choice[]
+  /** The nearest of those that do not fit or do not keep the limits. */
+  readonly miss?: Miss
+  readonly counts: SearchCounts
+}
+
+/** @throws SputnikError SEARCH_INVALID, PRICE_UNKNOWN */
+export function searchFleets(request: SearchRequest): SearchResult {
+  const { space, goal, workload } = request
+  checkSearch(space, goal, workload)
+  return new Search(request).run()
+}
+
+/** A sum of parts may come out of order in its last bits. */
+const ROUNDING = 1e-9
+/** Groups between two calls of `onProgress`. */
+const PROGRESS_EVERY = 256
+
+type Costs = Pick<Choice, 'costUsd' | 'hourUsd' | 'upfrontUsd'>
+
+/** A group and what the cheapest of its fleets costs. */
+type Priced = { readonly group: Group; readonly leastUsd: number }
+
+class Search {
+  readonly #request: SearchRequest
+  readonly #options: CostOptions
+  readonly #works: ReadonlyMap<Variant, ModelWork>
+  readonly #front = new Front()
+  #miss: Miss | undefined
+  #estimates = 0
+
+  constructor(request: SearchRequest) {
+    this.#request = request
+    this.#options = request.options ?? COST_OPTIONS
+    const { variants } = request.space
+    this.#works = new Map(variants.map((one) => [one, modelWork(one.shape, this.#options)]))
+  }
+
+  run(): SearchResult {
+    const { goal, onProgress } = this.#request
+    const groups = groupsOf(this.#request.space)
+    // Cheap ones first: they beat many that cost more.
+    const priced = groups
+      .map((group) => ({ group, leastUsd: this.#cost(group, slowest(group)).costUsd }))
+      .filter(({ leastUsd }) => affords(goal, leastUsd))
+      .sort((a, b) => a.leastUsd - b.leastUsd || a.group.index - b.group.index)
+    priced.forEach((one, done) => {
+      if (done % PROGRESS_EVERY === 0) onProgress?.(done, priced.length)
+      this.#searchGroup(one)
+    })
+    const front = this.#front.members
+    const [best] = front.filter((choice) => meets(goal, choice)).sort(compareBy(goal))
+    return {
+      front,
+      counts: { fleets: countFleets(groups), estimates: this.#estimates },
+      ...(best !== undefined && { best }),
+      ...(this.#miss !== undefined && { miss: this.#miss }),
+    }
+  }
+
+  #searchGroup({ group, leastUsd }: Priced): void {
+    const fastest = this.#estimate(group, fastestPorts(group))
+    if (fastest === undefined) return
+    const reach = optimistic(fastest)
+    if (this.#front.beats({ ...reach, costUsd: leastUsd })) return
+    for (const row of group.rows) this.#searchRow(group, row, reach)
+  }
+
+  /** Heads come from the fastest on, so each reaches no more than the one before it. */
+  #searchRow(group: Group, row: readonly Ports[], ofGroup: Reach): void {
+    let reach = ofGroup
+    for (const ports of row) {
+      const { costUsd } = this.#cost(group, ports)
+      if (!affords(this.#request.goal, costUsd)) continue
+      if (this.#front.beats({ ...reach, costUsd })) continue
+      const choice = this.#estimate(group, ports)
+      if (choice === undefined) return
+      this.#front.add(choice)
+      reach = optimistic(choice)
+    }
+  }
+
+  #cost(group: Group, ports: Ports): Costs {
+    const { space, goal, workload } = this.#request
+    const fleet = fleetOf(space, group, ports)
+    const { hourUsd, upfrontUsd } = fleetCost(fleet, workload.utilisation)
+    return { hourUsd, upfrontUsd, costUsd: goal.measure === 'hour' ? hourUsd : upfrontUsd }
+  }
+
+  /** Undefined when it does not fit or keeps no limits. */
+  #estimate(group: Group, ports: Ports): Choice | undefined {
+    const { space, workload } = this.#request
+    const { index, variant } = group
+    const fleet = fleetOf(space, group, ports)
+    const work = defined(this.#works.get(variant), 'work of a variant')
+    const options = this.#options
+    this.#estimates++
+    const found = quickEstimate({ model: variant.shape, fleet, workload, options, work })
+    if (!found.fits || found.best === undefined) {
+      this.#miss = nearer(this.#miss, { name: nameOf(group, ports), found, workload })
+      return undefined
+    }
+    const { best, smallest } = found
+    const costs = this.#cost(group, ports)
+    return {
+      index: index + group.rows.flat().indexOf(ports),
+      name: nameOf(group, ports),
+      variant,
+      fleet,
+      ...costs,
+      tokensPerSecond: best.outputTokensPerSecond,
+      tpotS: smallest.tpotS,
+      mtokUsd: usdPerMtok(costs.hourUsd, best.outputTokensPerSecond),
+      figures: best,
+    }
+  }
+}
+
+type Reach = Pick<Score, 'tokensPerSecond' | 'tpotS'>
+
+function optimistic({ tokensPerSecond, tpotS }: Reach): Reach {
+  return { tokensPerSecond: tokensPerSecond * (1 + ROUNDING), tpotS: tpotS * (1 - ROUNDING) }
+}
+
+function fastestPorts({ rows }: Group): Ports {
+  return defined(rows[0]?.[0], 'fastest ports')
+}
+
+function slowest({ rows }: Group): Ports {
+  return defined(rows.at(-1)?.at(-1), 'slowest ports')
+}
