@@ -6,7 +6,11 @@ import { SputnikError } from '../../../src/base/errors.js'
 import { findBuiltinModel } from '../../../src/plan/model/builtin.js'
 import { shapeOfConfig } from '../../../src/plan/model/config-shape.js'
 import type { ModelShape } from '../../../src/plan/model/shape.js'
-import { activeParameters, totalParameters } from '../../../src/plan/model/sizes.js'
+import {
+  activeParameters,
+  countParameters,
+  totalParameters,
+} from '../../../src/plan/model/sizes.js'
 
 const DEEPSEEK_V3 = {
   model_type: 'deepseek_v3',
@@ -152,6 +156,87 @@ test('Kimi K2 differs from DeepSeek-V3 in heads, experts and layers only', () =>
     [builtin.attention, builtin.moeLayers, builtin.experts],
   )
 })
+
+/** Fields as their config.json on huggingface.co has them; parameters by the makers' own words. */
+const OTHERS: readonly [name: string, config: object, total: number, active: number][] = [
+  [
+    'allenai/OLMoE-1B-7B-0924',
+    {
+      model_type: 'olmoe',
+      hidden_size: 2048,
+      intermediate_size: 1024,
+      max_position_embeddings: 4096,
+      num_attention_heads: 16,
+      num_experts: 64,
+      num_experts_per_tok: 8,
+      num_hidden_layers: 16,
+      num_key_value_heads: 16,
+      vocab_size: 50_304,
+    },
+    6.9e9,
+    1.3e9,
+  ],
+  [
+    'Qwen/Qwen2-57B-A14B',
+    {
+      model_type: 'qwen2_moe',
+      decoder_sparse_step: 1,
+      hidden_size: 3584,
+      intermediate_size: 18_944,
+      max_position_embeddings: 131_072,
+      moe_intermediate_size: 2560,
+      num_attention_heads: 28,
+      num_experts: 64,
+      num_experts_per_tok: 8,
+      num_hidden_layers: 28,
+      num_key_value_heads: 4,
+      shared_expert_intermediate_size: 20_480,
+      sliding_window: 65_536,
+      use_sliding_window: false,
+      vocab_size: 151_936,
+    },
+    57.4e9,
+    14e9,
+  ],
+  [
+    'deepseek-ai/DeepSeek-V2-Lite',
+    {
+      model_type: 'deepseek_v2',
+      first_k_dense_replace: 1,
+      hidden_size: 2048,
+      intermediate_size: 10_944,
+      kv_lora_rank: 512,
+      max_position_embeddings: 163_840,
+      moe_intermediate_size: 1408,
+      moe_layer_freq: 1,
+      n_routed_experts: 64,
+      n_shared_experts: 2,
+      num_attention_heads: 16,
+      num_experts_per_tok: 6,
+      num_hidden_layers: 27,
+      num_key_value_heads: 16,
+      q_lora_rank: null,
+      qk_nope_head_dim: 128,
+      qk_rope_head_dim: 64,
+      v_head_dim: 128,
+      vocab_size: 102_400,
+    },
+    15.7e9,
+    2.4e9,
+  ],
+]
+
+for (const [name, config, total, active] of OTHERS) {
+  test(`${name} has the parameters its makers publish`, () => {
+    const shape = read(config)
+    const { embedding } = countParameters(shape)
+    const counted = activeParameters(shape)
+    assert.ok(Math.abs(totalParameters(shape) / total - 1) < 0.01, `${totalParameters(shape)}`)
+    // With or without the embedding, as they do not say.
+    const errors = [counted, counted + embedding].map((count) => Math.abs(count / active - 1))
+    assert.ok(Math.min(...errors) < 0.025, `${counted}`)
+  })
+}
 
 test('layers with experts are counted as each family says it', () => {
   const moe = (fields: object): number => read({ ...QWEN3_30B, ...fields }).moeLayers
