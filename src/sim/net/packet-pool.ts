@@ -44,6 +44,8 @@ export class PacketPool {
   ingress: Int32Array
   /** The packet behind it in a queue; of the network. */
   next: Int32Array
+  /** The packet before it in a queue, unless it is the first; of the network. */
+  previous: Int32Array
 
   constructor(most: number) {
     this.#most = most
@@ -62,6 +64,7 @@ export class PacketPool {
     this.port = new Int32Array(capacity)
     this.ingress = new Int32Array(capacity)
     this.next = new Int32Array(capacity)
+    this.previous = new Int32Array(capacity)
   }
 
   get live(): number {
@@ -128,5 +131,6 @@ export class PacketPool {
     this.port = grownInt32(this.port, capacity)
     this.ingress = grownInt32(this.ingress, capacity)
     this.next = grownInt32(this.next, capacity)
+    this.previous = grownInt32(this.previous, capacity)
   }
 }

@@ -66,7 +66,7 @@ export class Ports {
   }
 
   append(port: number, packet: number): void {
-    const { next, bytes, flags } = this.#packets
+    const { next, previous, bytes, flags } = this.#packets
     const isUrgent = ((flags[packet] ?? 0) & FLAG.urgent) !== 0
     const heads = isUrgent ? this.#urgentHead : this.#plainHead
     const tails = isUrgent ? this.#urgentTail : this.#plainTail
@@ -76,7 +76,29 @@ export class Ports {
     else next[tail] = packet
     tails[port] = packet
     next[packet] = NONE
+    previous[packet] = tail
     queued[port] = (queued[port] ?? 0) + (bytes[packet] ?? 0)
+  }
+
+  /** The last plain packet; NONE when none waits. */
+  lastPlain(port: number): number {
+    return this.#plainTail[port] ?? NONE
+  }
+
+  /** Takes the last plain packet out, which there must be. */
+  takeLastPlain(port: number): number {
+    const { next, previous, bytes } = this.#packets
+    const last = this.#plainTail[port] ?? NONE
+    if (this.#plainHead[port] === last) {
+      this.#plainHead[port] = NONE
+      this.#plainTail[port] = NONE
+    } else {
+      const before = previous[last] ?? NONE
+      next[before] = NONE
+      this.#plainTail[port] = before
+    }
+    this.plainBytes[port] = (this.plainBytes[port] ?? 0) - (bytes[last] ?? 0)
+    return last
   }
 
   /** The packet whose turn it is, taken out; NONE when none may go. */

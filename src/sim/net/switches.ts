@@ -131,10 +131,26 @@ export class Switches {
       this.#drop(packet, out)
       return
     }
-    this.#trim(packet)
-    if (this.#offer(out, packet)) return
+    const loser = this.#loserOf(packet, out)
+    this.#trim(loser)
+    if (this.#offer(out, loser)) return
     const isReturning = this.#options.trim?.isReturning === true
-    if (!isReturning || !this.#sendBack(node, packet)) this.#drop(packet, out)
+    if (!isReturning || !this.#sendBack(node, loser)) this.#drop(loser, out)
+  }
+
+  /**
+   * The newcomer or, as often, the last in the queue, whose place it takes: otherwise flows that
+   * keep time with each other would always lose to the same ones (NDP, section 3.1).
+   */
+  #loserOf(packet: number, port: number): number {
+    const { bytes, payload } = this.#packets
+    const last = this.#ports.lastPlain(port)
+    const fits = last !== NONE && (bytes[packet] ?? 0) <= (bytes[last] ?? 0)
+    if (!fits || (payload[last] ?? 0) === 0 || this.#random.nextFloat() < 0.5) return packet
+    this.#ports.takeLastPlain(port)
+    this.departed(port, last)
+    this.#keep(port, packet)
+    return last
   }
 
   /** Whether the port took it. */
