@@ -12,6 +12,7 @@ import { kill } from './kill.js'
 import { local } from './local.js'
 import { memory } from './memory.js'
 import { overhead } from './overhead.js'
+import { planSearch } from './plan-search.js'
 import {
   type Benchmark,
   describeEnvironment,
@@ -36,6 +37,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   ...fleet,
   kill,
   incast,
+  planSearch,
   simQueue,
   simNet,
 ]

@@ -74,7 +74,7 @@ test('the search finds the best and the front that a look at every fleet finds',
           .sort(),
       )
     }),
-    { numRuns: 40 },
+    { numRuns: 20 },
   )
 })
 
