@@ -23,13 +23,15 @@ export type Area = {
 
 /** How wide text of 12 or 13 pixels is, near enough to leave room for it. */
 export function textWidth(plain: string): number {
-  return plain.length * LETTER
+  const capitals = plain.match(/[A-Z]/g)?.length ?? 0
+  return plain.length * LETTER + capitals * 2
 }
 
 /** The text, cut so that it is no wider than `room`. */
 export function fitText(plain: string, room: number): string {
-  const letters = Math.max(2, Math.floor(room / LETTER))
-  return plain.length <= letters ? plain : `${plain.slice(0, letters - 1)}…`
+  if (textWidth(plain) <= room) return plain
+  const letters = Math.max(1, Math.floor((room * plain.length) / textWidth(plain)) - 1)
+  return `${plain.slice(0, letters)}…`
 }
 
 export function label(

@@ -1,0 +1,233 @@
+/**
+ * Transports with a window and an acknowledgement for each packet: TCP NewReno, CUBIC, DCTCP and
+ * Swift. They share the loss recovery and differ in what decides the window. Acknowledgements are
+ * cumulative, say whether their packet was marked, and are never delayed.
+ */
+import { FLAG, HEADER_BYTES, KIND } from '../net/packet.js'
+import { PS_PER_S } from '../net/time.js'
+import type { Network, Transport, TransportFactory } from '../net/transport.js'
+import { Arrivals } from './arrivals.js'
+import type { Congestion } from './congestion.js'
+import { Cubic } from './cubic.js'
+import { Dctcp } from './dctcp.js'
+import { NewReno } from './new-reno.js'
+import { RoundTrip } from './round-trip.js'
+import { packetsOf, payloadOf } from './segments.js'
+import { Swift } from './swift.js'
+import { type SenderPort, WindowSender } from './window-sender.js'
+
+export type WindowOptions = {
+  /** Payload of a full packet. */
+  readonly payloadBytes: number
+  /** Packets at the start; default 10 (RFC 6928). */
+  readonly initialWindow?: number
+  /**
+   * Least time-out. Default 200 ms, which Linux has; RFC 6298 asks for 1 s, and data centres set
+   * 1 to 10 ms.
+   */
+  readonly leastTimeoutPs?: number
+}
+
+export type SwiftTransportOptions = WindowOptions & {
+  /** Delay in queues that a large flow aims for. Default 20 us. */
+  readonly queuePs?: number
+}
+
+type Plan = {
+  readonly name: string
+  readonly options: WindowOptions
+  readonly isEcnCapable: boolean
+  readonly makeCongestion: (idlePs: number, initialWindow: number) => Congestion
+}
+
+const INITIAL_WINDOW = 10
+const LEAST_TIMEOUT_PS = 0.2 * PS_PER_S
+const SWIFT_QUEUE_PS = 20e-6 * PS_PER_S
+/** A NIC that holds so much needs no more before the next acknowledgement (Linux' small queues). */
+const NIC_BYTES = 256 * 1024
+/** What a receiver keeps for a gap to close: Linux' largest (`tcp_rmem`). */
+const RECEIVE_BYTES = 6 * 1024 * 1024
+const TIMEOUT = 0
+const PACE = 1
+
+/** Drop-tail TCP. */
+export function newReno(options: WindowOptions): TransportFactory {
+  const makeCongestion: Plan['makeCongestion'] = (_, window) => new NewReno(window)
+  return make({ name: 'NewReno', options, isEcnCapable: false, makeCongestion })
+}
+
+export function cubic(options: WindowOptions): TransportFactory {
+  const makeCongestion: Plan['makeCongestion'] = (_, window) => new Cubic(window)
+  return make({ name: 'CUBIC', options, isEcnCapable: false, makeCongestion })
+}
+
+/** Needs switches that mark. */
+export function dctcp(options: WindowOptions): TransportFactory {
+  const makeCongestion: Plan['makeCongestion'] = (_, window) => new Dctcp(window)
+  return make({ name: 'DCTCP', options, isEcnCapable: true, makeCongestion })
+}
+
+export function swift(options: SwiftTransportOptions): TransportFactory {
+  const { queuePs = SWIFT_QUEUE_PS } = options
+  const makeCongestion: Plan['makeCongestion'] = (idlePs, initialWindow) =>
+    new Swift({ idlePs, queuePs, initialWindow })
+  return make({ name: 'Swift', options, isEcnCapable: false, makeCongestion })
+}
+
+function make(plan: Plan): TransportFactory {
+  return (network) => new WindowTransport(network, plan)
+}
+
+export class WindowTransport implements Transport {
+  readonly name: string
+  readonly #network: Network
+  readonly #plan: Plan
+  /** Both ends of the flows that have begun and are not wholly acknowledged. */
+  readonly #ends = new Map<number, WindowEnds>()
+
+  constructor(network: Network, plan: Plan) {
+    this.name = plan.name
+    this.#network = network
+    this.#plan = plan
+  }
+
+  /** What decides the window of a flow that is not done: for measurements. */
+  congestionOf(flow: number): Congestion | undefined {
+    return this.#ends.get(flow)?.sender.congestion
+  }
+
+  start(flow: number): void {
+    const ends = new WindowEnds({ flow, network: this.#network, plan: this.#plan })
+    this.#ends.set(flow, ends)
+    ends.sender.fill()
+  }
+
+  receiverGot(packet: number): void {
+    const { packets } = this.#network
+    const flow = packets.flow[packet] ?? 0
+    const payload = packets.payload[packet] ?? 0
+    const ends = this.#ends.get(flow)
+    // What was trimmed counts as lost.
+    if (ends === undefined || payload === 0) return
+    const isMarked = ((packets.flags[packet] ?? 0) & FLAG.marked) !== 0
+    const sentPs = packets.sentPs[packet] ?? 0
+    const isNew = ends.arrivals.take(packets.sequence[packet] ?? 0)
+    const ack = this.#network.toSender(flow, KIND.ack, isMarked ? FLAG.echo : 0)
+    const { sequence, echoPs } = this.#network.packets
+    sequence[ack] = ends.arrivals.next
+    echoPs[ack] = sentPs
+    this.#network.send(ack)
+    if (isNew) this.#network.delivered(flow, payload)
+  }
+
+  senderGot(packet: number): void {
+    const { packets, nowPs } = this.#network
+    const flow = packets.flow[packet] ?? 0
+    const sender = this.#ends.get(flow)?.sender
+    if (sender === undefined || packets.kind[packet] !== KIND.ack) return
+    sender.acknowledged({
+      acked: packets.sequence[packet] ?? 0,
+      roundTripPs: nowPs - (packets.echoPs[packet] ?? 0),
+      isMarked: ((packets.flags[packet] ?? 0) & FLAG.echo) !== 0,
+    })
+    if (!sender.isDone) return
+    this.#network.cancelFlowTimer(flow, TIMEOUT)
+    this.#network.cancelFlowTimer(flow, PACE)
+    this.#ends.delete(flow)
+  }
+
+  flowTimer(flow: number, which: number): void {
+    const ends = this.#ends.get(flow)
+    if (which === PACE) ends?.sender.fill()
+    else ends?.timerRanOut()
+  }
+
+  hostTimer(): void {}
+}
+
+/** Both ends of one flow, and the sender's way to the network. */
+class WindowEnds implements SenderPort {
+  readonly sender: WindowSender
+  readonly arrivals = new Arrivals()
+  readonly #flow: number
+  readonly #network: Network
+  readonly #source: number
+  readonly #bytes: number
+  readonly #payloadBytes: number
+  readonly #flags: number
+  /** When the sender wants to be told, and when the network's timer runs out: that or earlier. */
+  #deadlinePs: number | undefined
+  #timerPs: number | undefined
+
+  constructor({ flow, network, plan }: { flow: number; network: Network; plan: Plan }) {
+    const { payloadBytes, initialWindow = INITIAL_WINDOW } = plan.options
+    const { leastTimeoutPs = LEAST_TIMEOUT_PS } = plan.options
+    const { flows } = network
+    this.#flow = flow
+    this.#network = network
+    this.#source = flows.source[flow] ?? 0
+    this.#bytes = flows.bytes[flow] ?? 0
+    this.#payloadBytes = payloadBytes
+    this.#flags = plan.isEcnCapable ? FLAG.ecnCapable : 0
+    const idlePs = idleRoundTripPs(network, flow, Math.min(payloadBytes, this.#bytes))
+    this.sender = new WindowSender(this, {
+      packets: packetsOf(this.#bytes, payloadBytes),
+      receiveWindow: Math.ceil(RECEIVE_BYTES / payloadBytes),
+      congestion: plan.makeCongestion(idlePs, initialWindow),
+      roundTrip: new RoundTrip(idlePs, leastTimeoutPs),
+    })
+  }
+
+  get nowPs(): number {
+    return this.#network.nowPs
+  }
+
+  get isNicFull(): boolean {
+    return this.#network.nicBytes(this.#source) >= NIC_BYTES
+  }
+
+  send(sequence: number, isAgain: boolean): void {
+    const payload = payloadOf(this.#bytes, this.#payloadBytes, sequence)
+    const packet = this.#network.toReceiver(this.#flow, KIND.data, payload, this.#flags)
+    this.#network.packets.sequence[packet] = sequence
+    this.#network.send(packet)
+    if (isAgain) this.#network.retransmitted(this.#flow)
+  }
+
+  /**
+   * The time-out moves away with every acknowledgement; the timer of the network is left where it
+   * is and set again when it runs out too early.
+   */
+  setDeadline(atPs: number | undefined): void {
+    this.#deadlinePs = atPs
+    if (atPs !== undefined && (this.#timerPs === undefined || atPs < this.#timerPs)) this.#arm(atPs)
+  }
+
+  setPace(atPs: number): void {
+    this.#network.setFlowTimer(this.#flow, PACE, atPs)
+  }
+
+  timerRanOut(): void {
+    this.#timerPs = undefined
+    if (this.#deadlinePs === undefined) return
+    if (this.#deadlinePs > this.nowPs) {
+      this.#arm(this.#deadlinePs)
+      return
+    }
+    this.#network.timedOut(this.#flow)
+    this.sender.timedOut()
+  }
+
+  #arm(atPs: number): void {
+    this.#timerPs = atPs
+    this.#network.setFlowTimer(this.#flow, TIMEOUT, atPs)
+  }
+}
+
+/** A packet there and its acknowledgement back while nothing else is under way. */
+function idleRoundTripPs(network: Network, flow: number, payload: number): number {
+  const source = network.flows.source[flow] ?? 0
+  const destination = network.flows.destination[flow] ?? 0
+  const there = network.zeroLoadPs(source, destination, payload + HEADER_BYTES)
+  return there + network.zeroLoadPs(destination, source, HEADER_BYTES)
+}
