@@ -1,4 +1,5 @@
-/** After how long owning beats renting. */
+/** When owning beats renting: after how long, and from which utilisation on. */
+import type { HourCost } from './own-cost.js'
 
 const HOURS_PER_MONTH = 730
 const MONTHS_PER_YEAR = 12
@@ -29,4 +30,9 @@ export function breakEvenMonths(choice: RentOrBuy): number {
   if (rate === 0) return upfrontUsd / savedUsd
   const left = 1 - (upfrontUsd * rate) / savedUsd
   return left <= 0 ? Number.POSITIVE_INFINITY : -Math.log(left) / Math.log1p(rate)
+}
+
+/** Share of hours in use at which both cost the same; above 1: renting is always cheaper. */
+export function tieUtilisation(own: HourCost, rentHourUsd: number): number {
+  return own.totalUsd / rentHourUsd
 }

@@ -38,6 +38,14 @@ export function fleetCost(fleet: Fleet, load: number): FleetCost {
   }
 }
 
+/**
+ * Dollars of an hour of work, when there is work in that share of the hours: what is bought is paid
+ * for all day, what is rented only when it is used.
+ */
+export function workHourUsd({ how, hourUsd }: FleetCost, utilisation: number): number {
+  return how === 'own' ? hourUsd / utilisation : hourUsd
+}
+
 /** Everything that is bought and that draws power. */
 export function fleetEquipment(fleet: Fleet): Equipment {
   const { priceUsd: otherUsd, powerW: otherW } = fleet.switch

@@ -7,7 +7,7 @@ import type { NicOffer } from '../economics/nic-prices.js'
 import { priceToBuy } from '../economics/price-of.js'
 import { DEFAULT_HOST } from '../fleet/defaults.js'
 import type { CardGroup, Fleet, Host } from '../fleet/fleet.js'
-import type { SearchSpace, Variant } from './space.js'
+import { AS_IT_IS, type SearchSpace, type Variant } from './space.js'
 
 export type Ports = { readonly head: NicOffer; readonly domains: NicOffer }
 
@@ -126,12 +126,15 @@ function withNic(host: Host, { bytesPerSecond, watts }: NicOffer): Host {
   return { ...host, nic: { bytesPerSecond, transportS }, powerW: host.powerW + watts }
 }
 
-/** `2 x rtx-5090 + 4 hosts of 2 x rtx-3090, 100 GbE and 25 GbE, 2 replicas`. */
-export function nameOf({ head, domains, replicas }: Group, ports: Ports): string {
+/** `2 x rtx-5090 + 4 hosts of 2 x rtx-3090, 100 GbE and 25 GbE, 2 replicas, bf16/mxfp4`. */
+export function nameOf({ variant, head, domains, replicas }: Group, ports: Ports): string {
   const cards = ({ cards: [group] }: Host): string =>
     group === undefined ? 'none' : `${group.count} x ${group.card.id}`
-  if (domains.length === 0) return cards(head)
-  const hosts = domains.map((host) => `${host.count} hosts of ${cards(host)}`).join(' + ')
+  const format = variant.format === AS_IT_IS ? '' : `, ${variant.format}`
+  if (domains.length === 0) return cards(head) + format
+  const hosts = domains
+    .map((host) => `${host.count} ${host.count === 1 ? 'host' : 'hosts'} of ${cards(host)}`)
+    .join(' + ')
   const copies = replicas === 1 ? '' : `, ${replicas} replicas`
-  return `${cards(head)} + ${hosts}, ${ports.head.name} and ${ports.domains.name}${copies}`
+  return `${cards(head)} + ${hosts}, ${ports.head.name} and ${ports.domains.name}${copies}${format}`
 }

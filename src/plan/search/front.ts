@@ -17,7 +17,7 @@ export class Front {
     return true
   }
 
-  /** Takes it in, and throws out those that it beats; of equal ones the first of the space stays. */
+  /** Throws out those that it beats; of equal ones the first of the space stays. */
   add(choice: Choice): void {
     if (this.beats(choice)) return
     const twin = this.#members.findIndex((member) => isEqual(member, choice))

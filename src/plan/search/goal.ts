@@ -35,7 +35,7 @@ export type Choice = Score & {
   readonly fleet: Fleet
   readonly hourUsd: number
   readonly upfrontUsd: number
-  /** Of a million output tokens, when the fleet is in use all the time. */
+  /** Of a million output tokens, with the hours in which there is no work. */
   readonly mtokUsd: number
   /** At the best batch. */
   readonly figures: Figures

@@ -8,7 +8,7 @@ import { defined } from '../../base/assert.js'
 import { type ModelWork, modelWork } from '../cost/model-work.js'
 import { COST_OPTIONS, type CostOptions } from '../cost/options.js'
 import { quickEstimate } from '../cost/quick.js'
-import { fleetCost } from '../economics/fleet-cost.js'
+import { type FleetCost, fleetCost, workHourUsd } from '../economics/fleet-cost.js'
 import { usdPerMtok } from '../economics/token-cost.js'
 import type { Workload } from '../workload.js'
 import { countFleets, fleetOf, type Group, groupsOf, nameOf, type Ports } from './candidates.js'
@@ -63,7 +63,7 @@ const ROUNDING = 1e-9
 /** Groups between two calls of `onProgress`. */
 const PROGRESS_EVERY = 256
 
-type Costs = Pick<Choice, 'costUsd' | 'hourUsd' | 'upfrontUsd'>
+type Costs = { readonly costUsd: number; readonly cost: FleetCost }
 
 /** A group and what the cheapest of its fleets costs. */
 type Priced = { readonly group: Group; readonly leastUsd: number }
@@ -130,8 +130,8 @@ class Search {
   #cost(group: Group, ports: Ports): Costs {
     const { space, goal, workload } = this.#request
     const fleet = fleetOf(space, group, ports)
-    const { hourUsd, upfrontUsd } = fleetCost(fleet, workload.utilisation)
-    return { hourUsd, upfrontUsd, costUsd: goal.measure === 'hour' ? hourUsd : upfrontUsd }
+    const cost = fleetCost(fleet, workload.utilisation)
+    return { cost, costUsd: goal.measure === 'hour' ? cost.hourUsd : cost.upfrontUsd }
   }
 
   /** Undefined when it does not fit or keeps no limits. */
@@ -148,16 +148,19 @@ class Search {
       return undefined
     }
     const { best, smallest } = found
-    const costs = this.#cost(group, ports)
+    const { cost, costUsd } = this.#cost(group, ports)
+    const { outputTokensPerSecond: tokensPerSecond } = best
     return {
       index: index + group.rows.flat().indexOf(ports),
       name: nameOf(group, ports),
       variant,
       fleet,
-      ...costs,
-      tokensPerSecond: best.outputTokensPerSecond,
+      costUsd,
+      hourUsd: cost.hourUsd,
+      upfrontUsd: cost.upfrontUsd,
+      tokensPerSecond,
       tpotS: smallest.tpotS,
-      mtokUsd: usdPerMtok(costs.hourUsd, best.outputTokensPerSecond),
+      mtokUsd: usdPerMtok(workHourUsd(cost, workload.utilisation), tokensPerSecond),
       figures: best,
     }
   }

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { breakEvenMonths, type RentOrBuy } from '../../../src/plan/economics/break-even.js'
+import {
+  breakEvenMonths,
+  type RentOrBuy,
+  tieUtilisation,
+} from '../../../src/plan/economics/break-even.js'
+import { DEFAULT_TERMS, ownHourCost } from '../../../src/plan/economics/own-cost.js'
 
 const CARD: RentOrBuy = {
   upfrontUsd: 3950,
@@ -49,4 +54,12 @@ test('a rent below the cash cost, or one that only pays the interest, never brea
 
 test('what costs nothing breaks even at once', () => {
   assert.equal(breakEvenMonths({ ...CARD, upfrontUsd: 0 }), 0)
+})
+
+test('at the utilisation of the tie an hour in use costs what rent does', () => {
+  const equipment = { cardsUsd: 3000, otherUsd: 950, cardsW: 575, cardsIdleW: 30, otherW: 80 }
+  const own = ownHourCost(equipment, DEFAULT_TERMS)
+  const share = tieUtilisation(own, 0.69)
+  assert.ok(share > 0 && share < 1)
+  assert.ok(Math.abs(own.totalUsd / share - 0.69) < 1e-12)
 })

@@ -2,10 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SputnikError } from '../../../src/base/errors.js'
 import { findCard } from '../../../src/plan/catalog/catalogue.js'
-import { fleetCost, fleetEquipment } from '../../../src/plan/economics/fleet-cost.js'
+import { findRack } from '../../../src/plan/catalog/racks.js'
+import { fleetCost, fleetEquipment, workHourUsd } from '../../../src/plan/economics/fleet-cost.js'
 import { NICS, nicUsd } from '../../../src/plan/economics/nic-prices.js'
 import { DEFAULT_TERMS } from '../../../src/plan/economics/own-cost.js'
 import { priceToBuy, priceToRent } from '../../../src/plan/economics/price-of.js'
+import { usdPerMtok } from '../../../src/plan/economics/token-cost.js'
+import { rackFleet } from '../../../src/plan/fleet/rack-fleet.js'
 import { fleet, gigabit, host } from '../cost/support.js'
 
 const { load: LOAD, ...REFERENCE } = DEFAULT_TERMS
@@ -81,4 +84,18 @@ test('network ports cost more the faster they are, and beyond the fastest in mul
   assert.equal(nicUsd(gigabit(25)), 150)
   assert.equal(nicUsd(gigabit(26)), nicUsd(gigabit(50)))
   assert.equal(nicUsd(gigabit(800)), 2 * nicUsd(gigabit(400)))
+})
+
+test('idle hours of an owned fleet are paid for, those of a rented one are not', () => {
+  const head = host('rtx-5090')
+  const owned = fleetCost(fleet({ head }), 0.25)
+  assert.equal(workHourUsd(owned, 0.25), owned.hourUsd * 4)
+  const rented = fleetCost(fleet({ head, owned: false }), 0.25)
+  assert.equal(workHourUsd(rented, 0.25), rented.hourUsd)
+})
+
+test('a GB200 rack costs what the constants of InferenceX say', () => {
+  const { hourUsd } = fleetCost(rackFleet(findRack('gb200-nvl72'), 'hyperscaler'), 1)
+  assert.ok(Math.abs(hourUsd - 72 * 2.21) < 1e-9)
+  assert.equal(usdPerMtok(hourUsd, 72 * 14_659.4).toFixed(4), '0.0419')
 })

@@ -30,6 +30,7 @@ const smallSpaces: fc.Arbitrary<SmallSpace> = fc.record({
   hosts: some([1, 2, 5]),
   gigabits: some(['1', '10', '25', '100', '400']),
   replicas: some([1, 2]),
+  formats: some(['as it is', 'q4_0', 'q8_0']),
 })
 
 const goals: fc.Arbitrary<Goal> = fc.oneof(
@@ -129,6 +130,25 @@ test('of a hundred thousand fleets it asks the cost model of one in ten at most'
   const { counts, best } = searchFleets({ ...REQUEST, space })
   assert.ok(counts.fleets > 9e4 && best !== undefined)
   assert.ok(counts.estimates < counts.fleets / 10, JSON.stringify(counts))
+})
+
+test('of two formats the narrower is faster, and its name says so', () => {
+  const space = spaceOf({
+    model: 'qwen3-30b-a3b',
+    cards: ['rtx-3090'],
+    hosts: [1, 2],
+    gigabits: ['10'],
+    formats: ['q8_0', 'q4_0'],
+  })
+  assert.match(searchFleets({ ...REQUEST, space }).best?.name ?? '', /, q4_0$/)
+})
+
+test('a rented fleet is searched by the hour, and its ports are in its rent', () => {
+  const space = { ...REQUEST.space, owned: false }
+  const goal: Goal = { kind: 'fastest', measure: 'hour', budgetUsd: 3 }
+  const { best } = searchFleets({ ...REQUEST, space, goal })
+  assert.ok(best !== undefined && best.upfrontUsd === 0 && best.hourUsd <= 3)
+  assert.match(best.name, /100 GbE and 100 GbE/)
 })
 
 test('it says how far it is', () => {

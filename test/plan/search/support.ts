@@ -26,6 +26,8 @@ export type SmallSpace = {
   readonly hosts: readonly number[]
   readonly gigabits: readonly string[]
   readonly replicas?: readonly number[]
+  readonly formats?: readonly string[]
+  readonly owned?: boolean
 }
 
 export function spaceOf(small: SmallSpace): SearchSpace {
@@ -33,13 +35,14 @@ export function spaceOf(small: SmallSpace): SearchSpace {
   const heads = small.heads ?? [['rtx-5090', 1]]
   return {
     ...defaultSpace(shape),
-    variants: variantsOf(shape, [AS_IT_IS]),
+    variants: variantsOf(shape, small.formats ?? [AS_IT_IS]),
     heads: heads.map(([card, count]) => ({ card: findCard(card), count })),
     cards: small.cards.map(findCard),
     cardsPerHost: small.perHost ?? [2],
     hosts: small.hosts,
     nics: NICS.filter(({ name }) => small.gigabits.includes(name.replace(' GbE', ''))),
     replicas: small.replicas ?? [1],
+    owned: small.owned ?? true,
   }
 }
 
