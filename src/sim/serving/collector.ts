@@ -89,8 +89,8 @@ export class Collector implements Watcher {
     if (this.#isMeasured(record.arrivalS) && outcome === 'finished') this.#time(record)
   }
 
-  stepEnded(record: StepRecord, generated: number): void {
-    const { beganS: fromS, endedS: toS, prefillTokens, decodeSequences } = record
+  stepEnded({ shape, beganS: fromS, endedS: toS, generated }: StepRecord): void {
+    const { prefillTokens, decodeSequences } = shape
     this.series.output.add(generated, { fromS, toS })
     this.series.input.add(prefillTokens, { fromS, toS })
     const part = this.#within(fromS, toS)

@@ -108,21 +108,16 @@ export class FleetMachines implements Machines {
   }
 
   cost(step: StepShape): StepCost {
-    const tokens = tokensOf(step)
     const headS = this.#options.trunkS(step)
-    const domainS = new Float64Array(this.domains)
-    const cost = { seconds: headS, headS, networkS: 0, sentBytes: 0, receivedBytes: 0, domainS }
-    for (let layer = 0; layer < this.#router.regions; layer++) {
-      const one = this.#costs.draw(tokens)
-      cost.seconds += one.seconds
-      cost.networkS += one.seconds - one.slowestS
-      cost.sentBytes += one.sentBytes
-      cost.receivedBytes += one.receivedBytes
-      for (let domain = 0; domain < this.domains; domain++) {
-        domainS[domain] = (domainS[domain] ?? 0) + (one.domainS[domain] ?? 0)
-      }
+    const layers = this.#costs.drawStep(tokensOf(step))
+    return {
+      seconds: headS + layers.seconds,
+      headS,
+      networkS: layers.seconds - layers.slowestS,
+      sentBytes: layers.sentBytes,
+      receivedBytes: layers.receivedBytes,
+      domainS: layers.domainS,
     }
-    return cost
   }
 
   get nextS(): number {

@@ -1,7 +1,7 @@
 /**
- * What the experts of one layer cost for so many tokens: the router's draw, split over domains by
- * the fleet's own rules, timed by domain and network. Costs are kept and drawn from again, because
- * a step of the same size meets the same odds in every layer.
+ * What the experts of the layers of a step cost: for each layer a router's draw, split over domains
+ * by the fleet's own rules, timed by domain and network. Layers are kept and drawn from again, and
+ * so are sums of layers, because a step of the same size meets the same odds in every layer.
  */
 import { defined } from '../../base/assert.js'
 import type { Prng } from '../../base/prng.js'
@@ -12,16 +12,19 @@ import type { Directory } from '../../pages/directory.js'
 import type { Exchange, LayerNetwork } from './layer-network.js'
 import type { Router } from './router.js'
 
-export type LayerCost = {
+export type LayersCost = {
   /** From the router's choice to the last sum. */
-  readonly seconds: number
+  seconds: number
   /** Of the domain that computes longest. */
-  readonly slowestS: number
-  readonly sentBytes: number
-  readonly receivedBytes: number
+  slowestS: number
+  sentBytes: number
+  receivedBytes: number
   /** Of each domain, by id. */
   readonly domainS: Float64Array
 }
+
+/** What is kept for one number of tokens. */
+type Kept = { readonly layers: LayersCost[]; readonly sums: LayersCost[] }
 
 /** What one domain has to do in a layer. */
 export type DomainLoad = {
@@ -46,7 +49,7 @@ export type LayerCostsOptions = {
   /** Of one token's activation. */
   readonly dispatchRowBytes: number
   readonly combineRowBytes: number
-  /** Costs kept for each number of tokens; 0: every layer of every step is drawn anew. */
+  /** Layers kept for each number of tokens; 0: every layer of every step is drawn anew. */
   readonly samples: number
   readonly prng: Prng
 }
@@ -57,13 +60,15 @@ const PAIR_BYTES = 6
 /** Numbers of tokens up to here are told apart; above, those within 3 % of each other are one. */
 const EXACT_TOKENS = 64
 const STEPS_PER_DOUBLING = 23
+/** Sums of layers that are kept for each number of tokens. */
+const SUMS = 32
 
 export class LayerCosts {
   readonly #options: LayerCostsOptions
   readonly #chooser: ReplicaChooser
   readonly #partition: Partition
   /** By number of tokens. */
-  readonly #kept = new Map<number, LayerCost[]>()
+  readonly #kept = new Map<number, Kept>()
   /** In which look each expert was seen last, to count those that differ. */
   #seen = new Uint32Array(0)
   #look = 0
@@ -79,20 +84,49 @@ export class LayerCosts {
     this.#kept.clear()
   }
 
-  /** Of some layer; pairs whose experts nobody holds cost nothing. */
-  draw(tokens: number): LayerCost {
+  /** Of all layers of a step; pairs whose experts nobody holds cost nothing. */
+  drawStep(tokens: number): Readonly<LayersCost> {
     const { samples, prng } = this.#options
-    if (samples === 0) return this.#make(tokens)
+    if (samples === 0) return this.#sum(() => this.#make(tokens))
     const size = roundTokens(tokens)
-    const kept = this.#kept.get(size) ?? []
-    if (kept.length === samples) return defined(kept[prng.nextBelow(samples)], 'a cost')
-    const cost = this.#make(size)
-    kept.push(cost)
+    const kept = this.#kept.get(size) ?? { layers: [], sums: [] }
     this.#kept.set(size, kept)
+    if (kept.sums.length === SUMS) return defined(kept.sums[prng.nextBelow(SUMS)], 'a sum')
+    const sum = this.#sum(() => this.#drawLayer(size, kept.layers))
+    if (kept.layers.length === samples) kept.sums.push(sum)
+    return sum
+  }
+
+  /** A new layer until enough are kept. */
+  #drawLayer(tokens: number, kept: LayersCost[]): LayersCost {
+    const { samples, prng } = this.#options
+    if (kept.length === samples) return defined(kept[prng.nextBelow(samples)], 'a layer')
+    const cost = this.#make(tokens)
+    kept.push(cost)
     return cost
   }
 
-  #make(tokens: number): LayerCost {
+  #sum(draw: () => LayersCost): LayersCost {
+    const sum = this.#nothing()
+    for (let layer = 0; layer < this.#options.router.regions; layer++) {
+      const one = draw()
+      sum.seconds += one.seconds
+      sum.slowestS += one.slowestS
+      sum.sentBytes += one.sentBytes
+      sum.receivedBytes += one.receivedBytes
+      for (let domain = 0; domain < sum.domainS.length; domain++) {
+        sum.domainS[domain] = (sum.domainS[domain] ?? 0) + (one.domainS[domain] ?? 0)
+      }
+    }
+    return sum
+  }
+
+  #nothing(): LayersCost {
+    const domainS = new Float64Array(this.#options.domains)
+    return { seconds: 0, slowestS: 0, sentBytes: 0, receivedBytes: 0, domainS }
+  }
+
+  #make(tokens: number): LayersCost {
     const { router, directory, work, prng, network } = this.#options
     const region = prng.nextBelow(router.regions)
     const choice = router.choose(region, tokens)
@@ -100,17 +134,15 @@ export class LayerCosts {
     const holders = directory.holders(region)
     const owners = this.#chooser.choose(choice, { holders, replicas, work })
     const exchanges = this.#exchanges(choice, owners)
-    const domainS = new Float64Array(this.#options.domains)
-    let sentBytes = 0
-    let receivedBytes = 0
-    let slowestS = 0
+    const cost = this.#nothing()
+    cost.seconds = network(exchanges)
     for (const { domain, dispatchBytes, combineBytes, computeS } of exchanges) {
-      domainS[domain] = computeS
-      sentBytes += dispatchBytes
-      receivedBytes += combineBytes
-      slowestS = Math.max(slowestS, computeS)
+      cost.domainS[domain] = computeS
+      cost.sentBytes += dispatchBytes
+      cost.receivedBytes += combineBytes
+      cost.slowestS = Math.max(cost.slowestS, computeS)
     }
-    return { seconds: network(exchanges), slowestS, sentBytes, receivedBytes, domainS }
+    return cost
   }
 
   #exchanges(choice: RouterChoice, owners: Uint16Array): Exchange[] {

@@ -176,12 +176,14 @@ function linksOf(plan: ApartPlan, hosts: readonly ApartSite[]): Links {
 /** @param rowBytes of a token that leaves the head's cards and comes back to them */
 function trunkSeconds({ work, trunk, head }: ApartPlan, step: StepShape, rowBytes: number): number {
   const tokens = tokensOf(step)
-  const load = loadOf(step)
+  const { prefillTokens, decodeSequences, contextTokens, promptContextTokens } = loadOf(step)
   const times = trunkTimes(work, trunk, {
-    ...load,
     tokens,
-    sequences: load.decodeSequences,
-    outputs: load.decodeSequences + Number(load.prefillTokens > 0),
+    prefillTokens,
+    sequences: decodeSequences,
+    contextTokens,
+    promptContextTokens,
+    outputs: decodeSequences + Number(prefillTokens > 0),
   })
   const link = head.linkBytesPerSecond / head.deviceCount
   return stepSeconds(times) + (work.shape.moeLayers * tokens * rowBytes) / link

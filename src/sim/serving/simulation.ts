@@ -28,7 +28,13 @@ export type RequestRecord = Request & {
   readonly generatedTokens: number
 }
 
-export type StepRecord = StepShape & { readonly beganS: number; readonly endedS: number }
+export type StepRecord = {
+  readonly shape: StepShape
+  readonly beganS: number
+  readonly endedS: number
+  /** Tokens that came of it. */
+  readonly generated: number
+}
 
 /** How many requests there are in each state; at any time all that arrived are in one. */
 export type Counts = Readonly<Record<'arrived' | 'waiting' | 'running' | Outcome, number>>
@@ -36,8 +42,7 @@ export type Counts = Readonly<Record<'arrived' | 'waiting' | 'running' | Outcome
 export type Watcher = {
   readonly worked: NoteWork
   requestEnded(record: RequestRecord): void
-  /** `generated`: tokens that came of it. */
-  stepEnded(record: StepRecord, generated: number): void
+  stepEnded(record: StepRecord): void
   /** After each event. */
   counted(counts: Counts, atS: number): void
 }
@@ -240,8 +245,8 @@ export class ServingSimulation {
       generated++
       this.#generate(item.sequence)
     }
-    const record = { ...shape, beganS: running.beganS, endedS: this.nowS }
-    this.#options.watcher.stepEnded(record, generated)
+    const { beganS } = running
+    this.#options.watcher.stepEnded({ shape, beganS, endedS: this.nowS, generated })
   }
 
   #generate(sequence: Sequence): void {
