@@ -67,6 +67,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./cards.js')).cardsCommand(),
   },
   {
+    name: 'plan',
+    description: 'tell whether a model fits a fleet, how fast, and what a token costs',
+    load: async () => (await import('./plan.js')).planCommand(),
+  },
+  {
     name: 'doctor',
     description: 'check whether this machine can run sputnik, and what would help',
     load: async () => (await import('./doctor.js')).doctorCommand(),

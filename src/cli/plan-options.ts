@@ -1,0 +1,88 @@
+/** Options of `sputnik plan` that change what its files say. Knows nothing of how plans are made. */
+import { InvalidArgumentError } from 'commander'
+import { SputnikError } from '../base/errors.js'
+import type { TokenPrices } from '../plan/economics/token-cost.js'
+import { type DimensionName, parseQuantity } from '../plan/quantity.js'
+import type { FleetChanges } from '../plan/report/change-fleet.js'
+import type { Workload } from '../plan/workload.js'
+import { decimal, integer } from './options.js'
+
+/** Parses a number with its unit into SI units. */
+export function quantityOf(dimension: DimensionName): (text: string) => number {
+  return (text) => {
+    const parsed = parseQuantity(dimension, text)
+    if ('problem' in parsed) throw new InvalidArgumentError(`It ${parsed.problem}.`)
+    if (parsed.value > 0) return parsed.value
+    throw new InvalidArgumentError('It must be more than 0.')
+  }
+}
+
+/** `rtx-3090,rtx-5090`, also over several options. */
+export function listOf(text: string, before: readonly string[] = []): readonly string[] {
+  const names = text.split(',').map((name) => name.trim())
+  if (names.every((name) => name !== '')) return [...before, ...names]
+  throw new InvalidArgumentError('It must be names with commas between them.')
+}
+
+const BATCH_MAX = 1_000_000
+const BATCHES_MAX = 64
+
+export function batchesOf(text: string): readonly number[] {
+  const batches = listOf(text).map(integer({ min: 1, max: BATCH_MAX }))
+  if (batches.length <= BATCHES_MAX) return [...new Set(batches)].sort((a, b) => a - b)
+  throw new InvalidArgumentError(`It may be ${BATCHES_MAX} numbers at most.`)
+}
+
+const PRICE_MAX = 1e6
+
+/** `2.19` for output alone, `0.55/2.19` for prompts and output, cached prompts between them. */
+export function tokenPricesOf(text: string): TokenPrices {
+  const numbers = text.replace(/\s*USD\/Mtok$/, '').split('/')
+  const usd = numbers.map(decimal({ min: 0, max: PRICE_MAX }))
+  const outputUsd = usd.at(-1)
+  if (outputUsd === undefined || usd.length > 3) {
+    throw new InvalidArgumentError('It must be one to three numbers, as in 0.55/0.14/2.19.')
+  }
+  const inputUsd = usd.length > 1 ? (usd[0] ?? 0) : 0
+  return { inputUsd, cachedInputUsd: usd.length > 2 ? (usd[1] ?? 0) : inputUsd, outputUsd }
+}
+
+export type WorkloadOptions = {
+  readonly batch?: readonly number[]
+  readonly prompt?: number
+  readonly output?: number
+  readonly context?: number
+  readonly utilisation?: number
+  readonly targetTpot?: number
+  readonly targetTtft?: number
+}
+
+/** The workload with what the options say instead; `--context` leaves the prompt what is left. */
+export function changeWorkload(workload: Workload, options: WorkloadOptions): Workload {
+  const { batch, prompt, output, context, utilisation, targetTpot, targetTtft } = options
+  const outputTokens = output ?? workload.outputTokens
+  const rest = context === undefined ? undefined : context - outputTokens
+  if (rest !== undefined && rest < 1) {
+    const text = `--context: ${context} tokens leave none for the prompt beside ${outputTokens} of output`
+    throw new SputnikError('USAGE', `${text}; give more, or --output with fewer`)
+  }
+  return {
+    ...workload,
+    promptTokens: prompt ?? rest ?? workload.promptTokens,
+    outputTokens,
+    batches: batch ?? workload.batches,
+    utilisation: utilisation ?? workload.utilisation,
+    tpotS: targetTpot ?? workload.tpotS,
+    ttftS: targetTtft ?? workload.ttftS,
+  }
+}
+
+export type FleetOptions = {
+  readonly nic?: number
+  readonly replicas?: number
+  readonly powerPrice?: number
+}
+
+export function fleetChanges({ nic, replicas, powerPrice }: FleetOptions): FleetChanges {
+  return { nicBytesPerSecond: nic, replicas, powerUsdPerKwh: powerPrice }
+}

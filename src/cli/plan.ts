@@ -1,0 +1,147 @@
+/**
+ * `sputnik plan`: whether a model fits a fleet, how fast it is, what its tokens cost, and whether
+ * something else would be better. Needs no native library.
+ */
+import { Command, Option } from 'commander'
+import { SputnikError } from '../base/errors.js'
+import { htmlPage } from '../chart/html-page.js'
+import { findRack, lookUpRack, RACKS } from '../plan/catalog/racks.js'
+import type { TokenPrices } from '../plan/economics/token-cost.js'
+import { RACK_TERMS, type RackTerms, rackFleet } from '../plan/fleet/rack-fleet.js'
+import { exampleFleets, resolveFleet } from '../plan/fleet/resolve-fleet.js'
+import { PLAN_MODEL_HELP, resolveModel } from '../plan/model/resolve-model.js'
+import { changeFleet } from '../plan/report/change-fleet.js'
+import type { Rival } from '../plan/report/make-alternatives.js'
+import { makePlan } from '../plan/report/make-plan.js'
+import { pageMarkdown, pageText } from '../plan/report/page-text.js'
+import type { Plan } from '../plan/report/plan.js'
+import { chartedPage } from '../plan/report/plan-charts.js'
+import { planPage } from '../plan/report/plan-page.js'
+import { PLAN_WORKLOAD_HELP, resolveWorkload } from '../plan/workload-file.js'
+import { decimal, integer } from './options.js'
+import {
+  batchesOf,
+  changeWorkload,
+  type FleetOptions,
+  fleetChanges,
+  listOf,
+  quantityOf,
+  tokenPricesOf,
+  type WorkloadOptions,
+} from './plan-options.js'
+import { writeOutput } from './write-output.js'
+
+export type PlanOptions = WorkloadOptions &
+  FleetOptions & {
+    readonly fleet?: string
+    readonly workload: string
+    readonly vs?: readonly string[]
+    readonly vsTerms: RackTerms
+    readonly weights?: string
+    readonly price?: TokenPrices
+    readonly json?: boolean
+    readonly markdown?: boolean
+    readonly html?: string
+  }
+
+const TOKENS_MAX = 10_000_000
+const REPLICAS_MAX = 16
+/** Longer lines are hard to read, however wide the terminal. */
+const TEXT_COLUMNS = 100
+
+export function planCommand(): Command {
+  const command = new Command('plan')
+    .description(
+      'tell whether a model fits a fleet, how fast, what a token costs, and what would be better',
+    )
+    .argument('[model]', PLAN_MODEL_HELP)
+    .option('--fleet <file>', `YAML or JSON file, or an example: ${exampleFleets().join(', ')}`)
+    .option('--workload <name>', PLAN_WORKLOAD_HELP, 'chat')
+    .option('--vs <names>', `compare with racks (${rackNames()}) or fleet files`, listOf)
+    .addOption(
+      new Option('--vs-terms <terms>', 'what an hour of a rack costs')
+        .choices(RACK_TERMS)
+        .default('rent'),
+    )
+    .option(
+      '--weights <format>',
+      'format of the weights, such as q4_K, or bf16/mxfp4 for trunk/experts',
+    )
+    .option(
+      '--price <usd>',
+      'what users pay for a million output tokens; prompts/output as in 0.55/2.19, or prompts/cached/output',
+      tokenPricesOf,
+    )
+  return addOutputs(addChanges(command)).action(runPlan)
+}
+
+function addChanges(command: Command): Command {
+  const tokens = integer({ min: 1, max: TOKENS_MAX })
+  return command
+    .option('--batch <numbers>', 'users at once to look at, as in 1,8,64', batchesOf)
+    .option('--prompt <tokens>', 'length of a prompt', tokens)
+    .option('--output <tokens>', 'length of an answer', tokens)
+    .option('--context <tokens>', 'length of prompt and answer together', tokens)
+    .option(
+      '--utilisation <share>',
+      'part of the day with work, 0 to 1',
+      decimal({ min: 0.001, max: 1 }),
+    )
+    .option('--target-tpot <time>', 'most time between two tokens, as in 50ms', quantityOf('time'))
+    .option('--target-ttft <time>', 'most time to the first token, as in 2s', quantityOf('time'))
+    .option('--replicas <n>', 'copies of each page', integer({ min: 1, max: REPLICAS_MAX }))
+    .option('--nic <speed>', 'of every host, as in "25 Gbit/s"', quantityOf('speed'))
+    .option('--power-price <price>', 'as in "0.30 USD/kWh"', quantityOf('energyPrice'))
+}
+
+function addOutputs(command: Command): Command {
+  return command
+    .option('--json', 'print one JSON object; docs/plan.md describes it')
+    .option('--markdown', 'print markdown')
+    .option('--html <file>', 'also write one page with charts')
+}
+
+function rackNames(): string {
+  return RACKS.map(({ id }) => id).join(', ')
+}
+
+function runPlan(model: string | undefined, options: PlanOptions): void {
+  const plan = planFor(model, options)
+  const text = outputText(plan, options)
+  if (options.html !== undefined) writeOutput(options.html, htmlPage(chartedPage(plan)))
+  process.stdout.write(`${text}\n`)
+}
+
+/** Reads what the options name. */
+function planFor(model: string | undefined, options: PlanOptions): Plan {
+  if (model === undefined) throw missing('model', 'a name, a GGUF or a config.json')
+  if (options.fleet === undefined)
+    throw missing('--fleet', 'a fleet file or the name of an example')
+  const { fleet, assumed } = resolveFleet(options.fleet)
+  return makePlan({
+    model: resolveModel(model, { weights: options.weights }),
+    fleet: changeFleet(fleet, fleetChanges(options)),
+    workload: changeWorkload(resolveWorkload(options.workload), options),
+    alternatives: (options.vs ?? []).map((id) => rivalOf(id, options)),
+    prices: options.price,
+    assumed: assumed.filter(({ field }) => field !== 'power' || options.powerPrice === undefined),
+  })
+}
+
+function rivalOf(id: string, { vsTerms }: PlanOptions): Rival {
+  const rack = lookUpRack(id)
+  if (rack !== undefined) return { id, fleet: rackFleet(rack, vsTerms) }
+  const isFile = /\.(ya?ml|json)$/i.test(id) || exampleFleets().includes(id)
+  return isFile ? { id, fleet: resolveFleet(id).fleet } : { id, fleet: rackFleet(findRack(id)) }
+}
+
+function missing(what: string, remedy: string): SputnikError {
+  return new SputnikError('USAGE', `plan needs ${what}: give ${remedy}`)
+}
+
+function outputText(plan: Plan, { json, markdown }: PlanOptions): string {
+  if (json === true) return JSON.stringify(plan)
+  const page = planPage(plan)
+  if (markdown === true) return pageMarkdown(page).trimEnd()
+  return pageText(page, Math.min(process.stdout.columns ?? TEXT_COLUMNS, TEXT_COLUMNS))
+}

@@ -1,0 +1,133 @@
+/**
+ * A fleet beside others. They are taken to be always full, as somebody else fills them when you do
+ * not, and to be rented for the hours of work only: both speak for them and against the fleet.
+ */
+
+import { weakest } from '../cost/confidence.js'
+import { isPlan } from '../cost/cost-plan.js'
+import type { Shortage } from '../cost/placement.js'
+import { type Candidate, layOutFor } from '../cost/quick.js'
+import { breakEvenMonths, tieUtilisation } from '../economics/break-even.js'
+import { cashHourUsd } from '../economics/own-cost.js'
+import { tieTokensPerSecond, usdPerMtok } from '../economics/token-cost.js'
+import type { Fleet } from '../fleet/fleet.js'
+import type { Workload } from '../workload.js'
+import { cheapestAt, denseBatches, isOffer, type Offer, offerOf } from './offer.js'
+import type { Alternative, Comparison, CurvePoint, SpeedRow } from './plan.js'
+
+/** What a fleet is compared with; racks that are too small for the model are taken more than once. */
+export type Rival = { readonly id: string; readonly fleet: Fleet }
+
+/** Racks that are tried for a model that has no room in one. */
+const MOST_RACKS = 16
+
+export function makeAlternative({ id, fleet }: Rival, offer: Offer): Alternative {
+  const { model, workload, options } = offer.candidate
+  const asked = { model, workload: crowded(workload), ...(options !== undefined && { options }) }
+  const candidate = { ...asked, fleet: enoughOf(fleet, asked) }
+  const found = offerOf(candidate)
+  if (!isOffer(found)) return withoutRoom({ id, fleet }, found)
+  const { estimate, curve, hourUsd } = found
+  const best = bestOf(curve)
+  return {
+    id,
+    name: candidate.fleet.name,
+    cards: estimate.cards,
+    hourUsd,
+    curve,
+    ...(best === undefined
+      ? { problem: 'no batch keeps the limits of the workload' }
+      : { best, comparison: compare(offer, { best, alone: curve[0] ?? best }) }),
+    confidence: weakest([found.confidence, 'datasheet']),
+  }
+}
+
+/** Others have as many users as pay best. */
+function crowded(workload: Workload): Workload {
+  return { ...workload, batches: denseBatches(Math.min(...workload.batches)) }
+}
+
+function enoughOf(fleet: Fleet, asked: Omit<Candidate, 'fleet'>): Fleet {
+  if (fleet.layout === 'apart' || fleet.domains.length > 0) return fleet
+  for (let count = 1; count <= MOST_RACKS; count++) {
+    const many = timesRack(fleet, count)
+    if (isPlan(layOutFor({ ...asked, fleet: many }))) return many
+  }
+  return fleet
+}
+
+export function timesRack(fleet: Fleet, count: number): Fleet {
+  if (count === 1) return fleet
+  const { hourUsd } = fleet
+  return {
+    ...fleet,
+    name: `${count} x ${fleet.name}`,
+    head: { ...fleet.head, count: count * fleet.head.count },
+    ...(hourUsd !== undefined && { hourUsd: count * hourUsd }),
+  }
+}
+
+function withoutRoom({ id, fleet }: Rival, { text }: Shortage): Alternative {
+  const own = fleet.head.cards.reduce((sum, { count }) => sum + count, 0)
+  const hourUsd = fleet.hourUsd ?? 0
+  const name = fleet.name
+  return { id, name, cards: own, hourUsd, curve: [], problem: text, confidence: 'datasheet' }
+}
+
+function bestOf(curve: readonly CurvePoint[]): CurvePoint | undefined {
+  return curve
+    .filter(({ meetsLimits }) => meetsLimits)
+    .reduce<CurvePoint | undefined>(
+      (a, b) => (a === undefined || b.outputMtokUsd < a.outputMtokUsd ? b : a),
+      undefined,
+    )
+}
+
+function compare(
+  { cost, hourUsd, paidShare, reference, curve, candidate }: Offer,
+  { best, alone }: { readonly best: CurvePoint; readonly alone: CurvePoint },
+): Comparison {
+  const { outputTokensPerSecond } = reference
+  const hereUsd = usdPerMtok(hourUsd, outputTokensPerSecond * paidShare)
+  // What the other asks for the tokens that the fleet makes in an hour of work.
+  const rentHourUsd = (best.outputMtokUsd * outputTokensPerSecond * 3600) / 1e6
+  return {
+    costRatio: hereUsd / best.outputMtokUsd,
+    throughputRatio: outputTokensPerSecond / best.outputTokensPerSecond,
+    aloneRatio: (curve[0]?.tpotS ?? reference.tpotS) / alone.tpotS,
+    tieTokensPerSecond: tieTokensPerSecond(hourUsd / paidShare, best.outputMtokUsd),
+    ...(cost.own !== undefined && {
+      tieUtilisation: tieUtilisation(cost.own, rentHourUsd),
+      ...finite({
+        breakEvenMonths: breakEvenMonths({
+          upfrontUsd: cost.upfrontUsd,
+          cashHourUsd: cashHourUsd(cost.own),
+          rentHourUsd,
+          utilisation: paidShare,
+          discountRate: candidate.fleet.economics.discountRate,
+        }),
+      }),
+    }),
+  }
+}
+
+/** JSON has no infinity: what never comes is left out. */
+function finite(months: { readonly breakEvenMonths: number }) {
+  return Number.isFinite(months.breakEvenMonths) ? months : {}
+}
+
+/** Tokens per second of one user, from reading along to an agent that nobody waits for. */
+const USER_SPEEDS = [5, 10, 20, 30, 50, 75, 100, 150, 200, 300] as const
+
+/** Rows in which anyone keeps up. */
+export function makeSpeedRows(offer: Offer, alternatives: readonly Alternative[]): SpeedRow[] {
+  const at = (curve: readonly CurvePoint[], speed: number) => {
+    const point = cheapestAt(curve, speed)
+    return point === undefined ? {} : { outputMtokUsd: point.outputMtokUsd }
+  }
+  return USER_SPEEDS.map((speed) => ({
+    userTokensPerSecond: speed,
+    ...at(offer.curve, speed),
+    alternatives: alternatives.map(({ id, curve }) => ({ id, ...at(curve, speed) })),
+  })).filter((row) => [row, ...row.alternatives].some((one) => one.outputMtokUsd !== undefined))
+}

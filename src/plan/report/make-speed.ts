@@ -1,0 +1,52 @@
+/** Steps of one kind only: how long decoding and taking in a prompt last, and for what. */
+import { bottleneckOf } from '../cost/bottleneck.js'
+import { weakest } from '../cost/confidence.js'
+import { type CostPlan, stepParts } from '../cost/cost-plan.js'
+import { steadyLoad, tokensPerStep } from '../cost/figures.js'
+import { PARTS, type StepLoad, stepSeconds } from '../cost/load.js'
+import { partConfidence } from '../cost/part-confidence.js'
+import type { Workload } from '../workload.js'
+import type { PhaseTimes } from './plan.js'
+
+export function decodeTimes(plan: CostPlan, workload: Workload, batch: number): PhaseTimes {
+  const load = { ...steadyLoad(plan, workload, batch), prefillTokens: 0 }
+  return phaseTimes(plan, load, { tokens: batch, perStep: batch * tokensPerStep(plan) })
+}
+
+/** One chunk of a prompt, in each group of cards that serves users of its own. */
+export function prefillTimes(plan: CostPlan, workload: Workload): PhaseTimes {
+  const groups = plan.layout === 'whole' ? plan.placement.groups : 1
+  const fresh = workload.promptTokens * (1 - workload.cachedShare)
+  const prefillTokens = groups * Math.max(1, Math.min(fresh, plan.options.chunkTokens))
+  const load = { ...steadyLoad(plan, workload, 0), prefillTokens }
+  return phaseTimes(plan, load, { tokens: prefillTokens, perStep: prefillTokens })
+}
+
+function phaseTimes(
+  plan: CostPlan,
+  load: StepLoad,
+  { tokens, perStep }: { readonly tokens: number; readonly perStep: number },
+): PhaseTimes {
+  const times = stepParts(plan, load)
+  const stepS = stepSeconds(times)
+  const confidences = partConfidence(plan)
+  const parts = PARTS.map((part) => ({
+    part,
+    seconds: times[part],
+    share: times[part] / stepS,
+    confidence: confidences[part],
+  }))
+  return {
+    tokens,
+    stepS,
+    tokensPerSecond: perStep / stepS,
+    parts,
+    bottleneck: bottleneckOf(plan, load),
+    confidence: weakest(
+      parts.filter(({ share }) => share >= MATTERS).map(({ confidence }) => confidence),
+    ),
+  }
+}
+
+/** As estimates have it: a part of less cannot make the whole wrong by more than that. */
+const MATTERS = 0.1

@@ -1,0 +1,116 @@
+/**
+ * A fleet with its speed and its price, as plans compare them: the one asked about and each of its
+ * alternatives are the same thing here.
+ */
+import { type Confidence, weakest } from '../cost/confidence.js'
+import { type CostPlan, isPlan } from '../cost/cost-plan.js'
+import { type BatchEstimate, type Estimate, estimate } from '../cost/estimate.js'
+import type { Shortage } from '../cost/placement.js'
+import { type Candidate, layOutFor } from '../cost/quick.js'
+import { type FleetCost, fleetCost } from '../economics/fleet-cost.js'
+import { usdPerMtok } from '../economics/token-cost.js'
+import type { Workload } from '../workload.js'
+import type { CurvePoint } from './plan.js'
+
+/** What an hour costs, and in which share of the hours paid for there is work. */
+export type Paying = { readonly hourUsd: number; readonly paidShare: number }
+
+export type Offer = Paying & {
+  readonly candidate: Candidate
+  readonly plan: CostPlan
+  readonly estimate: Estimate
+  readonly cost: FleetCost
+  readonly curve: readonly CurvePoint[]
+  /** What costs are counted at: the best batch within the limits, or else the smallest one. */
+  readonly reference: BatchEstimate
+  readonly confidence: Confidence
+}
+
+/** Largest batch that anyone is taken to have, and batches to each doubling of it. */
+const MOST_SEQUENCES = 131_072
+const PER_DOUBLING = 2
+
+/** Batches so near to each other that the best of them is near the best there is. */
+export function denseBatches(low: number, high = MOST_SEQUENCES): number[] {
+  const steps = Math.max(0, Math.ceil(PER_DOUBLING * Math.log2(high / low)))
+  const between = Array.from({ length: steps }, (_, step) =>
+    Math.round(low * 2 ** (step / PER_DOUBLING)),
+  )
+  return [...new Set([...between, high])].sort((a, b) => a - b)
+}
+
+/** The workload with batches that fill the range of its own. */
+export function filledIn(workload: Workload): Workload {
+  const low = Math.min(...workload.batches)
+  const dense = denseBatches(low, Math.max(...workload.batches))
+  return { ...workload, batches: [...new Set([...workload.batches, ...dense])] }
+}
+
+/** @throws SputnikError PRICE_UNKNOWN */
+export function offerOf(candidate: Candidate): Offer | Shortage {
+  const plan = layOutFor(candidate)
+  if (!isPlan(plan)) return plan
+  const found = estimate(candidate)
+  if (!found.fits) return found
+  const { fleet, workload } = candidate
+  const { utilisation } = workload
+  const cost = fleetCost(fleet, utilisation)
+  // What is owned costs money all day, what is rented is given back when there is no work.
+  const paidShare = cost.how === 'own' ? utilisation : 1
+  const paying = { hourUsd: cost.hourUsd, paidShare }
+  const [smallest] = found.curve
+  const reference = found.best ?? smallest
+  if (reference === undefined) return noBatch(candidate)
+  return {
+    ...paying,
+    candidate,
+    plan,
+    estimate: found,
+    cost,
+    curve: found.curve.map((one) => pointOf(one, paying)),
+    reference,
+    confidence: weakest([reference.confidence, hourConfidence(cost)]),
+  }
+}
+
+export function isOffer(result: Offer | Shortage): result is Offer {
+  return 'estimate' in result
+}
+
+function noBatch({ workload }: Candidate): Shortage {
+  return {
+    fits: false,
+    where: 'cards',
+    missingBytes: 0,
+    text: `no batch of ${workload.name} has room beside the weights`,
+    remedy: 'ask for smaller batches or shorter contexts, or give the head more memory',
+  }
+}
+
+export function pointOf(one: BatchEstimate, paying: Paying): CurvePoint {
+  const { batch, tpotS, ttftS, outputTokensPerSecond } = one
+  const outputMtokUsd = mtokUsd(outputTokensPerSecond, paying)
+  return { batch, tpotS, ttftS, outputTokensPerSecond, outputMtokUsd, meetsLimits: one.meetsLimits }
+}
+
+/** Dollars of a million tokens that are made at this rate while there is work. */
+export function mtokUsd(tokensPerSecond: number, { hourUsd, paidShare }: Paying): number {
+  return usdPerMtok(hourUsd, tokensPerSecond * paidShare)
+}
+
+/** Cheapest tokens where each user gets at least so many of them per second. */
+export function cheapestAt(curve: readonly CurvePoint[], userTokensPerSecond: number) {
+  return curve
+    .filter(({ tpotS }) => tpotS * userTokensPerSecond <= 1)
+    .reduce<CurvePoint | undefined>(
+      (a, b) => (a === undefined || b.outputMtokUsd < a.outputMtokUsd ? b : a),
+      undefined,
+    )
+}
+
+/** What somebody says that he pays is so; what owning costs hangs on years and on what is left. */
+function hourConfidence({ how, prices }: FleetCost): Confidence {
+  if (how === 'given') return 'measured'
+  if (how === 'own') return 'assumed'
+  return weakest(prices.map(({ trust }) => (trust === 'weak' ? 'assumed' : 'datasheet')))
+}

@@ -1,0 +1,136 @@
+/** A plan as a page with charts. */
+import { barChart } from '../../chart/bar-chart.js'
+import type { HtmlPage, Section } from '../../chart/html-page.js'
+import { lineChart, type Series } from '../../chart/line-chart.js'
+import { duration, usd, whole } from './numbers.js'
+import type { Alternative, CurvePoint, PhaseTimes, Plan, PlanResult } from './plan.js'
+import { planPage } from './plan-page.js'
+import { partName } from './sections/speed.js'
+
+export function chartedPage(plan: Plan): HtmlPage {
+  const page = planPage(plan)
+  if (!plan.fits) return page
+  const [answer, ...rest] = page.sections
+  return {
+    ...page,
+    sections: [
+      ...(answer === undefined ? [] : [answer]),
+      speedCharts(plan),
+      timeCharts(plan),
+      ...nicCharts(plan),
+      ...valueCharts(plan),
+      ...rest,
+    ],
+  }
+}
+
+type Offered = { readonly name: string; readonly curve: readonly CurvePoint[] }
+
+function offered({ fleet, speed, alternatives }: Plan & PlanResult): Offered[] {
+  return [{ name: fleet.name, curve: speed.curve }, ...alternatives]
+}
+
+function speedCharts(plan: Plan & PlanResult): Section {
+  const series = (y: (point: CurvePoint) => number): Series[] =>
+    offered(plan).map(({ name, curve }) => ({
+      name,
+      points: curve.map((point) => ({ x: 1 / point.tpotS, y: y(point), note: noteOf(point) })),
+    }))
+  const x = { title: 'what one user gets', unit: 'tokens/s', scale: 'log' } as const
+  return {
+    title: 'Speed and cost by what a user gets',
+    charts: [
+      lineChart({
+        title: 'Throughput of all against the speed of one user',
+        x,
+        y: { title: 'all users together', unit: 'tokens/s', scale: 'log' },
+        series: series(({ outputTokensPerSecond }) => outputTokensPerSecond),
+      }),
+      lineChart({
+        title: 'Cost of a token against the speed of one user',
+        x,
+        y: { title: 'a million output tokens', unit: '$', scale: 'log' },
+        series: series(({ outputMtokUsd }) => outputMtokUsd),
+      }),
+    ],
+  }
+}
+
+function noteOf({ batch, ttftS, outputMtokUsd, meetsLimits }: CurvePoint): string {
+  const limits = meetsLimits ? '' : '; misses the limits'
+  const first = `first token after ${duration(ttftS)}`
+  return `${whole(batch)} users, ${first}, ${usd(outputMtokUsd)} a million${limits}`
+}
+
+function timeCharts({ speed }: PlanResult): Section {
+  const { decode, prefill } = speed
+  // What two halves of a batch hide of each other is no length.
+  const parts = decode.parts.filter(({ part }) => part !== 'hidden').map(({ part }) => part)
+  const lengths = ({ parts: times }: PhaseTimes): number[] =>
+    parts.map((part) => times.find((one) => one.part === part)?.seconds ?? 0)
+  const bar = (name: string, phase: PhaseTimes) =>
+    barChart({
+      title: name,
+      x: { title: 'time', unit: 's' },
+      parts: parts.map(partName),
+      bars: [{ name: `${whole(phase.tokens)} tokens`, values: lengths(phase) }],
+    })
+  return {
+    title: 'Where the time of one step goes',
+    charts: [
+      bar(`One token for each of ${whole(decode.tokens)} users`, decode),
+      bar(`${whole(prefill.tokens)} tokens of a prompt`, prefill),
+    ],
+  }
+}
+
+const BITS = 8
+
+function nicCharts({ byNic, alternatives }: PlanResult): Section[] {
+  const points = byNic.flatMap(({ bytesPerSecond, outputMtokUsd }) =>
+    outputMtokUsd === undefined ? [] : [{ x: bytesPerSecond * BITS, y: outputMtokUsd }],
+  )
+  const [first, last] = [points[0], points.at(-1)]
+  if (first === undefined || last === undefined) return []
+  const level = ({ name, best }: Alternative): Series[] =>
+    best === undefined
+      ? []
+      : [{ name, points: [first, last].map(({ x }) => ({ x, y: best.outputMtokUsd })) }]
+  return [
+    {
+      title: 'What the network is worth',
+      charts: [
+        lineChart({
+          title: 'Cost of a token against the speed of every port',
+          x: { title: 'port', unit: 'bit/s', scale: 'log' },
+          y: { title: 'a million output tokens', unit: '$', scale: 'log' },
+          series: [{ name: 'this fleet', points }, ...alternatives.flatMap(level)],
+        }),
+      ],
+    },
+  ]
+}
+
+const MONTHS_PER_YEAR = 12
+
+function valueCharts({ value }: PlanResult): Section[] {
+  if (value === undefined || value.months.length === 0) return []
+  const line = (name: string, of: 'low' | 'median' | 'high'): Series => ({
+    name,
+    points: value.months.map((month) => ({ x: month.month / MONTHS_PER_YEAR, y: 100 * month[of] })),
+  })
+  return [
+    {
+      title: 'What it will be worth',
+      charts: [
+        lineChart({
+          title: 'Value of the cards over time: nine in ten futures lie between the outer lines',
+          x: { title: 'years from now' },
+          y: { title: 'of the value of today', unit: '%', covers: [0] },
+          series: [line('95 %', 'high'), line('middle', 'median'), line('5 %', 'low')],
+          names: 'ends',
+        }),
+      ],
+    },
+  ]
+}
