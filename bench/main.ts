@@ -12,6 +12,7 @@ import { kill } from './kill.js'
 import { local } from './local.js'
 import { memory } from './memory.js'
 import { overhead } from './overhead.js'
+import { planBacktest } from './plan-backtest.js'
 import { planSearch } from './plan-search.js'
 import {
   type Benchmark,
@@ -38,6 +39,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   kill,
   incast,
   planSearch,
+  planBacktest,
   simQueue,
   simNet,
 ]
