@@ -127,7 +127,7 @@ export class DataLink implements Link {
 
   receive(timeoutMs: number): ReceivedFrame | undefined {
     const { now, spinUs } = this.#options
-    return receiveFrom(this, { now, spinUs, yield: () => localSockets().yield() }, timeoutMs)
+    return receiveFrom(this, { now, spinUs, yield: localSockets().yield }, timeoutMs)
   }
 
   /** With an error, the peer is told why. */
