@@ -140,12 +140,13 @@ function assumptionsOf({ options, layout, placement }: CostPlan): string[] {
     return [
       ...common,
       `attention is data parallel, experts are spread over cards${sets}`,
+
       'the tokens of a prompt are spread over the cards, the sequences that decode are not divided',
     ]
   }
   return [
     ...common,
-    microBatches === 1
+    microBatches !== 2
       ? 'head and experts of a layer work one after the other'
       : 'two micro-batches take turns between head and experts',
     headSplit === 'layers'
