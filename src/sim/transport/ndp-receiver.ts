@@ -7,8 +7,8 @@ export type NdpArrival = {
   readonly sequence: number
   /** The payload was cut off. */
   readonly isHeader: boolean
-  /** Packets returned to the sender so far, as it tells with each. */
-  readonly bounces: number
+  /** Packets returned to the sender that wait for a pull, over all time, as it tells with each. */
+  readonly returns: number
 }
 
 export class NdpReceiver {
@@ -19,7 +19,8 @@ export class NdpReceiver {
   #missing: number
   #arrivals = 0
   #headers = 0
-  #bounces = 0
+  /** As the sender told. */
+  returns = 0
   /** In all; tells the sender how many packets it may have sent beside its first window. */
   pulls = 0
   /** Since then nothing was asked for and nothing came. */
@@ -34,10 +35,10 @@ export class NdpReceiver {
   }
 
   /** Whether it is payload that was not there yet. */
-  arrived({ sequence, isHeader, bounces }: NdpArrival, nowPs: number): boolean {
+  arrived({ sequence, isHeader, returns }: NdpArrival, nowPs: number): boolean {
     this.silentSincePs = nowPs
     this.#arrivals++
-    this.#bounces = Math.max(this.#bounces, bounces)
+    this.returns = Math.max(this.returns, returns)
     if (isHeader) {
       this.#headers++
       return false
@@ -54,12 +55,12 @@ export class NdpReceiver {
 
   /** Packets that the sender was allowed and that neither came nor were returned to it. */
   get outstanding(): number {
-    return this.#window + this.pulls - this.#arrivals - this.#bounces
+    return this.#window + this.pulls - this.#arrivals - this.returns
   }
 
   /** The sender has something to send, and less under way than a window. */
   get wantsPull(): boolean {
-    const toSend = this.#packets - this.#window + this.#headers + this.#bounces
+    const toSend = this.#packets - this.#window + this.#headers + this.returns
     return !this.isDone && this.pulls < toSend && this.outstanding < this.#window
   }
 

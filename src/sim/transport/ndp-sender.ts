@@ -34,9 +34,10 @@ export class NdpSender {
   #inFlight = 0
   #acknowledged = 0
   #refusals = 0
+  /** Returned packets that need a pull: those that went again without one do not count. */
   #returns = 0
-  /** Of `#returns`, what the receiver was told. */
-  #toldReturns = 0
+  /** What of that the receiver knows. */
+  #knownReturns = 0
   #pulls = 0
   /** Pulls that found nothing to send: they may overtake what tells of a cut packet. */
   #credit = 0
@@ -60,14 +61,16 @@ export class NdpSender {
     while (this.#next < this.#window) this.#send(this.#next++)
   }
 
-  acknowledged(sequence: number): void {
+  acknowledged(sequence: number, knownReturns: number): void {
+    this.#knownReturns = Math.max(this.#knownReturns, knownReturns)
     if (!this.#leaves(sequence, ACKNOWLEDGED)) return
     this.#acknowledged++
     this.#nudge()
   }
 
   /** It came without its payload. */
-  refused(sequence: number): void {
+  refused(sequence: number, knownReturns: number): void {
+    this.#knownReturns = Math.max(this.#knownReturns, knownReturns)
     this.#refusals++
     this.#repeat(sequence)
   }
@@ -132,13 +135,16 @@ export class NdpSender {
    * receiver does not know that there is more to ask for, one goes at once (section 3.2).
    */
   #nudge(): void {
-    if (this.#again.length > 0 && this.#inFlight === 0 && !this.#expectsPull) this.#sendNext()
+    if (this.#again.length === 0 || this.#inFlight > 0 || this.#expectsPull) return
+    this.#returns--
+    this.#sendNext()
   }
 
+  /** Whether the receiver will ask, with all it knows: as `NdpReceiver.wantsPull` has it. */
   get #expectsPull(): boolean {
-    const isKnown = this.#acknowledged + this.#refusals > 0
-    const told = this.#packets - this.#window + this.#refusals + this.#toldReturns
-    return isKnown && told > this.#pulls
+    const heard = this.#acknowledged + this.#refusals
+    const toSend = this.#packets - this.#window + this.#refusals + this.#knownReturns
+    return toSend > this.#pulls && heard + this.#knownReturns > this.#pulls
   }
 
   #sendNext(): boolean {
@@ -168,6 +174,5 @@ export class NdpSender {
     this.#duePs[sequence] = Math.ceil(this.#network.nowPs + nicPs + timeoutPs)
     this.#states[sequence] = IN_FLIGHT
     this.#inFlight++
-    this.#toldReturns = this.#returns
   }
 }

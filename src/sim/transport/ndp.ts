@@ -76,11 +76,13 @@ class Ndp implements Transport {
     const sequence = packets.sequence[packet] ?? 0
     const payload = packets.payload[packet] ?? 0
     const isHeader = ((packets.flags[packet] ?? 0) & FLAG.trimmed) !== 0
-    const bounces = packets.value[packet] ?? 0
+    const returns = packets.value[packet] ?? 0
+    const isNew = receiver.arrived({ sequence, isHeader, returns }, this.#network.nowPs)
     const answer = this.#network.toSender(flow, isHeader ? KIND.nack : KIND.ack, FLAG.urgent)
     packets.sequence[answer] = sequence
+    packets.value[answer] = receiver.returns
     this.#network.send(answer)
-    const isNew = receiver.arrived({ sequence, isHeader, bounces }, this.#network.nowPs)
+    if (receiver.isDone) this.#network.cancelFlowTimer(flow, RECEIVER)
     if (isNew) this.#network.delivered(flow, payload)
     this.#ask(flow, receiver)
     this.#pace(flows.destination[flow] ?? 0)
@@ -93,9 +95,10 @@ class Ndp implements Transport {
     if (sender === undefined) return
     const sequence = packets.sequence[packet] ?? 0
     const kind = packets.kind[packet]
+    const known = packets.value[packet] ?? 0
     if (((packets.flags[packet] ?? 0) & FLAG.returned) !== 0) sender.returned(sequence)
-    else if (kind === KIND.ack) sender.acknowledged(sequence)
-    else if (kind === KIND.nack) sender.refused(sequence)
+    else if (kind === KIND.ack) sender.acknowledged(sequence, known)
+    else if (kind === KIND.nack) sender.refused(sequence, known)
     else sender.pulled(sequence)
     if (!sender.isDone) return
     this.#senders[flow] = undefined
@@ -110,9 +113,13 @@ class Ndp implements Transport {
     }
     const receiver = this.#receivers[flow]
     if (receiver === undefined || receiver.outstanding <= 0 || receiver.isDone) return
-    const duePs = receiver.silentSincePs + this.#timeoutPs(flow)
-    if (duePs <= this.#network.nowPs) this.#sendPull(flow, receiver)
-    this.#network.setFlowTimer(flow, which, Math.max(duePs, this.#network.nowPs + 1))
+    const { nowPs } = this.#network
+    const timeoutPs = this.#timeoutPs(flow)
+    if (receiver.silentSincePs + timeoutPs <= nowPs) {
+      receiver.pull(nowPs)
+      this.#sendPull(flow, receiver)
+    }
+    this.#network.setFlowTimer(flow, which, receiver.silentSincePs + timeoutPs)
   }
 
   /** One more pull may go. */
