@@ -115,4 +115,5 @@ export type PlanOptions = WorkloadOptions &
     readonly json?: boolean
     readonly markdown?: boolean
     readonly html?: string
+    readonly calibration?: boolean
   }

@@ -5,6 +5,8 @@
 import { Command, Option } from 'commander'
 import { SputnikError } from '../base/errors.js'
 import { RACKS } from '../plan/catalog/racks.js'
+import { calibrationTable } from '../plan/cost/calibration.js'
+import { calibrationMarkdown, calibrationRecord } from '../plan/cost/calibration-table.js'
 import { RACK_TERMS } from '../plan/fleet/rack-fleet.js'
 import { exampleFleets, resolveFleet } from '../plan/fleet/resolve-fleet.js'
 import { PLAN_MODEL_HELP, resolveModel } from '../plan/model/resolve-model.js'
@@ -92,6 +94,7 @@ function addOutputs(command: Command): Command {
     .option('--json', 'print one JSON object; docs/plan.md describes it')
     .option('--markdown', 'print markdown')
     .option('--html <file>', 'also write one page with charts')
+    .option('--calibration', 'print how far estimates are from measured runs, and nothing else')
 }
 
 function rackNames(): string {
@@ -99,6 +102,10 @@ function rackNames(): string {
 }
 
 function runPlan(model: string | undefined, options: PlanOptions): void {
+  if (options.calibration === true) {
+    printCalibration(options)
+    return
+  }
   if (model === undefined) throw missing('model', 'a name, a GGUF or a config.json')
   if (options.search === true) {
     const report = searchFor(model, options)
@@ -109,6 +116,12 @@ function runPlan(model: string | undefined, options: PlanOptions): void {
     const page = () => planPage(plan)
     printResult(options, { result: plan, page, charted: () => chartedPage(plan) })
   }
+}
+
+function printCalibration({ json }: PlanOptions): void {
+  const table = calibrationTable()
+  const record = (): string => `${JSON.stringify(calibrationRecord(table))}\n`
+  process.stdout.write(json === true ? record() : calibrationMarkdown(table))
 }
 
 /** Reads what the options name. */

@@ -12,7 +12,8 @@ last two columns predict each run with constants fitted to all other runs of its
 predicted over measured, less 1: -50 % is half, +100 % is twice as much.
 
 All runs are of DeepSeek-R1 on data-centre cards, from the InferenceX benchmark. Nothing here was
-measured on a home card or over Ethernet: there the same constants are a guess.`
+measured on a home card or over Ethernet: there the constants of NVIDIA's cards are a guess. This page
+is what \`sputnik plan --calibration\` prints.`
 
 const ASSUMPTIONS = `## What is assumed of the runs
 
@@ -26,6 +27,14 @@ const ASSUMPTIONS = `## What is assumed of the runs
 - Dispatch in 8 bits, combine in 16, hidden behind computation where that is faster. Data parallel
   attention, never tensor parallel: runs of few users over many cards suffer from that.
 - No queues, no time between steps on the host: many users on few cards suffer from that.`
+
+/** For programs: cards by their ids. */
+export function calibrationRecord({ constants, rows }: CalibrationTable): object {
+  return {
+    constants,
+    rows: rows.map(({ run, ...row }) => ({ run: { ...run, card: run.card.id }, ...row })),
+  }
+}
 
 export function calibrationMarkdown(table: CalibrationTable): string {
   return `${[

@@ -140,7 +140,6 @@ function assumptionsOf({ options, layout, placement }: CostPlan): string[] {
     return [
       ...common,
       `attention is data parallel, experts are spread over cards${sets}`,
-
       'the tokens of a prompt are spread over the cards, the sequences that decode are not divided',
     ]
   }

@@ -65,7 +65,8 @@ export function tokenS(plan: CostPlan, workload: Workload, batch: number): numbe
 /** The prompt goes in by chunks while the other sequences decode. */
 export function firstTokenS(plan: CostPlan, workload: Workload, batch: number): number {
   const { promptTokens, cachedShare } = workload
-  const newTokens = promptTokens * (1 - cachedShare)
+  // The last token of a prompt is computed even when all of it is known.
+  const newTokens = Math.max(1, promptTokens * (1 - cachedShare))
   const chunks = Math.max(1, Math.ceil(newTokens / plan.options.chunkTokens))
   // Every group of cards that serves users of its own takes in a prompt.
   const groups = plan.layout === 'whole' ? plan.placement.groups : 1

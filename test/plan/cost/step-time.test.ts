@@ -167,6 +167,13 @@ test('a rack takes no less time for more work, and gives no fewer tokens for it'
   )
 })
 
+test('a step without work takes its fixed time', () => {
+  const time = stepTimes(model('deepseek-v3'), RACK)
+  const idle = time({ prefillTokens: 0, decodeSequences: 0, contextTokens: 0 })
+  assert.ok(idle > 0)
+  assert.ok(idle <= time({ prefillTokens: 0, decodeSequences: 1, contextTokens: 1 }))
+})
+
 test('what does not fit is refused with what is missing', () => {
   const head = host('rtx-3090', { ramBytes: 0, diskBytes: 0 })
   assert.throws(() => stepTimes(model('deepseek-v3'), fleet({ head })), {
