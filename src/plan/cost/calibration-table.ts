@@ -26,6 +26,8 @@ const ASSUMPTIONS = `## What is assumed of the runs
 - Attention and shared weights in 8 bits; KV cache in 8 bits where experts have 4, else in 16.
 - Dispatch in 8 bits, combine in 16, hidden behind computation where that is faster. Data parallel
   attention, never tensor parallel: runs of few users over many cards suffer from that.
+- Left out of that source: the B300, which is not in the catalogue, and best figures for 1,024 tokens
+  in and out, which do not tell how many users there were.
 - No queues, no time between steps on the host: many users on few cards suffer from that.`
 
 /** For programs: cards by their ids. */

@@ -51,113 +51,92 @@ export function cardCount({ cards }: MeasuredRun): number {
   return cards.kind === 'split' ? cards.prefill + cards.decode : cards.cards
 }
 
-const RACK_RUNS =
-  'InferenceX-app content/blog/gb200-nvl72-vs-b200-disagg-deepseek-r1-fp4-dynamo-trt.mdx'
-const BEST_RUNS = 'InferenceX-app content/blog/best-gpu-for-dsr1-inference.mdx'
+/** One of each kind: few and many users, long prompts, cards that do both. */
+const FITTED: ReadonlySet<string> = new Set([
+  'gb200-1k-4',
+  'gb200-1k-4301',
+  'b200-8k-1691',
+  'h200-sxm-8k-256',
+  'mi355x-8k-2048',
+  'mi300x-8k-64',
+])
 
-type RackRun = {
-  readonly concurrency: number
-  readonly cards: readonly [prefill: number, decode: number, groupCards: number]
-  readonly tokensPerSecond: number
-  readonly tpotMs: number
-  readonly isFitted?: boolean
-}
-
-/** 1,024 tokens in and out, TensorRT-LLM under Dynamo, multi-token prediction. */
-function rackRun({ concurrency, cards, tokensPerSecond, tpotMs, isFitted }: RackRun): MeasuredRun {
-  const [prefill, decode, groupCards] = cards
-  return {
-    id: `gb200-1k-${concurrency}`,
-    source: RACK_RUNS,
-    card: gb200,
-    format: 'fp4',
-    promptTokens: 1024,
-    outputTokens: 1024,
-    concurrency,
-    cards: { kind: 'split', prefill, decode, groupCards },
-    isDrafted: true,
-    tpotS: tpotMs / 1000,
-    totalTokensPerSecondPerCard: tokensPerSecond,
-    isFitted: isFitted ?? false,
-  }
-}
-
-type BestRun = {
-  readonly card: Card
-  readonly format: 'fp4' | 'fp8'
-  readonly concurrency: number
+type Run = {
+  readonly users: number
   readonly cards: Cards
-  readonly tokensPerSecond: number
+  /** Tokens per second and card. */
+  readonly rate: number
   readonly tpotMs: number
-  readonly isFitted?: boolean
 }
 
-/** 8,192 tokens in, 1,024 out, the configuration with most tokens per second and card. */
-function bestRun({ tokensPerSecond, tpotMs, isFitted, ...run }: BestRun): MeasuredRun {
+const split = (prefill: number, decode: number, groupCards: number): Cards => {
+  return { kind: 'split', prefill, decode, groupCards }
+}
+const anySplit = (cards: number, unit: number): Cards => ({ kind: 'any-split', cards, unit })
+const eight: Cards = { kind: 'together', cards: 8 }
+
+const RACK_RUNS: readonly Run[] = [
+  { users: 4, cards: split(4, 32, 8), rate: 60.7, tpotMs: 3.49 },
+  { users: 24, cards: split(4, 32, 8), rate: 274.8, tpotMs: 4.5 },
+  { users: 180, cards: split(4, 32, 32), rate: 1149.1, tpotMs: 6.08 },
+  { users: 2253, cards: split(12, 32, 32), rate: 7698, tpotMs: 10.99 },
+  { users: 4301, cards: split(8, 16, 16), rate: 12_659.7, tpotMs: 23.1 },
+  { users: 16_130, cards: split(12, 20, 4), rate: 14_659.4, tpotMs: 56.11 },
+]
+
+/** By Little's law 30, 66, 30, 25, 8, 8, 50 and 8 cards, here in whole hosts. */
+const BEST_RUNS: readonly (Run & Pick<MeasuredRun, 'card' | 'format'>)[] = [
+  { card: gb300, format: 'fp4', users: 2253, cards: anySplit(32, 4), rate: 18_131.6, tpotMs: 33.6 },
+  { card: gb200, format: 'fp4', users: 4301, cards: anySplit(64, 4), rate: 14_952, tpotMs: 36.9 },
+  { card: b200, format: 'fp4', users: 1691, cards: anySplit(32, 8), rate: 13_429.7, tpotMs: 33.5 },
+  { card: mi355x, format: 'fp4', users: 2048, cards: anySplit(24, 8), rate: 4222.8, tpotMs: 108.1 },
+  { card: h200, format: 'fp8', users: 256, cards: eight, rate: 2453.9, tpotMs: 106.1 },
+  { card: mi325x, format: 'fp8', users: 64, cards: eight, rate: 907.6, tpotMs: 74.8 },
+  { card: h100, format: 'fp8', users: 154, cards: anySplit(48, 16), rate: 850.1, tpotMs: 25.1 },
+  { card: mi300x, format: 'fp8', users: 64, cards: eight, rate: 790.8, tpotMs: 85.3 },
+]
+
+function measured(
+  { users, cards, rate, tpotMs }: Run,
+  given: Omit<MeasuredRun, 'id' | 'isFitted' | 'isDrafted' | keyof Outcome>,
+): MeasuredRun {
+  const { card, format, promptTokens } = given
+  const id = `${card.id}-${promptTokens / 1024}k-${users}`
   return {
-    ...run,
-    id: `${run.card.id}-8k-${run.concurrency}`,
-    source: BEST_RUNS,
-    promptTokens: 8192,
-    outputTokens: 1024,
-    // Not told; those in 4 bits came with the programs that draft.
-    isDrafted: run.format === 'fp4' && run.card.vendor === 'nvidia',
+    ...given,
+    id,
+    cards,
+    concurrency: users,
+    // Told of the rack's runs; those in 4 bits came with programs that draft.
+    isDrafted: format === 'fp4' && card.vendor === 'nvidia',
     tpotS: tpotMs / 1000,
-    totalTokensPerSecondPerCard: tokensPerSecond,
-    isFitted: isFitted ?? false,
+    totalTokensPerSecondPerCard: rate,
+    isFitted: FITTED.has(id),
   }
 }
 
-const eight: Cards = { kind: 'together', cards: 8 }
-const split = (cards: number, unit: number): Cards => ({ kind: 'any-split', cards, unit })
+type Outcome = Pick<MeasuredRun, 'concurrency' | 'cards' | 'tpotS' | 'totalTokensPerSecondPerCard'>
 
 export const MEASURED_RUNS: readonly MeasuredRun[] = [
-  rackRun({
-    concurrency: 4,
-    cards: [4, 32, 8],
-    tokensPerSecond: 60.7,
-    tpotMs: 3.49,
-    isFitted: true,
-  }),
-  rackRun({ concurrency: 24, cards: [4, 32, 8], tokensPerSecond: 274.8, tpotMs: 4.5 }),
-  rackRun({ concurrency: 180, cards: [4, 32, 32], tokensPerSecond: 1149.1, tpotMs: 6.08 }),
-  rackRun({ concurrency: 2253, cards: [12, 32, 32], tokensPerSecond: 7698, tpotMs: 10.99 }),
-  rackRun({
-    ...{ concurrency: 4301, cards: [8, 16, 16], tokensPerSecond: 12_659.7, tpotMs: 23.1 },
-    isFitted: true,
-  }),
-  rackRun({ concurrency: 16_130, cards: [12, 20, 4], tokensPerSecond: 14_659.4, tpotMs: 56.11 }),
-  // Cards of these by Little's law, rounded to whole hosts: 30, 66, 30, 25, 8, 8, 50 and 8.
-  bestRun({
-    ...{ card: gb300, format: 'fp4', concurrency: 2253, cards: split(32, 4) },
-    ...{ tokensPerSecond: 18_131.6, tpotMs: 33.6 },
-  }),
-  bestRun({
-    ...{ card: gb200, format: 'fp4', concurrency: 4301, cards: split(64, 4) },
-    ...{ tokensPerSecond: 14_952, tpotMs: 36.9 },
-  }),
-  bestRun({
-    ...{ card: b200, format: 'fp4', concurrency: 1691, cards: split(32, 8) },
-    ...{ tokensPerSecond: 13_429.7, tpotMs: 33.5, isFitted: true },
-  }),
-  bestRun({
-    ...{ card: mi355x, format: 'fp4', concurrency: 2048, cards: split(24, 8) },
-    ...{ tokensPerSecond: 4222.8, tpotMs: 108.1, isFitted: true },
-  }),
-  bestRun({
-    ...{ card: h200, format: 'fp8', concurrency: 256, cards: eight },
-    ...{ tokensPerSecond: 2453.9, tpotMs: 106.1, isFitted: true },
-  }),
-  bestRun({
-    ...{ card: mi325x, format: 'fp8', concurrency: 64, cards: eight },
-    ...{ tokensPerSecond: 907.6, tpotMs: 74.8 },
-  }),
-  bestRun({
-    ...{ card: h100, format: 'fp8', concurrency: 154, cards: split(48, 16) },
-    ...{ tokensPerSecond: 850.1, tpotMs: 25.1 },
-  }),
-  bestRun({
-    ...{ card: mi300x, format: 'fp8', concurrency: 64, cards: eight },
-    ...{ tokensPerSecond: 790.8, tpotMs: 85.3, isFitted: true },
-  }),
+  // TensorRT-LLM under Dynamo with multi-token prediction, May 2026.
+  ...RACK_RUNS.map((run) =>
+    measured(run, {
+      source:
+        'InferenceX-app content/blog/gb200-nvl72-vs-b200-disagg-deepseek-r1-fp4-dynamo-trt.mdx',
+      card: gb200,
+      format: 'fp4',
+      promptTokens: 1024,
+      outputTokens: 1024,
+    }),
+  ),
+  // The configuration of each card with most tokens per second, April 2026.
+  ...BEST_RUNS.map((run) =>
+    measured(run, {
+      source: 'InferenceX-app content/blog/best-gpu-for-dsr1-inference.mdx',
+      card: run.card,
+      format: run.format,
+      promptTokens: 8192,
+      outputTokens: 1024,
+    }),
+  ),
 ]
