@@ -122,6 +122,7 @@ export const ERRORS = {
   NO_API_KEY: server(2, 'Add --api-key, or bind to 127.0.0.1.'),
   VERIFY_FAILED: server(1, 'The outputs differ by more than the tolerance; please report it.'),
   OUTPUT_UNWRITABLE: server(1, 'Give a path in a folder you may write to.'),
+  EXPERIMENT_UNFIT: server(2, 'To mend it, {remedy}.'),
   SIM_TOO_LARGE: server(6, 'Simulate fewer or shorter flows, or a smaller network.'),
 
   // Planning
@@ -132,7 +133,7 @@ export const ERRORS = {
   MODEL_SHAPE: server(1, 'Plan with a model by name; `sputnik plan --help` lists them.'),
   FLEET_UNKNOWN: server(3, 'Give a file (.yaml or .json), or one of: {available}.'),
   WORKLOAD_UNKNOWN: server(3, 'Give a file (.yaml or .json), or one of: {available}.'),
-  PLAN_INVALID: server(2, 'Correct the field; docs/fleet-file.md describes all of them.'),
+  PLAN_INVALID: server(2, 'Correct the field; docs/fleet-file.md and docs/sim.md describe them.'),
   RACK_UNKNOWN: server(3, 'Compare with one of: {racks}.'),
 
   // Requests

@@ -23,15 +23,14 @@ export function thin<T extends Pixel>(points: readonly T[], columns: number): re
   return [...byColumn.values()].flat()
 }
 
-/** `kept` is the first point, the extremes in order of their arrival, and the last point. */
+/** `kept` is the first point, the extremes in the order they came in, and the last point. */
 function keep<T extends Pixel>(kept: T[], point: T): void {
   kept.push(point)
-  if (kept.length <= PER_COLUMN) return
-  const inner = kept.slice(1, -1)
-  const least = Math.min(...inner.map(({ y }) => y))
-  const most = Math.max(...inner.map(({ y }) => y))
-  const low = inner.findIndex(({ y }) => y === least)
-  const high = inner.findIndex(({ y }, i) => y === most && i !== low)
-  const drop = inner.findIndex((_, i) => i !== low && i !== high)
-  kept.splice(1 + drop, 1)
+  const [, a, b, c, last] = kept
+  if (a === undefined || b === undefined || c === undefined || last === undefined) return
+  kept.splice(isBetween(a, b, c) ? 1 : isBetween(b, a, c) ? 2 : 3, 1)
+}
+
+function isBetween(one: Pixel, a: Pixel, b: Pixel): boolean {
+  return (one.y - a.y) * (one.y - b.y) <= 0
 }

@@ -72,6 +72,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./plan.js')).planCommand(),
   },
   {
+    name: 'sim',
+    description: 'simulate a network packet by packet, or a day of serving',
+    load: async () => (await import('./sim.js')).simCommand(),
+  },
+  {
     name: 'doctor',
     description: 'check whether this machine can run sputnik, and what would help',
     load: async () => (await import('./doctor.js')).doctorCommand(),

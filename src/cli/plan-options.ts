@@ -2,8 +2,10 @@
 import { InvalidArgumentError } from 'commander'
 import { SputnikError } from '../base/errors.js'
 import type { TokenPrices } from '../plan/economics/token-cost.js'
+import type { RackTerms } from '../plan/fleet/rack-fleet.js'
 import { type DimensionName, parseQuantity } from '../plan/quantity.js'
 import type { FleetChanges } from '../plan/report/change-fleet.js'
+import type { Measure } from '../plan/search/goal.js'
 import type { Workload } from '../plan/workload.js'
 import { decimal, integer } from './options.js'
 
@@ -77,6 +79,15 @@ export function changeWorkload(workload: Workload, options: WorkloadOptions): Wo
   }
 }
 
+/** Dollars to spend at the start, or by the hour. */
+export type Budget = { readonly measure: Measure; readonly usd: number }
+
+export function budgetOf(text: string): Budget {
+  const hour = parseQuantity('hourPrice', text)
+  if ('value' in hour && hour.value > 0) return { measure: 'hour', usd: hour.value }
+  return { measure: 'purchase', usd: quantityOf('money')(text) }
+}
+
 export type FleetOptions = {
   readonly nic?: number
   readonly replicas?: number
@@ -86,3 +97,23 @@ export type FleetOptions = {
 export function fleetChanges({ nic, replicas, powerPrice }: FleetOptions): FleetChanges {
   return { nicBytesPerSecond: nic, replicas, powerUsdPerKwh: powerPrice }
 }
+
+/** As the command line gives them. */
+export type PlanOptions = WorkloadOptions &
+  FleetOptions & {
+    readonly fleet?: string
+    readonly workload: string
+    readonly vs?: readonly string[]
+    readonly vsTerms: RackTerms
+    readonly weights?: string
+    readonly price?: TokenPrices
+    readonly search?: boolean
+    readonly budget?: Budget
+    readonly targetTps?: number
+    readonly cards?: readonly string[]
+    readonly rented?: boolean
+    readonly json?: boolean
+    readonly markdown?: boolean
+    readonly html?: string
+    readonly calibration?: boolean
+  }

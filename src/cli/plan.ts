@@ -4,51 +4,37 @@
  */
 import { Command, Option } from 'commander'
 import { SputnikError } from '../base/errors.js'
-import { htmlPage } from '../chart/html-page.js'
-import { findRack, lookUpRack, RACKS } from '../plan/catalog/racks.js'
-import type { TokenPrices } from '../plan/economics/token-cost.js'
-import { RACK_TERMS, type RackTerms, rackFleet } from '../plan/fleet/rack-fleet.js'
+import { RACKS } from '../plan/catalog/racks.js'
+import { calibrationTable } from '../plan/cost/calibration.js'
+import { calibrationMarkdown, calibrationRecord } from '../plan/cost/calibration-table.js'
+import { RACK_TERMS } from '../plan/fleet/rack-fleet.js'
 import { exampleFleets, resolveFleet } from '../plan/fleet/resolve-fleet.js'
 import { PLAN_MODEL_HELP, resolveModel } from '../plan/model/resolve-model.js'
 import { changeFleet } from '../plan/report/change-fleet.js'
-import type { Rival } from '../plan/report/make-alternatives.js'
 import { makePlan } from '../plan/report/make-plan.js'
-import { pageMarkdown, pageText } from '../plan/report/page-text.js'
 import type { Plan } from '../plan/report/plan.js'
 import { chartedPage } from '../plan/report/plan-charts.js'
 import { planPage } from '../plan/report/plan-page.js'
+import { chartedSearchPage, searchPage } from '../plan/report/search-report.js'
 import { PLAN_WORKLOAD_HELP, resolveWorkload } from '../plan/workload-file.js'
 import { decimal, integer } from './options.js'
 import {
   batchesOf,
+  budgetOf,
   changeWorkload,
-  type FleetOptions,
   fleetChanges,
   listOf,
+  type PlanOptions,
   quantityOf,
   tokenPricesOf,
-  type WorkloadOptions,
 } from './plan-options.js'
-import { writeOutput } from './write-output.js'
-
-export type PlanOptions = WorkloadOptions &
-  FleetOptions & {
-    readonly fleet?: string
-    readonly workload: string
-    readonly vs?: readonly string[]
-    readonly vsTerms: RackTerms
-    readonly weights?: string
-    readonly price?: TokenPrices
-    readonly json?: boolean
-    readonly markdown?: boolean
-    readonly html?: string
-  }
+import { printResult } from './plan-output.js'
+import { rivalsOf } from './plan-rivals.js'
+import { searchFor } from './plan-search.js'
 
 const TOKENS_MAX = 10_000_000
 const REPLICAS_MAX = 16
-/** Longer lines are hard to read, however wide the terminal. */
-const TEXT_COLUMNS = 100
-
+const TPS_RANGE = { min: 0.001, max: 1e9 }
 export function planCommand(): Command {
   const command = new Command('plan')
     .description(
@@ -72,7 +58,7 @@ export function planCommand(): Command {
       'what users pay for a million output tokens; prompts/output as in 0.55/2.19, or prompts/cached/output',
       tokenPricesOf,
     )
-  return addOutputs(addChanges(command)).action(runPlan)
+  return addOutputs(addSearch(addChanges(command))).action(runPlan)
 }
 
 function addChanges(command: Command): Command {
@@ -94,11 +80,21 @@ function addChanges(command: Command): Command {
     .option('--power-price <price>', 'as in "0.30 USD/kWh"', quantityOf('energyPrice'))
 }
 
+function addSearch(command: Command): Command {
+  return command
+    .option('--search', 'look for a fleet instead of taking one; --weights then may be several')
+    .option('--budget <usd>', 'most that it costs, as in "6000 USD" or "2 USD/h"', budgetOf)
+    .option('--target-tps <n>', 'the cheapest fleet with as many tokens/s', decimal(TPS_RANGE))
+    .option('--cards <names>', 'cards to choose among, as in rtx-3090,rtx-5090', listOf)
+    .option('--rented', 'rent the cards, by the prices of the catalogue')
+}
+
 function addOutputs(command: Command): Command {
   return command
     .option('--json', 'print one JSON object; docs/plan.md describes it')
     .option('--markdown', 'print markdown')
     .option('--html <file>', 'also write one page with charts')
+    .option('--calibration', 'print how far estimates are from measured runs, and nothing else')
 }
 
 function rackNames(): string {
@@ -106,42 +102,44 @@ function rackNames(): string {
 }
 
 function runPlan(model: string | undefined, options: PlanOptions): void {
-  const plan = planFor(model, options)
-  const text = outputText(plan, options)
-  if (options.html !== undefined) writeOutput(options.html, htmlPage(chartedPage(plan)))
-  process.stdout.write(`${text}\n`)
+  if (options.calibration === true) {
+    printCalibration(options)
+    return
+  }
+  if (model === undefined) throw missing('model', 'a name, a GGUF or a config.json')
+  if (options.search === true) {
+    const report = searchFor(model, options)
+    const page = () => searchPage(report)
+    printResult(options, { result: report, page, charted: () => chartedSearchPage(report) })
+  } else {
+    const plan = planFor(model, options)
+    const page = () => planPage(plan)
+    printResult(options, { result: plan, page, charted: () => chartedPage(plan) })
+  }
+}
+
+function printCalibration({ json }: PlanOptions): void {
+  const table = calibrationTable()
+  const record = (): string => `${JSON.stringify(calibrationRecord(table))}\n`
+  process.stdout.write(json === true ? record() : calibrationMarkdown(table))
 }
 
 /** Reads what the options name. */
-function planFor(model: string | undefined, options: PlanOptions): Plan {
-  if (model === undefined) throw missing('model', 'a name, a GGUF or a config.json')
-  if (options.fleet === undefined)
-    throw missing('--fleet', 'a fleet file or the name of an example')
+function planFor(model: string, options: PlanOptions): Plan {
+  if (options.fleet === undefined) {
+    throw missing('--fleet', 'a fleet file or the name of an example, or --search for one')
+  }
   const { fleet, assumed } = resolveFleet(options.fleet)
   return makePlan({
     model: resolveModel(model, { weights: options.weights }),
     fleet: changeFleet(fleet, fleetChanges(options)),
     workload: changeWorkload(resolveWorkload(options.workload), options),
-    alternatives: (options.vs ?? []).map((id) => rivalOf(id, options)),
+    alternatives: rivalsOf(options),
     prices: options.price,
     assumed: assumed.filter(({ field }) => field !== 'power' || options.powerPrice === undefined),
   })
 }
 
-function rivalOf(id: string, { vsTerms }: PlanOptions): Rival {
-  const rack = lookUpRack(id)
-  if (rack !== undefined) return { id, fleet: rackFleet(rack, vsTerms) }
-  const isFile = /\.(ya?ml|json)$/i.test(id) || exampleFleets().includes(id)
-  return isFile ? { id, fleet: resolveFleet(id).fleet } : { id, fleet: rackFleet(findRack(id)) }
-}
-
 function missing(what: string, remedy: string): SputnikError {
   return new SputnikError('USAGE', `plan needs ${what}: give ${remedy}`)
-}
-
-function outputText(plan: Plan, { json, markdown }: PlanOptions): string {
-  if (json === true) return JSON.stringify(plan)
-  const page = planPage(plan)
-  if (markdown === true) return pageMarkdown(page).trimEnd()
-  return pageText(page, Math.min(process.stdout.columns ?? TEXT_COLUMNS, TEXT_COLUMNS))
 }

@@ -46,19 +46,22 @@ export type Progress = {
 }
 
 /** One line that changes in place on a terminal; now and then a line elsewhere. */
-export function createProgress(stream: NodeJS.WriteStream = process.stderr): Progress {
-  return stream.isTTY === true ? terminalProgress(stream) : plainProgress(stream)
+export function createProgress(
+  stream: NodeJS.WriteStream = process.stderr,
+  verb = 'loading',
+): Progress {
+  return stream.isTTY === true ? terminalProgress(stream, verb) : plainProgress(stream, verb)
 }
 
-function terminalProgress(stream: NodeJS.WriteStream): Progress {
+function terminalProgress(stream: NodeJS.WriteStream, verb: string): Progress {
   const clear = '\r\u001b[K'
   return {
-    update: (progress) => stream.write(`${clear}${formatProgress(progress)}`),
+    update: (progress) => stream.write(`${clear}${verb} ${formatProgress(progress)}`),
     end: () => stream.write(clear),
   }
 }
 
-function plainProgress(stream: NodeJS.WriteStream): Progress {
+function plainProgress(stream: NodeJS.WriteStream, verb: string): Progress {
   let stage = ''
   let percent = 0
   let writtenMs = Number.NEGATIVE_INFINITY
@@ -73,7 +76,7 @@ function plainProgress(stream: NodeJS.WriteStream): Progress {
       stage = progress.stage
       percent = percentOf(progress)
       writtenMs = now
-      stream.write(`${formatProgress(progress)}\n`)
+      stream.write(`${verb} ${formatProgress(progress)}\n`)
     },
     end: () => {},
   }
@@ -84,5 +87,5 @@ function percentOf({ done, total }: { done: number; total: number }): number {
 }
 
 function formatProgress(progress: { stage: string; done: number; total: number }): string {
-  return `loading ${progress.stage} ${percentOf(progress)} %`
+  return `${progress.stage} ${percentOf(progress)} %`
 }

@@ -110,9 +110,9 @@ test('points lie where their values say, on linear and logarithmic axes', () => 
   assert.equal(defined(marks[1], 'mark').text, 'a\n10, 1')
 })
 
-test('a chart of a million points is small and keeps their extremes', () => {
-  const points = Array.from({ length: 1_000_000 }, (_, i): Point => ({ x: i, y: i % 1000 }))
-  points[400_321] = { x: 400_321, y: 5000 }
+test('a chart of very many points is small and keeps their extremes', () => {
+  const points = Array.from({ length: 300_000 }, (_, i): Point => ({ x: i, y: i % 1000 }))
+  points[140_321] = { x: 140_321, y: 5000 }
   const axes = { x: { title: 'x' }, y: { title: 'y' } }
   const xml = lineChart({ title: 't', ...axes, series: [{ name: 'a', points, shape: 'step' }] })
   assert.ok(xml.length < 80_000, `${xml.length} characters`)

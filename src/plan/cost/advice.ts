@@ -164,7 +164,7 @@ function programChanges(candidate: Candidate): Change[] {
     candidate: { ...candidate, options: { ...options, headSplit: 'tensor' } },
   }
   return [
-    ...(options.microBatches === 1 ? [turns] : []),
+    ...(options.microBatches !== 2 ? [turns] : []),
     ...(options.headSplit === 'layers' && cards > 1 ? [split] : []),
   ]
 }

@@ -11,6 +11,7 @@ import type { CostOptions } from './options.js'
 import type { Placement } from './placement.js'
 import { largestLoad } from './routing.js'
 import { headRates, type TrunkRates, trunkTimes } from './trunk-step.js'
+import { fasterOfTurns } from './turns.js'
 
 /** What stays the same from step to step. */
 export type ApartPlan = {
@@ -59,30 +60,15 @@ export function apartPlan(
 }
 
 export function apartStep(plan: ApartPlan, load: StepLoad): PartTimes {
-  const whole = chainTimes(plan, load)
-  if (plan.options.microBatches === 1) return whole
-  const half = chainTimes(plan, {
-    ...load,
-    prefillTokens: load.prefillTokens / 2,
-    decodeSequences: load.decodeSequences / 2,
-  })
-  return takeTurns(half, plan.work.shape.layers)
+  const timesOf = (some: StepLoad): PartTimes => chainTimes(plan, some)
+  if (plan.options.microBatches !== 2) return timesOf(load)
+  return fasterOfTurns(timesOf, load, { layers: plan.work.shape.layers, places: placesOf })
 }
 
-/**
- * Two halves of a batch: while one is with the experts or on the wire, the other is with the head.
- * The step lasts as long as a half's whole chain, or as two turns of its longest link if those last
- * longer, and the first layer's longest link until both are under way.
- */
-function takeTurns(half: PartTimes, layers: number): PartTimes {
-  const chain = stepSeconds(half)
+/** Head, domains, and the two directions of the network. */
+function placesOf(half: PartTimes): number[] {
   const { experts, dispatch, combine } = half
-  const trunk = chain - experts - dispatch - combine
-  const longest = Math.max(trunk, experts, dispatch, combine)
-  const seconds = Math.min(2 * chain, Math.max(chain, 2 * longest) + longest / layers)
-  const both = { ...half }
-  for (const part of Object.keys(both) as (keyof PartTimes)[]) both[part] *= 2
-  return { ...both, hidden: seconds - 2 * chain }
+  return [stepSeconds(half) - experts - dispatch - combine, experts, dispatch, combine]
 }
 
 function chainTimes(plan: ApartPlan, load: StepLoad): PartTimes {

@@ -145,7 +145,7 @@ function assumptionsOf({ options, layout, placement }: CostPlan): string[] {
   }
   return [
     ...common,
-    microBatches === 1
+    microBatches !== 2
       ? 'head and experts of a layer work one after the other'
       : 'two micro-batches take turns between head and experts',
     headSplit === 'layers'

@@ -15,6 +15,8 @@ export type ExpertLoad = {
   readonly pairSkew: number
 }
 
+const NOTHING: ExpertLoad = { distinct: 0, pairs: 0, readSkew: 1, pairSkew: 1 }
+
 /**
  * `bins` devices. A read expert lies on one of them, no device has more to read than it holds, and
  * one holder of `replicas` bears its part of the most popular expert. That holders of replicas are
@@ -22,8 +24,13 @@ export type ExpertLoad = {
  */
 export function expertLoad(
   routing: Routing,
-  { tokens, bins, replicas }: { tokens: number; bins: number; replicas: number },
+  {
+    tokens,
+    bins,
+    replicas,
+  }: { readonly tokens: number; readonly bins: number; readonly replicas: number },
 ): ExpertLoad {
+  if (tokens === 0) return NOTHING
   const distinct = routing.distinctExperts(tokens)
   const pairs = tokens * routing.expertsUsed
   const uneven = (mean: number): number => mean + (largestLoad(mean, bins) - mean) / replicas

@@ -36,9 +36,14 @@ export function figuresAt(plan: CostPlan, workload: Workload, batch: number): Fi
   }
 }
 
-/** With drafts a sequence gets more than one token of a step. */
-export function tokensPerStep({ options }: CostPlan): number {
-  return 1 + (options.drafts?.kept ?? 0)
+/**
+ * With drafts a sequence gets more than one token of a step, which then takes one layer more for
+ * each draft: 1/(1 + kept) (drafts + layers)/layers of a step is one token's (aiconfigurator).
+ */
+export function tokensPerStep({ options, work }: CostPlan): number {
+  const { tokens, kept } = options.drafts ?? { tokens: 0, kept: 0 }
+  const { layers } = work.shape
+  return ((1 + kept) * layers) / (layers + tokens)
 }
 
 export function steadyLoad(plan: CostPlan, workload: Workload, batch: number): StepLoad {
@@ -52,10 +57,16 @@ export function steadyLoad(plan: CostPlan, workload: Workload, batch: number): S
   }
 }
 
+/** Between two tokens of a user. */
+export function tokenS(plan: CostPlan, workload: Workload, batch: number): number {
+  return stepSeconds(stepParts(plan, steadyLoad(plan, workload, batch))) / tokensPerStep(plan)
+}
+
 /** The prompt goes in by chunks while the other sequences decode. */
-function firstTokenS(plan: CostPlan, workload: Workload, batch: number): number {
+export function firstTokenS(plan: CostPlan, workload: Workload, batch: number): number {
   const { promptTokens, cachedShare } = workload
-  const newTokens = promptTokens * (1 - cachedShare)
+  // The last token of a prompt is computed even when all of it is known.
+  const newTokens = Math.max(1, promptTokens * (1 - cachedShare))
   const chunks = Math.max(1, Math.ceil(newTokens / plan.options.chunkTokens))
   // Every group of cards that serves users of its own takes in a prompt.
   const groups = plan.layout === 'whole' ? plan.placement.groups : 1

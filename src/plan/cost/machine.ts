@@ -1,8 +1,8 @@
 /** Hosts and cards as the rates that work really gets of them, for one model. */
-import type { Card, Vendor } from '../catalog/card.js'
+import type { Card } from '../catalog/card.js'
 import type { CardGroup, Host } from '../fleet/fleet.js'
 import { type Confidence, weakest } from './confidence.js'
-import type { Efficiency } from './efficiency.js'
+import type { Efficiency, VendorEfficiency } from './efficiency.js'
 import { cardRates, type ModelWork } from './model-work.js'
 
 /** One card, or the host's processor where there is none. */
@@ -57,7 +57,7 @@ export function machineOf(host: Host, work: ModelWork, efficiency: Efficiency): 
     bytesPerSecond: sum(({ bytesPerSecond }) => bytesPerSecond),
     expertFlops: sum(({ expertFlops }) => expertFlops),
     linkBytesPerSecond: sum(({ linkBytesPerSecond }) => linkBytesPerSecond),
-    ramBytes: host.cards.length > 0 ? host.ramBytes * FREE_RAM : 0,
+    ramBytes: hasOwnMemory(host) ? host.ramBytes * FREE_RAM : 0,
     ramBytesPerSecond: host.ramBytesPerSecond * efficiency.ramShare,
     cpuFlops: cpuFlops(host, efficiency),
     diskBytesPerSecond: host.diskBytesPerSecond * efficiency.diskShare,
@@ -65,6 +65,11 @@ export function machineOf(host: Host, work: ModelWork, efficiency: Efficiency): 
     layerS: Math.max(...devices.map(({ layerS }) => layerS)),
     confidence: weakest(devices.map(({ confidence }) => confidence)),
   }
+}
+
+/** Where card and host are one chip, their memory is the same. */
+function hasOwnMemory({ cards }: Host): boolean {
+  return cards.some(({ card }) => card.hostLink !== undefined)
 }
 
 function devicesOf(host: Host, work: ModelWork, efficiency: Efficiency): Device[] {
@@ -99,7 +104,7 @@ function cardDevice(
 ): Device {
   const { work, efficiency, elseFlops } = given
   const { card, count, measured } = group
-  const { computeShare, layerS } = efficiency.vendors[card.vendor]
+  const { computeShare, layerS } = vendorEfficiency(card, efficiency)
   const rates = cardRates(work, { card, elseFlops })
   return {
     name: card.name,
@@ -112,22 +117,23 @@ function cardDevice(
     linkBytesPerSecond:
       (card.hostLink?.value ?? Number.POSITIVE_INFINITY) * efficiency.hostLinkShare,
     layerS,
-    confidence: confidenceOf(group, efficiency.vendors),
+    confidence: confidenceOf(group, efficiency),
     card,
   }
 }
 
-function confidenceOf(
-  { card, measured }: CardGroup,
-  vendors: { readonly [vendor in Vendor]: { readonly isCalibrated: boolean } },
-): Confidence {
+/** What was fitted to data-centre GPUs of a vendor says little about its other parts. */
+function vendorEfficiency(card: Card, { vendors }: Efficiency): VendorEfficiency {
+  const isAlike = card.class === 'datacenter' && card.hostLink !== undefined
+  return isAlike ? vendors[card.vendor] : vendors.others
+}
+
+function confidenceOf({ card, measured }: CardGroup, efficiency: Efficiency): Confidence {
   if (measured?.bytesPerSecond !== undefined && measured.flopsPerSecond !== undefined) {
     return 'measured'
   }
   if (card.bandwidth.trust === 'weak' || card.rates.some(({ trust }) => trust === 'weak')) {
     return 'assumed'
   }
-  // The measured rows are all of such cards; their constants say little about others.
-  const isAlike = card.class === 'datacenter' && vendors[card.vendor].isCalibrated
-  return isAlike ? 'calibrated' : 'datasheet'
+  return vendorEfficiency(card, efficiency).isCalibrated ? 'calibrated' : 'datasheet'
 }

@@ -4,8 +4,12 @@ import { type Popularity, UNIFORM } from './routing.js'
 
 export type CostOptions = {
   readonly popularity: Popularity
-  /** 2: one half of the batch is with the experts while the other is with the head. */
-  readonly microBatches: 1 | 2
+  /**
+   * 2: while one half of a batch is computed with, the other is on its way, where that is faster.
+   * Default: 1 for `apart`, as the engine has it, 2 for `whole`, as programs of racks do
+   * (arXiv 2412.19437, section 3.4).
+   */
+  readonly microBatches?: 1 | 2
   /**
    * How the trunk uses several cards of the head: `layers` lie on them in turn, so one card works
    * at a time (as the engine has it), or each `tensor` is split over all of them.
@@ -21,7 +25,6 @@ export type CostOptions = {
 
 export const COST_OPTIONS: CostOptions = {
   popularity: UNIFORM,
-  microBatches: 1,
   headSplit: 'layers',
   chunkTokens: 2048,
   cacheBytesPerValue: 2,

@@ -3,7 +3,7 @@ import type { Fleet } from '../fleet/fleet.js'
 import type { ModelShape } from '../model/shape.js'
 import type { Workload } from '../workload.js'
 import { type CostPlan, isPlan, layOut } from './cost-plan.js'
-import { type Figures, figuresAt, maxBatch, meetsLimits } from './figures.js'
+import { type Figures, figuresAt, firstTokenS, maxBatch, meetsLimits, tokenS } from './figures.js'
 import type { ModelWork } from './model-work.js'
 import { COST_OPTIONS, type CostOptions } from './options.js'
 import type { Shortage } from './placement.js'
@@ -50,27 +50,54 @@ export function quickFigures(plan: CostPlan, workload: Workload): QuickEstimate 
   return { fits: true, maxBatch: most, smallest, ...(best !== undefined && { best }) }
 }
 
-/** Batches are told apart to one in so many. */
-const PRECISION = 1.02
-
-/**
- * At the largest batch that keeps the limits: throughput, and both times too, grow with the batch.
- */
+/** At the largest batch that keeps the limits: throughput, and both times too, grow with it. */
 function bestFigures(
   plan: CostPlan,
   given: { readonly workload: Workload; readonly smallest: Figures; readonly most: number },
 ): Figures | undefined {
   const { workload, smallest, most } = given
   if (!meetsLimits(smallest, workload)) return undefined
-  const largest = figuresAt(plan, workload, Math.max(smallest.batch, most))
-  if (meetsLimits(largest, workload)) return largest
-  let best = smallest
-  let above = largest.batch
-  while (above > best.batch * PRECISION && above - best.batch > 1) {
-    const middle = figuresAt(plan, workload, Math.floor(Math.sqrt(above * best.batch)))
-    if (middle.batch === best.batch) break
-    if (meetsLimits(middle, workload)) best = middle
-    else above = middle.batch
+  const low = smallest.batch
+  const high = Math.max(low, most)
+  const byTpot = largestWithin(workload.tpotS, {
+    ...{ low, high, lowS: smallest.tpotS },
+    timeOf: (batch) => tokenS(plan, workload, batch),
+  })
+  const byTtft = largestWithin(workload.ttftS, {
+    ...{ low, high: byTpot, lowS: smallest.ttftS },
+    timeOf: (batch) => firstTokenS(plan, workload, batch),
+  })
+  return byTtft === low ? smallest : figuresAt(plan, workload, byTtft)
+}
+
+/** Batches are told apart to one in so many. */
+const PRECISION = 1.02
+
+type Range = {
+  /** Keeps the limit. */
+  readonly low: number
+  readonly lowS: number
+  readonly high: number
+  readonly timeOf: (batch: number) => number
+}
+
+/** Times are nearly straight lines, so a guess between two of them is near; halving mends it. */
+function largestWithin(limitS: number, range: Range): number {
+  let { low, lowS, high } = range
+  let highS = range.timeOf(high)
+  if (highS <= limitS) return high
+  for (let round = 0; high > low * PRECISION && high - low > 1; round++) {
+    const line = low + ((limitS - lowS) / (highS - lowS)) * (high - low)
+    const guess = Math.floor(round % 2 === 0 ? line : Math.sqrt(low * high))
+    const middle = Math.min(high - 1, Math.max(low + 1, guess))
+    const middleS = range.timeOf(middle)
+    if (middleS <= limitS) {
+      low = middle
+      lowS = middleS
+    } else {
+      high = middle
+      highS = middleS
+    }
   }
-  return best
+  return low
 }

@@ -27,9 +27,10 @@ export class Routing {
     this.experts = experts
     this.expertsUsed = expertsUsed
     this.#isUniform = popularity.kind === 'uniform'
-    const exponent = popularity.kind === 'uniform' ? 0 : popularity.exponent
-    const weights = Float64Array.from({ length: experts }, (_, rank) => (rank + 1) ** -exponent)
-    this.#chances = inclusionChances(weights, expertsUsed)
+    this.#chances =
+      popularity.kind === 'uniform'
+        ? new Float64Array(experts).fill(expertsUsed / experts)
+        : inclusionChances(zipfWeights(experts, popularity.exponent), expertsUsed)
   }
 
   /** Chance that a token uses the most popular expert. */
@@ -64,6 +65,10 @@ export class Routing {
 /** Expected largest of `bins` loads of `mean`, about normal with the variance of Poisson counts. */
 export function largestLoad(mean: number, bins: number): number {
   return mean + Math.sqrt(2 * mean * Math.log(Math.max(1, bins)))
+}
+
+function zipfWeights(experts: number, exponent: number): Float64Array {
+  return Float64Array.from({ length: experts }, (_, rank) => (rank + 1) ** -exponent)
 }
 
 /** Chances 1 - exp(-c weight), with c such that they add up to `used`; exact for equal weights. */

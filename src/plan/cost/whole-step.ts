@@ -4,13 +4,14 @@
  */
 import type { Fleet } from '../fleet/fleet.js'
 import { expertLoad } from './expert-step.js'
-import type { PartTimes, StepLoad } from './load.js'
+import { type PartTimes, type StepLoad, stepSeconds } from './load.js'
 import type { Device, Machine } from './machine.js'
 import type { ModelWork } from './model-work.js'
 import type { CostOptions } from './options.js'
 import type { WholePlacement } from './place-whole.js'
 import { largestLoad } from './routing.js'
 import { type TrunkRates, trunkTimes } from './trunk-step.js'
+import { fasterOfTurns } from './turns.js'
 
 export type WholePlan = {
   readonly layout: 'whole'
@@ -62,6 +63,18 @@ function nicOfCard({ nicBytesPerSecond, deviceCount }: Machine): number {
 }
 
 export function wholeStep(plan: WholePlan, load: StepLoad): PartTimes {
+  const timesOf = (some: StepLoad): PartTimes => cardTimes(plan, some)
+  if (plan.options.microBatches === 1) return timesOf(load)
+  return fasterOfTurns(timesOf, load, { layers: plan.work.shape.layers, places: placesOf })
+}
+
+/** The cards, and the links between them. */
+function placesOf(half: PartTimes): number[] {
+  const links = half.dispatch + half.combine
+  return [stepSeconds(half) - links, links]
+}
+
+function cardTimes(plan: WholePlan, load: StepLoad): PartTimes {
   const { work, fleet, options, placement, trunk } = plan
   const { groups, groupCards } = placement
   const { moeLayers } = work.shape

@@ -27,13 +27,13 @@ export function makeAlternative({ id, fleet }: Rival, offer: Offer): Alternative
   const candidate = { ...asked, fleet: enoughOf(fleet, asked) }
   const found = offerOf(candidate)
   if (!isOffer(found)) return withoutRoom({ id, fleet }, found)
-  const { estimate, curve, hourUsd } = found
+  const { estimate, curve, cost } = found
   const best = bestOf(curve)
   return {
     id,
     name: candidate.fleet.name,
     cards: estimate.cards,
-    hourUsd,
+    hourUsd: cost.hourUsd,
     curve,
     ...(best === undefined
       ? { problem: 'no batch keeps the limits of the workload' }
@@ -84,18 +84,17 @@ function bestOf(curve: readonly CurvePoint[]): CurvePoint | undefined {
 }
 
 function compare(
-  { cost, hourUsd, paidShare, reference, curve, candidate }: Offer,
+  { cost, workHourUsd, reference, curve, candidate }: Offer,
   { best, alone }: { readonly best: CurvePoint; readonly alone: CurvePoint },
 ): Comparison {
   const { outputTokensPerSecond } = reference
-  const hereUsd = usdPerMtok(hourUsd, outputTokensPerSecond * paidShare)
   // What the other asks for the tokens that the fleet makes in an hour of work.
   const rentHourUsd = (best.outputMtokUsd * outputTokensPerSecond * 3600) / 1e6
   return {
-    costRatio: hereUsd / best.outputMtokUsd,
+    costRatio: usdPerMtok(workHourUsd, outputTokensPerSecond) / best.outputMtokUsd,
     throughputRatio: outputTokensPerSecond / best.outputTokensPerSecond,
     aloneRatio: (curve[0]?.tpotS ?? reference.tpotS) / alone.tpotS,
-    tieTokensPerSecond: tieTokensPerSecond(hourUsd / paidShare, best.outputMtokUsd),
+    tieTokensPerSecond: tieTokensPerSecond(workHourUsd, best.outputMtokUsd),
     ...(cost.own !== undefined && {
       tieUtilisation: tieUtilisation(cost.own, rentHourUsd),
       ...finite({
@@ -103,7 +102,7 @@ function compare(
           upfrontUsd: cost.upfrontUsd,
           cashHourUsd: cashHourUsd(cost.own),
           rentHourUsd,
-          utilisation: paidShare,
+          utilisation: candidate.workload.utilisation,
           discountRate: candidate.fleet.economics.discountRate,
         }),
       }),

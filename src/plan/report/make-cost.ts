@@ -1,10 +1,16 @@
 /** What the tokens of a fleet cost and earn. */
-import type { FleetCost } from '../economics/fleet-cost.js'
+import { type FleetCost, workHourUsd } from '../economics/fleet-cost.js'
 import type { Spread } from '../economics/forecast.js'
-import { grossMargin, markup, revenueUsd, type TokenPrices } from '../economics/token-cost.js'
+import {
+  grossMargin,
+  markup,
+  revenueUsd,
+  type TokenPrices,
+  usdPerMtok,
+} from '../economics/token-cost.js'
 import type { Fleet } from '../fleet/fleet.js'
 import type { Workload } from '../workload.js'
-import { mtokUsd, type Offer } from './offer.js'
+import type { Offer } from './offer.js'
 import type { Margin, PlanCost, PriceUsed } from './plan.js'
 
 const SECONDS_PER_HOUR = 3600
@@ -14,19 +20,20 @@ export function makeCost(
   offer: Offer,
   given: { readonly prices?: TokenPrices | undefined; readonly hourSpread?: Spread | undefined },
 ): PlanCost {
-  const { cost, hourUsd, paidShare, reference, candidate, confidence } = offer
+  const { cost, reference, candidate, confidence } = offer
   const { prices, hourSpread } = given
+  const { utilisation } = candidate.workload
   const { outputTokensPerSecond, totalTokensPerSecond } = reference
-  const perMtok = (usd: number): number =>
-    mtokUsd(outputTokensPerSecond, { hourUsd: usd, paidShare })
+  const perMtok = (hourUsd: number): number =>
+    usdPerMtok(workHourUsd({ ...cost, hourUsd }, utilisation), outputTokensPerSecond)
   return {
     how: cost.how,
-    hourUsd,
+    hourUsd: cost.hourUsd,
     upfrontUsd: cost.upfrontUsd,
     ...(cost.own !== undefined && { own: cost.own }),
-    paidShare,
-    outputMtokUsd: perMtok(hourUsd),
-    totalMtokUsd: mtokUsd(totalTokensPerSecond, offer),
+    paidShare: paidShare(offer),
+    outputMtokUsd: perMtok(cost.hourUsd),
+    totalMtokUsd: usdPerMtok(offer.workHourUsd, totalTokensPerSecond),
     ...(hourSpread !== undefined && {
       outputMtokSpread: {
         median: perMtok(hourSpread.median),
@@ -40,13 +47,16 @@ export function makeCost(
   }
 }
 
+function paidShare({ cost, candidate }: Offer): number {
+  return cost.how === 'own' ? candidate.workload.utilisation : 1
+}
+
 /** Of each hour that is paid for. */
-function marginOf(
-  { hourUsd, paidShare, reference, candidate }: Offer,
-  prices: TokenPrices,
-): Margin {
-  const outputMtok =
-    (reference.outputTokensPerSecond * SECONDS_PER_HOUR * paidShare) / TOKENS_PER_MTOK
+function marginOf(offer: Offer, prices: TokenPrices): Margin {
+  const { cost, reference, candidate } = offer
+  const { hourUsd } = cost
+  const seconds = SECONDS_PER_HOUR * paidShare(offer)
+  const outputMtok = (reference.outputTokensPerSecond * seconds) / TOKENS_PER_MTOK
   const volume = volumeOf(outputMtok, candidate.workload)
   const incomeHourUsd = revenueUsd(volume, prices)
   const promptsUsd = revenueUsd({ ...volume, outputMtok: 0 }, prices)

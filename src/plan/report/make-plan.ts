@@ -93,12 +93,13 @@ function makeSpeed({ plan, estimate, curve, reference }: Offer, workload: Worklo
   }
 }
 
-function makeSensitivity({ cost, candidate, reference, paidShare }: Offer) {
+function makeSensitivity({ cost, candidate, reference }: Offer) {
   if (cost.own === undefined) return []
+  const { utilisation } = candidate.workload
   return costTornado({
     equipment: cost.own.equipment,
-    terms: { ...candidate.fleet.economics, load: candidate.workload.utilisation },
-    tokensPerSecond: reference.outputTokensPerSecond * paidShare,
+    terms: { ...candidate.fleet.economics, load: utilisation },
+    tokensPerSecond: reference.outputTokensPerSecond * utilisation,
   })
 }
 

@@ -7,19 +7,18 @@ import { type CostPlan, isPlan } from '../cost/cost-plan.js'
 import { type BatchEstimate, type Estimate, estimate } from '../cost/estimate.js'
 import type { Shortage } from '../cost/placement.js'
 import { type Candidate, layOutFor } from '../cost/quick.js'
-import { type FleetCost, fleetCost } from '../economics/fleet-cost.js'
+import { type FleetCost, fleetCost, workHourUsd } from '../economics/fleet-cost.js'
 import { usdPerMtok } from '../economics/token-cost.js'
 import type { Workload } from '../workload.js'
 import type { CurvePoint } from './plan.js'
 
-/** What an hour costs, and in which share of the hours paid for there is work. */
-export type Paying = { readonly hourUsd: number; readonly paidShare: number }
-
-export type Offer = Paying & {
+export type Offer = {
   readonly candidate: Candidate
   readonly plan: CostPlan
   readonly estimate: Estimate
   readonly cost: FleetCost
+  /** Dollars of an hour in which there is work, hours without included where it is owned. */
+  readonly workHourUsd: number
   readonly curve: readonly CurvePoint[]
   /** What costs are counted at: the best batch within the limits, or else the smallest one. */
   readonly reference: BatchEstimate
@@ -55,19 +54,17 @@ export function offerOf(candidate: Candidate): Offer | Shortage {
   const { fleet, workload } = candidate
   const { utilisation } = workload
   const cost = fleetCost(fleet, utilisation)
-  // What is owned costs money all day, what is rented is given back when there is no work.
-  const paidShare = cost.how === 'own' ? utilisation : 1
-  const paying = { hourUsd: cost.hourUsd, paidShare }
+  const hourUsd = workHourUsd(cost, utilisation)
   const [smallest] = found.curve
   const reference = found.best ?? smallest
   if (reference === undefined) return noBatch(candidate)
   return {
-    ...paying,
     candidate,
     plan,
     estimate: found,
     cost,
-    curve: found.curve.map((one) => pointOf(one, paying)),
+    workHourUsd: hourUsd,
+    curve: found.curve.map((one) => pointOf(one, hourUsd)),
     reference,
     confidence: weakest([reference.confidence, hourConfidence(cost)]),
   }
@@ -87,15 +84,10 @@ function noBatch({ workload }: Candidate): Shortage {
   }
 }
 
-export function pointOf(one: BatchEstimate, paying: Paying): CurvePoint {
-  const { batch, tpotS, ttftS, outputTokensPerSecond } = one
-  const outputMtokUsd = mtokUsd(outputTokensPerSecond, paying)
-  return { batch, tpotS, ttftS, outputTokensPerSecond, outputMtokUsd, meetsLimits: one.meetsLimits }
-}
-
-/** Dollars of a million tokens that are made at this rate while there is work. */
-export function mtokUsd(tokensPerSecond: number, { hourUsd, paidShare }: Paying): number {
-  return usdPerMtok(hourUsd, tokensPerSecond * paidShare)
+function pointOf(one: BatchEstimate, hourUsd: number): CurvePoint {
+  const { batch, tpotS, ttftS, outputTokensPerSecond, meetsLimits } = one
+  const outputMtokUsd = usdPerMtok(hourUsd, outputTokensPerSecond)
+  return { batch, tpotS, ttftS, outputTokensPerSecond, outputMtokUsd, meetsLimits }
 }
 
 /** Cheapest tokens where each user gets at least so many of them per second. */

@@ -125,17 +125,16 @@ export class Switches {
     this.#counters.markedPackets++
   }
 
+  /** There is no room: something has to go. */
   #refuse(node: number, packet: number, out: number): void {
-    const canTrim = this.#options.trim !== undefined && (this.#packets.payload[packet] ?? 0) > 0
-    if (!canTrim) {
-      this.#drop(packet, out)
-      return
+    const { trim } = this.#options
+    let loser = packet
+    if (trim !== undefined && (this.#packets.payload[packet] ?? 0) > 0) {
+      loser = this.#loserOf(packet, out)
+      this.#trim(loser)
+      if (this.#offer(out, loser)) return
     }
-    const loser = this.#loserOf(packet, out)
-    this.#trim(loser)
-    if (this.#offer(out, loser)) return
-    const isReturning = this.#options.trim?.isReturning === true
-    if (!isReturning || !this.#sendBack(node, loser)) this.#drop(loser, out)
+    if (trim?.isReturning !== true || !this.#sendBack(node, loser)) this.#drop(loser, out)
   }
 
   /**
@@ -171,8 +170,11 @@ export class Switches {
     this.#counters.trimmedBytes += cut
   }
 
+  /** A header whose payload was cut off; whether it could go. */
   #sendBack(node: number, packet: number): boolean {
     const { flags, destination, flow } = this.#packets
+    const isHeader = ((flags[packet] ?? 0) & (FLAG.trimmed | FLAG.returned)) === FLAG.trimmed
+    if (!isHeader) return false
     destination[packet] = this.#flows.source[flow[packet] ?? 0] ?? 0
     flags[packet] = (flags[packet] ?? 0) | FLAG.returned | FLAG.toSender
     if (!this.#offer(this.#portTo(node, packet), packet)) return false

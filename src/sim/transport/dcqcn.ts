@@ -109,7 +109,8 @@ export class Dcqcn implements Transport {
     const { packets, nowPs } = this.#network
     const flow = packets.flow[packet] ?? 0
     const state = this.#flows.get(flow)
-    if (state === undefined) return
+    // A header that a switch sent back acknowledges nothing.
+    if (state === undefined || packets.kind[packet] === KIND.data) return
     if (packets.kind[packet] === KIND.cnp) {
       state.rate.notified(nowPs)
       this.#network.setFlowTimer(flow, RAISE, nowPs + DCQCN.timerPs)

@@ -1,7 +1,7 @@
 /**
  * Transports with a window and an acknowledgement for each packet: TCP NewReno, CUBIC, DCTCP and
- * Swift. They share the loss recovery and differ in what decides the window. Acknowledgements are
- * cumulative, say whether their packet was marked, and are never delayed.
+ * Swift. They differ in what decides the window, and NewReno in that it does not look at which
+ * packet arrived. Acknowledgements say whether it was marked, and are never delayed.
  */
 import { FLAG, HEADER_BYTES, KIND } from '../net/packet.js'
 import { PS_PER_S } from '../net/time.js'
@@ -9,10 +9,13 @@ import type { Network, Transport, TransportFactory } from '../net/transport.js'
 import { Arrivals } from './arrivals.js'
 import type { Congestion } from './congestion.js'
 import { Cubic } from './cubic.js'
+import { Cumulative } from './cumulative.js'
 import { Dctcp } from './dctcp.js'
 import { NewReno } from './new-reno.js'
+import type { Outstanding, OutstandingParts } from './outstanding.js'
 import { RoundTrip } from './round-trip.js'
 import { packetsOf, payloadOf } from './segments.js'
+import { Selective } from './selective.js'
 import { Swift } from './swift.js'
 import { type SenderPort, WindowSender } from './window-sender.js'
 
@@ -37,6 +40,7 @@ type Plan = {
   readonly name: string
   readonly options: WindowOptions
   readonly isEcnCapable: boolean
+  readonly makeOutstanding: (parts: OutstandingParts) => Outstanding
   readonly makeCongestion: (idlePs: number, initialWindow: number) => Congestion
 }
 
@@ -47,31 +51,57 @@ const SWIFT_QUEUE_PS = 20e-6 * PS_PER_S
 const NIC_BYTES = 256 * 1024
 /** What a receiver keeps for a gap to close: Linux' largest (`tcp_rmem`). */
 const RECEIVE_BYTES = 6 * 1024 * 1024
+const cumulative: Plan['makeOutstanding'] = (parts) => new Cumulative(parts)
+const selective: Plan['makeOutstanding'] = (parts) => new Selective(parts)
 const TIMEOUT = 0
 const PACE = 1
 
 /** Drop-tail TCP. */
 export function newReno(options: WindowOptions): TransportFactory {
   const makeCongestion: Plan['makeCongestion'] = (_, window) => new NewReno(window)
-  return make({ name: 'NewReno', options, isEcnCapable: false, makeCongestion })
+  return make({
+    name: 'NewReno',
+    options,
+    isEcnCapable: false,
+    makeOutstanding: cumulative,
+    makeCongestion,
+  })
 }
 
 export function cubic(options: WindowOptions): TransportFactory {
   const makeCongestion: Plan['makeCongestion'] = (_, window) => new Cubic(window)
-  return make({ name: 'CUBIC', options, isEcnCapable: false, makeCongestion })
+  return make({
+    name: 'CUBIC',
+    options,
+    isEcnCapable: false,
+    makeOutstanding: selective,
+    makeCongestion,
+  })
 }
 
 /** Needs switches that mark. */
 export function dctcp(options: WindowOptions): TransportFactory {
   const makeCongestion: Plan['makeCongestion'] = (_, window) => new Dctcp(window)
-  return make({ name: 'DCTCP', options, isEcnCapable: true, makeCongestion })
+  return make({
+    name: 'DCTCP',
+    options,
+    isEcnCapable: true,
+    makeOutstanding: selective,
+    makeCongestion,
+  })
 }
 
 export function swift(options: SwiftTransportOptions): TransportFactory {
   const { queuePs = SWIFT_QUEUE_PS } = options
   const makeCongestion: Plan['makeCongestion'] = (idlePs, initialWindow) =>
     new Swift({ idlePs, queuePs, initialWindow })
-  return make({ name: 'Swift', options, isEcnCapable: false, makeCongestion })
+  return make({
+    name: 'Swift',
+    options,
+    isEcnCapable: false,
+    makeOutstanding: selective,
+    makeCongestion,
+  })
 }
 
 function make(plan: Plan): TransportFactory {
@@ -111,10 +141,12 @@ export class WindowTransport implements Transport {
     if (ends === undefined || payload === 0) return
     const isMarked = ((packets.flags[packet] ?? 0) & FLAG.marked) !== 0
     const sentPs = packets.sentPs[packet] ?? 0
-    const isNew = ends.arrivals.take(packets.sequence[packet] ?? 0)
+    const arrived = packets.sequence[packet] ?? 0
+    const isNew = ends.arrivals.take(arrived)
     const ack = this.#network.toSender(flow, KIND.ack, isMarked ? FLAG.echo : 0)
-    const { sequence, echoPs } = this.#network.packets
+    const { sequence, value, echoPs } = this.#network.packets
     sequence[ack] = ends.arrivals.next
+    value[ack] = arrived
     echoPs[ack] = sentPs
     this.#network.send(ack)
     if (isNew) this.#network.delivered(flow, payload)
@@ -127,6 +159,7 @@ export class WindowTransport implements Transport {
     if (sender === undefined || packets.kind[packet] !== KIND.ack) return
     sender.acknowledged({
       acked: packets.sequence[packet] ?? 0,
+      arrived: packets.value[packet] ?? 0,
       roundTripPs: nowPs - (packets.echoPs[packet] ?? 0),
       isMarked: ((packets.flags[packet] ?? 0) & FLAG.echo) !== 0,
     })
@@ -170,9 +203,11 @@ class WindowEnds implements SenderPort {
     this.#payloadBytes = payloadBytes
     this.#flags = plan.isEcnCapable ? FLAG.ecnCapable : 0
     const idlePs = idleRoundTripPs(network, flow, Math.min(payloadBytes, this.#bytes))
+    const packets = packetsOf(this.#bytes, payloadBytes)
+    const receiveWindow = Math.ceil(RECEIVE_BYTES / payloadBytes)
     this.sender = new WindowSender(this, {
-      packets: packetsOf(this.#bytes, payloadBytes),
-      receiveWindow: Math.ceil(RECEIVE_BYTES / payloadBytes),
+      packets,
+      outstanding: plan.makeOutstanding({ packets, receiveWindow }),
       congestion: plan.makeCongestion(idlePs, initialWindow),
       roundTrip: new RoundTrip(idlePs, leastTimeoutPs),
     })

@@ -165,6 +165,12 @@ test('most of the prompt in a cache brings the first token sooner and more token
   assert.ok(warm.ttftS < cold.ttftS && warm.tpotS < cold.tpotS)
 })
 
+test('a prompt that is all in the cache still takes a step to its first token', () => {
+  const workload = { ...CHAT, cachedShare: 1 }
+  const [first] = answer({ model: DEEPSEEK, fleet: ofGeforces(30), workload }).curve
+  assert.ok(first !== undefined && first.ttftS > 0 && Number.isFinite(first.ttftS))
+})
+
 test('a fleet that is too small is answered with a shortage', () => {
   const result = estimate({
     model: DEEPSEEK,

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import {
+  EFFICIENCY,
+  type Efficiency,
+  type VendorEfficiency,
+} from '../../../src/plan/cost/efficiency.js'
 import type { StepLoad } from '../../../src/plan/cost/load.js'
 import { COST_OPTIONS } from '../../../src/plan/cost/options.js'
 import { stepTimes } from '../../../src/plan/cost/step-time.js'
@@ -95,6 +100,78 @@ test('two micro-batches never take longer than one after the other', () => {
       assert.ok(turns >= seconds(one, half))
     }),
   )
+})
+
+/** Every rate times `factor`, every latency by it. */
+function scaled(one: Fleet, factor: number): Fleet {
+  const figure = <T extends { readonly value: number }>(of: T): T => ({
+    ...of,
+    value: of.value * factor,
+  })
+  const scale = (of: Fleet['head']): Fleet['head'] => ({
+    ...of,
+    nic: {
+      bytesPerSecond: of.nic.bytesPerSecond * factor,
+      transportS: of.nic.transportS / factor,
+    },
+    ramBytesPerSecond: of.ramBytesPerSecond * factor,
+    diskBytesPerSecond: of.diskBytesPerSecond * factor,
+    cards: of.cards.map(({ card, count }) => ({
+      count,
+      card: {
+        ...card,
+        bandwidth: figure(card.bandwidth),
+        rates: card.rates.map(figure),
+        ...(card.hostLink && { hostLink: figure(card.hostLink) }),
+      },
+    })),
+  })
+  const latencyS = one.switch.latencyS / factor
+  return {
+    ...one,
+    head: scale(one.head),
+    domains: one.domains.map(scale),
+    switch: { ...one.switch, latencyS },
+  }
+}
+
+test('with every rate doubled and every latency halved a step takes half as long', () => {
+  const { vendors, ...constants } = EFFICIENCY
+  const swift = (of: VendorEfficiency): VendorEfficiency => ({ ...of, layerS: of.layerS / 2 })
+  const halved: Efficiency = {
+    ...constants,
+    hostHopS: constants.hostHopS / 2,
+    vendors: { ...vendors, nvidia: swift(vendors.nvidia), others: swift(vendors.others) },
+  }
+  fc.assert(
+    fc.property(fleets, loads, (one, load) => {
+      const fast = stepTimes(QWEN, scaled(one, 2), { ...COST_OPTIONS, efficiency: halved })(load)
+      const before = seconds(one, load)
+      assert.ok(Math.abs(2 * fast - before) < 1e-9 * before)
+    }),
+  )
+})
+
+const RACK = fleet({ head: host('gb200', { cards: 4, count: 18 }), layout: 'whole' })
+
+test('a rack takes no less time for more work, and gives no fewer tokens for it', () => {
+  const time = stepTimes(model('deepseek-v3'), RACK)
+  fc.assert(
+    fc.property(loads, (load) => {
+      const more = { ...load, decodeSequences: load.decodeSequences + 1 }
+      const before = time(load)
+      assert.ok(time(more) >= before * (1 - 1e-9))
+      assert.ok(time({ ...load, prefillTokens: load.prefillTokens + 72 }) >= before * (1 - 1e-9))
+      assert.ok(more.decodeSequences / time(more) >= (load.decodeSequences / before) * (1 - 1e-9))
+    }),
+  )
+})
+
+test('a step without work takes its fixed time', () => {
+  const time = stepTimes(model('deepseek-v3'), RACK)
+  const idle = time({ prefillTokens: 0, decodeSequences: 0, contextTokens: 0 })
+  assert.ok(idle > 0)
+  assert.ok(idle <= time({ prefillTokens: 0, decodeSequences: 1, contextTokens: 1 }))
 })
 
 test('what does not fit is refused with what is missing', () => {

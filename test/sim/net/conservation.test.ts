@@ -13,7 +13,10 @@ import {
   star,
   type Topology,
 } from '../../../src/sim/net/topology.js'
+import type { TransportFactory } from '../../../src/sim/net/transport.js'
 import { WheelQueue } from '../../../src/sim/net/wheel-queue.js'
+import { dcqcn } from '../../../src/sim/transport/dcqcn.js'
+import { cubic, dctcp, newReno, swift } from '../../../src/sim/transport/window-transport.js'
 import { checkBooks } from './census.js'
 
 const terms = {
@@ -51,11 +54,24 @@ const switchOptions: fc.Arbitrary<SwitchOptions> = fc.record(
   { requiredKeys: ['bufferBytes'] },
 )
 
+const PAYLOAD = { payloadBytes: 4096 }
+const WINDOW = { ...PAYLOAD, timeoutPs: 5e8, isEcnCapable: true }
+const TCP = { ...PAYLOAD, leastTimeoutPs: 1e9 }
+const transports: fc.Arbitrary<TransportFactory> = fc.constantFrom(
+  fixedWindow({ ...WINDOW, window: 1 }),
+  fixedWindow({ ...WINDOW, window: 1000 }),
+  newReno(TCP),
+  cubic(TCP),
+  dctcp(TCP),
+  swift({ ...TCP, queuePs: 2e7 }),
+  dcqcn(PAYLOAD),
+)
+
 const traffic = fc.record({
   topology: topologies,
+  transport: transports,
   switches: switchOptions,
   multipath: fc.constantFrom<Multipath>('flow', 'packet'),
-  window: fc.constantFrom(1, 8, 1000),
   seed: fc.nat(),
   flows: fc.array(
     fc.record({
@@ -70,13 +86,7 @@ const traffic = fc.record({
 
 type Traffic = typeof traffic extends fc.Arbitrary<infer T> ? T : never
 
-function build({ topology, switches, multipath, window, seed, flows }: Traffic, isHeap = false) {
-  const transport = fixedWindow({
-    payloadBytes: 4096,
-    window,
-    timeoutPs: 5e8,
-    isEcnCapable: true,
-  })
+function build({ topology, switches, transport, multipath, seed, flows }: Traffic, isHeap = false) {
   const queue = isHeap ? new HeapQueue() : new WheelQueue()
   const network = new PacketNetwork({ topology, switches, transport, multipath, seed, queue })
   const { hosts } = network
@@ -96,12 +106,12 @@ test('bytes sent are delivered, dropped, trimmed, queued or on the wire at any m
         network.run({ events: stride })
         checkBooks(network)
       }
-      network.run({ untilPs: 1e12 })
+      network.run({ untilPs: 1e14 })
       checkBooks(network)
       assert.equal(network.flows.finishedCount, given.flows.length)
       assert.equal(network.packets.live, 0)
     }),
-    { seed: 2, numRuns: 60 },
+    { seed: 2, numRuns: 120 },
   )
 })
 

@@ -31,10 +31,11 @@ function slowRow(segments: number): Topology {
   return { ...row, links }
 }
 
-test('on a parking lot both links are full and no flow starves', () => {
+test('on a parking lot both links are full, the short flows alike, and the long one goes on', () => {
   const cases: readonly (readonly [TransportFactory, SwitchOptions, number])[] = [
-    [newReno(OPTIONS), { bufferBytes: 100 * PACKET }, 0.05],
-    [cubic(OPTIONS), { bufferBytes: 100 * PACKET }, 0.02],
+    [newReno(OPTIONS), { bufferBytes: 100 * PACKET }, 0.02],
+    // Full queues hit the long flow twice as often, and CUBIC yields what it loses.
+    [cubic(OPTIONS), { bufferBytes: 100 * PACKET }, 0.005],
     [dctcp(OPTIONS), { bufferBytes: 1e7, ecn: markAbove(20 * PACKET) }, 0.05],
     // Its delay is that of both queues, so it falls back before the others do.
     [SWIFT, { bufferBytes: 1e7 }, 0.01],
@@ -49,8 +50,8 @@ test('on a parking lot both links are full and no flow starves', () => {
     ] as const) {
       network.addFlow({ source, destination, bytes: 1e10, startPs: 0 })
     }
-    network.run({ untilPs: microseconds(60_000) })
-    const rates = scenario.ratesOver(network, microseconds(60_000))
+    network.run({ untilPs: microseconds(25_000) })
+    const rates = scenario.ratesOver(network, microseconds(25_000))
     const [long = 0, first = 0, second = 0] = rates.map((rate) => (rate * PACKET) / PAYLOAD / RATE)
     const shown = `${network.transport.name}: ${long}, ${first}, ${second}`
     assert.ok(long + first > 0.9 && long + second > 0.9, shown)

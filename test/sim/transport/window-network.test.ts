@@ -174,6 +174,28 @@ test('the share of marks that DCTCP settles at is that of its fixed point', () =
   near(alpha ** 2 * (1 - alpha / 4), (2 * window + 1) / (window + 1) ** 2, 0.25)
 })
 
+test('flows with the same round trip share alike, also those that come late', () => {
+  const cases = [
+    [newReno(OPTIONS), { bufferBytes: 90 * PACKET }],
+    [cubic(OPTIONS), { bufferBytes: 90 * PACKET }],
+    [dctcp(OPTIONS), { bufferBytes: 1e7, ecn: markAbove(40 * PACKET) }],
+  ] as const
+  for (const [transport, switches] of cases) {
+    const topology = dumbbell(4, RATE, microseconds(100))
+    const network = scenario.makeNetwork({ topology, switches, transport })
+    for (let i = 0; i < 4; i++) {
+      const startPs = i * microseconds(3000)
+      network.addFlow({ source: i, destination: 4 + i, bytes: ENDLESS, startPs })
+    }
+    network.run({ untilPs: microseconds(50_000) })
+    const rates = scenario.ratesOver(network, microseconds(50_000))
+    // Jain's index: 1 when all are equal, 1/4 when one has everything.
+    const fairness = sum(rates) ** 2 / 4 / sum(rates.map((rate) => rate ** 2))
+    assert.ok(fairness > 0.9, `${network.transport.name}: ${fairness}`)
+    near((sum(rates) * PACKET) / PAYLOAD, RATE, 0.01)
+  }
+})
+
 test('Swift holds the delay at its target, and shares alike', () => {
   for (const flows of [1, 4, 16]) {
     const { queue, shares, network } = measure({

@@ -1,0 +1,66 @@
+/** Runs experiments with progress on stderr; a signal ends them with what there is. */
+import { setImmediate } from 'node:timers/promises'
+import { ExperimentRun } from '../sim/experiment/experiment-run.js'
+import type { Outcome } from '../sim/experiment/metrics.js'
+import type { PlannedRun } from '../sim/experiment/plan-runs.js'
+import { resultOf } from '../sim/experiment/result.js'
+import { TRANSPORTS } from '../sim/experiment/transports.js'
+import { createProgress, type Progress } from './report.js'
+
+/** Between two looks for a signal: some ten milliseconds. */
+const EVENTS = 20_000
+/** What takes less needs no progress. */
+const QUIET_MS = 2_000
+const PROGRESS_MS = 500
+
+/** Outcomes of all that were begun before a signal came. */
+export async function runExperiments(
+  plans: readonly PlannedRun[],
+): Promise<{ readonly outcomes: readonly Outcome[]; readonly isStopped: boolean }> {
+  const stop = new AbortController()
+  const onSignal = (): void => stop.abort()
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal)
+  const progress = createProgress(process.stderr, 'simulating')
+  const outcomes: Outcome[] = []
+  try {
+    for (const plan of plans) {
+      if (stop.signal.aborted) break
+      outcomes.push(await runOne(plan, { signal: stop.signal, progress }))
+    }
+  } finally {
+    progress.end()
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
+  }
+  return { outcomes, isStopped: stop.signal.aborted }
+}
+
+type Watch = {
+  readonly signal: AbortSignal
+  readonly progress: Progress
+}
+
+async function runOne({ experiment, point }: PlannedRun, { signal, progress }: Watch) {
+  const run = new ExperimentRun(experiment)
+  const where = point === undefined ? {} : { point }
+  const beganMs = performance.now()
+  let toldMs = beganMs + QUIET_MS - PROGRESS_MS
+  let wallMs = 0
+  while (run.end === undefined && !signal.aborted) {
+    const fromMs = performance.now()
+    run.advance(EVENTS)
+    const nowMs = performance.now()
+    wallMs += nowMs - fromMs
+    if (nowMs - toldMs >= PROGRESS_MS) {
+      toldMs = nowMs
+      progress.update({ stage: stageOf({ experiment, ...where }), done: run.share, total: 1 })
+    }
+    // Signals are heard between slices only.
+    await setImmediate()
+  }
+  return { result: resultOf(run), wallS: wallMs / 1000, ...where }
+}
+
+function stageOf({ experiment, point }: PlannedRun): string {
+  const { title } = TRANSPORTS[experiment.transport]
+  return point === undefined ? title : `${title}, ${point.field} ${point.text}`
+}

@@ -1,0 +1,14 @@
+/** What stands for fields of an experiment that are left out. */
+import { HEADER_BYTES } from '../net/packet.js'
+import type { Fields } from './fields.js'
+
+export const DEFAULTS = {
+  rate: 12.5e9,
+  delay: 1e-6,
+  buffer: 100_000,
+  mtu: 4096 + HEADER_BYTES,
+  transport: 'tcp',
+  workload: { kind: 'incast', senders: 16 },
+  bytes: 256_000,
+  until: 10,
+} as const satisfies Fields

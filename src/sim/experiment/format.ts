@@ -1,0 +1,121 @@
+/** Runs as text: one as a list, several as a table. */
+import { formatTable } from '../../base/table.js'
+import { formatValue } from '../../chart/number-format.js'
+import type { Experiment } from './experiment.js'
+import { endOf, isPartial, metricsOf, nameOf, type Outcome } from './metrics.js'
+import { describeNetwork } from './network-shape.js'
+import type { RunResult } from './result.js'
+import { TRANSPORTS } from './transports.js'
+import { describeWorkload } from './workload.js'
+
+export type Report = {
+  readonly name?: string | undefined
+  /** In the order of their plan; those that were not begun are missing. */
+  readonly outcomes: readonly Outcome[]
+  readonly planned: number
+}
+
+export function formatReport(report: Report): string {
+  const { outcomes, planned } = report
+  const [first] = outcomes
+  if (first === undefined) return 'PARTIAL RESULT: stopped before the first run'
+  const warning = warningOf(report)
+  return [
+    titleOf(report),
+    ...(warning === undefined ? [] : [warning]),
+    '',
+    ...(planned === 1 ? list(first) : table(outcomes)),
+  ].join('\n')
+}
+
+/** What was asked, in a line. */
+export function titleOf({ name, outcomes }: Report): string {
+  const [first] = outcomes
+  const asked = first === undefined ? '' : describe(first.result.experiment)
+  return name === undefined ? asked : `${name}: ${asked}`
+}
+
+function describe(experiment: Experiment): string {
+  const { workload, bytes, rounds, network, bufferBytes } = experiment
+  const times = rounds === 1 ? '' : `, ${rounds} rounds`
+  const rate = formatValue(network.bytesPerSecond * 8, 'bit/s')
+  return [
+    `${describeWorkload(workload)} of ${formatValue(bytes, 'B')}${times}`,
+    describeNetwork(network),
+    `${rate}, ${formatValue(network.delayS, 's')} a link`,
+    `queues of ${formatValue(bufferBytes, 'B')}`,
+  ].join('; ')
+}
+
+/** What keeps the result from being whole. */
+export function warningOf({ outcomes, planned }: Report): string | undefined {
+  const partial = outcomes.filter(isPartial)
+  const missing = planned - outcomes.length
+  if (partial.length === 0 && missing === 0) return undefined
+  const ends = partial.map((outcome) => `${nameOf(outcome)}: ${endOf(outcome)}`)
+  return `PARTIAL RESULT: ${[...ends, ...(missing > 0 ? [`${missing} runs not begun`] : [])].join('; ')}`
+}
+
+function list(outcome: Outcome): string[] {
+  const { result } = outcome
+  const { finished, total } = result.flows
+  const rows = metricsOf([outcome]).map(({ name, text }) => [name, text(outcome)])
+  return formatTable(
+    ['transport', TRANSPORTS[result.experiment.transport].title],
+    [
+      ['switches', describeSwitches(result.experiment)],
+      ['flows finished', `${finished} of ${total}`],
+      ['bottleneck', `links ${result.bound.bottleneck}`],
+      ...rows,
+      ['bytes on the wire', describeBooks(result)],
+    ],
+  )
+}
+
+function describeSwitches({ ecn, trim, pfc, spray }: Experiment): string {
+  const marking = ecn === false ? [] : [ecn === true ? 'mark' : `mark above ${ecn} B`]
+  const full = pfc ? 'pause' : trim ? 'trim' : 'drop'
+  return [...marking, full, spray === 'packet' ? 'paths by packet' : 'paths by flow'].join(', ')
+}
+
+function describeBooks({ books }: RunResult): string {
+  const { sentBytes, arrivedBytes, droppedBytes, cutBytes, queuedBytes, flyingBytes } = books
+  const places = [
+    [arrivedBytes, 'arrived'],
+    [droppedBytes, 'dropped'],
+    [cutBytes, 'cut off'],
+    [queuedBytes, 'queued'],
+    [flyingBytes, 'under way'],
+  ] as const
+  const said = places.filter(([bytes]) => bytes > 0).map(([bytes, name]) => `${bytes} ${name}`)
+  return `${sentBytes} sent = ${said.join(' + ')}`
+}
+
+function table(outcomes: readonly Outcome[]): string[] {
+  const { titles, rows } = tableOf(outcomes)
+  return [
+    ...formatTable(titles, rows),
+    '',
+    'All bytes sent are accounted for in every run: arrived, dropped, cut off, queued or under way.',
+  ]
+}
+
+/** A row for each run. */
+export function tableOf(outcomes: readonly Outcome[]): { titles: string[]; rows: string[][] } {
+  const metrics = metricsOf(outcomes)
+  const field = outcomes[0]?.point?.field
+  const isWhole = !outcomes.some(isPartial)
+  const titles = [
+    ...(field === undefined ? [] : [field]),
+    'transport',
+    ...(isWhole ? [] : ['ended']),
+    ...metrics.map(({ title }) => title),
+  ]
+  const rows = outcomes.map((outcome) => [
+    ...(field === undefined ? [] : [outcome.point?.text ?? '']),
+    TRANSPORTS[outcome.result.experiment.transport].title,
+    ...(isWhole ? [] : [endOf(outcome)]),
+    ...metrics.map(({ text }) => text(outcome)),
+  ])
+  return { titles, rows }
+}

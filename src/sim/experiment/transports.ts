@@ -1,0 +1,74 @@
+/**
+ * The transports that an experiment can choose from, and what each needs of the switches. Knows
+ * nothing of how they work.
+ */
+import type { TransportFactory } from '../net/transport.js'
+import { dcqcn } from '../transport/dcqcn.js'
+import { ndp } from '../transport/ndp.js'
+import { cubic, dctcp, newReno, swift } from '../transport/window-transport.js'
+
+export const TRANSPORT_NAMES = ['tcp', 'cubic', 'dctcp', 'swift', 'dcqcn', 'ndp'] as const
+
+export type TransportName = (typeof TRANSPORT_NAMES)[number]
+
+export type TransportTerms = {
+  /** Of a full packet. */
+  readonly payloadBytes: number
+  /** What is under way in one round trip through an idle network. */
+  readonly flightBytes: number
+  /** Least time-out; absent: the transport's own. */
+  readonly leastTimeoutPs?: number
+}
+
+export type TransportKind = {
+  readonly title: string
+  /** Reads the marks of switches (ECN). */
+  readonly isMarkReader: boolean
+  /** Knows what a packet without its payload means. */
+  readonly isTrimReader: boolean
+  /** Made for networks that do not lose. */
+  readonly isLossless: boolean
+  /** Packets of a flow may overtake each other. */
+  readonly isOrderFree: boolean
+  readonly make: (terms: TransportTerms) => TransportFactory
+}
+
+const WINDOW = {
+  isMarkReader: false,
+  isTrimReader: false,
+  isLossless: false,
+  isOrderFree: false,
+} as const
+
+/** What one queue of NDP's switches holds, which the first window covers as well (section 4). */
+const NDP_QUEUE_PACKETS = 8
+
+export const TRANSPORTS: Readonly<Record<TransportName, TransportKind>> = {
+  tcp: { ...WINDOW, title: 'TCP NewReno', make: newReno },
+  cubic: { ...WINDOW, title: 'TCP CUBIC', make: cubic },
+  dctcp: { ...WINDOW, title: 'DCTCP', isMarkReader: true, make: dctcp },
+  swift: { ...WINDOW, title: 'Swift', make: swift },
+  dcqcn: {
+    ...WINDOW,
+    title: 'DCQCN',
+    isMarkReader: true,
+    isLossless: true,
+    make: ({ payloadBytes, leastTimeoutPs }) =>
+      dcqcn({
+        payloadBytes,
+        ...(leastTimeoutPs === undefined ? {} : { timeoutPs: leastTimeoutPs }),
+      }),
+  },
+  ndp: {
+    title: 'NDP',
+    isMarkReader: false,
+    isTrimReader: true,
+    isLossless: false,
+    isOrderFree: true,
+    make: ({ payloadBytes, flightBytes }) =>
+      ndp({
+        payloadBytes,
+        initialWindow: Math.ceil(flightBytes / payloadBytes) + NDP_QUEUE_PACKETS,
+      }),
+  },
+}

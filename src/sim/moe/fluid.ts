@@ -1,0 +1,135 @@
+/**
+ * Flows that share links as fluids do: at every moment the rates are max-min fair (Bertsekas and
+ * Gallager, Data Networks, section 6.5.2), and a message has arrived when its last byte has flowed
+ * and travelled the path. What a good transport comes close to; knows nothing of packets, losses
+ * and how rates are found.
+ */
+import { assert } from '../../base/assert.js'
+import type { Message, MessageNetwork } from './network.js'
+
+export type FluidOptions = {
+  /** By link, in bytes per second. */
+  readonly capacities: readonly number[]
+  /** Links between two hosts, in any order. */
+  readonly route: (from: number, to: number) => readonly number[]
+  /** Bytes on the wire of a message of so many, headers included. */
+  readonly wireBytes: (bytes: number) => number
+  /** From the sending of the last byte to its arrival, were nothing else on the way. */
+  readonly pathS: (message: Message) => number
+  /** What ends within so much of the time a flow took counts as ending together. */
+  readonly tolerance?: number
+}
+
+type Flow = {
+  readonly links: readonly number[]
+  readonly message: Message
+  readonly arrived: () => void
+  readonly beganS: number
+  leftBytes: number
+  bytesPerSecond: number
+}
+
+type Timer = { readonly atS: number; readonly order: number; readonly act: () => void }
+
+export class FluidNetwork implements MessageNetwork {
+  readonly #options: FluidOptions
+  readonly #tolerance: number
+  #flows: Flow[] = []
+  #timers: Timer[] = []
+  #order = 0
+  #isStale = false
+  nowS = 0
+
+  constructor(options: FluidOptions) {
+    this.#options = options
+    this.#tolerance = options.tolerance ?? 1e-4
+  }
+
+  send(message: Message, arrived: () => void): void {
+    const links = this.#options.route(message.from, message.to)
+    const leftBytes = this.#options.wireBytes(message.bytes)
+    assert(links.length > 0 && leftBytes > 0, 'a flow has a path and bytes')
+    this.#flows.push({ links, message, arrived, beganS: this.nowS, leftBytes, bytesPerSecond: 0 })
+    this.#isStale = true
+  }
+
+  after(delayS: number, act: () => void): void {
+    const timer = { atS: this.nowS + delayS, order: this.#order++, act }
+    let at = this.#timers.length
+    // Latest first; most are planned in the order of their time.
+    while (at > 0 && (this.#timers[at - 1]?.atS ?? 0) <= timer.atS) at--
+    this.#timers.splice(at, 0, timer)
+  }
+
+  run(): void {
+    while (this.#flows.length > 0 || this.#timers.length > 0) {
+      if (this.#isStale) shareLinks(this.#flows, this.#options.capacities)
+      this.#isStale = false
+      const timerS = this.#timers.at(-1)?.atS ?? Number.POSITIVE_INFINITY
+      const flowS = this.#flows.reduce(
+        (soonest, { leftBytes, bytesPerSecond }) => Math.min(soonest, leftBytes / bytesPerSecond),
+        Number.POSITIVE_INFINITY,
+      )
+      this.#advance(Math.min(timerS, this.nowS + flowS))
+    }
+  }
+
+  #advance(toS: number): void {
+    const passedS = toS - this.nowS
+    this.nowS = toS
+    const done: Flow[] = []
+    this.#flows = this.#flows.filter((flow) => {
+      flow.leftBytes -= passedS * flow.bytesPerSecond
+      const graceS = this.#tolerance * (toS - flow.beganS)
+      if (flow.leftBytes > graceS * flow.bytesPerSecond) return true
+      done.push(flow)
+      return false
+    })
+    if (done.length > 0) this.#isStale = true
+    for (const { message, arrived } of done) this.after(this.#options.pathS(message), arrived)
+    for (let next = this.#timers.at(-1); next !== undefined && next.atS <= toS; ) {
+      this.#timers.pop()
+      next.act()
+      next = this.#timers.at(-1)
+    }
+  }
+}
+
+/** Progressive filling: the link with the least for each of its flows settles those. */
+function shareLinks(flows: readonly Flow[], capacities: readonly number[]): void {
+  const left = Float64Array.from(capacities)
+  const users = new Uint32Array(capacities.length)
+  const flowsOf = capacities.map((): Flow[] => [])
+  for (const flow of flows) {
+    flow.bytesPerSecond = 0
+    for (const link of flow.links) {
+      users[link] = (users[link] ?? 0) + 1
+      flowsOf[link]?.push(flow)
+    }
+  }
+  for (;;) {
+    const link = tightest(left, users)
+    if (link === undefined) return
+    const share = (left[link] ?? 0) / (users[link] ?? 1)
+    for (const flow of flowsOf[link] ?? []) {
+      if (flow.bytesPerSecond > 0) continue
+      flow.bytesPerSecond = share
+      for (const one of flow.links) {
+        left[one] = Math.max(0, (left[one] ?? 0) - share)
+        users[one] = (users[one] ?? 0) - 1
+      }
+    }
+  }
+}
+
+function tightest(left: Float64Array, users: Uint32Array): number | undefined {
+  let best: number | undefined
+  let bestShare = Number.POSITIVE_INFINITY
+  users.forEach((count, link) => {
+    const share = count === 0 ? Number.POSITIVE_INFINITY : (left[link] ?? 0) / count
+    if (share >= bestShare) return
+    best = link
+    bestShare = share
+  })
+  return best
+}
