@@ -32,7 +32,9 @@ function headline(judgement: Judgement, { speed, alternatives }: PlanResult): st
   }
   if (speed.best === undefined) return 'It fits, but it is too slow.'
   if (judgement === 'no') return 'It fits, but tokens are cheaper elsewhere.'
-  return 'It works, but not everywhere and not against everyone.'
+  return alternatives.length === 0
+    ? 'It fits and keeps the limits, but read on.'
+    : 'It wins in one place and loses in another.'
 }
 
 function judge({ speed, alternatives, bySpeed, verdicts }: PlanResult): Judgement {
@@ -49,10 +51,10 @@ function speedSentence(workload: Workload, { speed, cost, verdicts }: PlanResult
   const missed = verdicts.find(({ kind }) => kind === 'misses-limits')
   if (missed !== undefined) return `${capital(missed.text)}.`
   const { batch, tpotS, outputTokensPerSecond } = speed.reference
-  const users = batch === 1 ? 'one user' : `${whole(batch)} users at once`
+  const users = batch === 1 ? 'one user, who' : `${whole(batch)} users at once, each of whom`
   const usage = cost.paidShare < 1 ? ` when it works ${percent(cost.paidShare)} of the day` : ''
   return (
-    `${count(outputTokensPerSecond)} tokens/s for ${users}, each of whom gets a token ` +
+    `${count(outputTokensPerSecond)} tokens/s for ${users} gets a token ` +
     `every ${duration(tpotS)} (limit ${duration(workload.tpotS)}), for ` +
     `${usd(cost.outputMtokUsd)} a million output tokens${usage}.`
   )

@@ -2,7 +2,7 @@
 import { barChart } from '../../chart/bar-chart.js'
 import type { HtmlPage, Section } from '../../chart/html-page.js'
 import { lineChart, type Series } from '../../chart/line-chart.js'
-import { duration, usd, whole } from './numbers.js'
+import { duration, plural, usd, whole } from './numbers.js'
 import type { Alternative, CurvePoint, PhaseTimes, Plan, PlanResult } from './plan.js'
 import { planPage } from './plan-page.js'
 import { partName } from './sections/speed.js'
@@ -78,7 +78,7 @@ function timeCharts({ speed }: PlanResult): Section {
   return {
     title: 'Where the time of one step goes',
     charts: [
-      bar(`One token for each of ${whole(decode.tokens)} users`, decode),
+      bar(`One token for ${plural(decode.tokens, 'user')}`, decode),
       bar(`${whole(prefill.tokens)} tokens of a prompt`, prefill),
     ],
   }

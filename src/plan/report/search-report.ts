@@ -139,7 +139,7 @@ function bestSection({ best, reasons, runnerUp, instead, counts }: SearchReport)
   return { paragraphs: [`${best.name}.`, `Why: ${reasons.join('; ')}.`, ...other, looked] }
 }
 
-const FRONT_SHOWN = 20
+const FRONT_SHOWN = 12
 
 function frontSection({ front }: SearchReport): Section[] {
   if (front.length === 0) return []

@@ -2,7 +2,7 @@
 import type { Section } from '../../../chart/html-page.js'
 import type { BatchEstimate } from '../../cost/estimate.js'
 import type { Part } from '../../cost/load.js'
-import { count, duration, gigabits, percent, times, usd, whole } from '../numbers.js'
+import { count, duration, gigabits, percent, plural, times, usd, whole } from '../numbers.js'
 import type { PhaseTimes, PlanResult } from '../plan.js'
 
 export function batchesSection({ speed, placement }: PlanResult): Section {
@@ -82,7 +82,7 @@ export function partsSection({ speed }: PlanResult): Section {
   return {
     title: 'Where the time goes',
     paragraphs: [
-      `${phaseText(decode, `One token for each of ${whole(decode.tokens)} users`)} ` +
+      `${phaseText(decode, `One token for ${plural(decode.tokens, 'user')}`)} ` +
         `${phaseText(prefill, `${whole(prefill.tokens)} tokens of a prompt`)}`,
     ],
     table: { titles: ['part', 'decode', 'share', 'prefill', 'share', 'basis'], rows },
