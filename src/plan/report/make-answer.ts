@@ -67,7 +67,7 @@ function alternativeSentence(one: Alternative, result: PlanResult): string {
   const { costRatio } = comparison
   const place = placeText(whereOf(one.id, result.bySpeed))
   if (costRatio > CLEARLY) {
-    const rescue = rescueText(comparison)
+    const rescue = rescueText(comparison, result)
     return `NO against ${name}: ${theirs} there, here ${times(costRatio)} as much${rescue}${place}.`
   }
   if (costRatio < 1 / CLEARLY) {
@@ -78,8 +78,8 @@ function alternativeSentence(one: Alternative, result: PlanResult): string {
 }
 
 /** What would have to be so that an owned fleet costs no more. */
-function rescueText({ tieUtilisation }: Comparison): string {
-  if (tieUtilisation === undefined) return ''
+function rescueText({ tieUtilisation }: Comparison, { cost }: PlanResult): string {
+  if (tieUtilisation === undefined || cost.paidShare === 1) return ''
   return tieUtilisation > 1
     ? ', even if it worked all day'
     : ` (as much if it works ${percent(tieUtilisation)} of the day)`
