@@ -1,4 +1,4 @@
-/** Options of `sputnik plan` that change what its files say. Knows nothing of how plans are made. */
+/** Options of `sputnik plan` that change what its files say. Knows nothing of plans themselves. */
 import { InvalidArgumentError } from 'commander'
 import { SputnikError } from '../base/errors.js'
 import type { TokenPrices } from '../plan/economics/token-cost.js'

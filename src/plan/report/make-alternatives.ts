@@ -15,7 +15,7 @@ import type { Workload } from '../workload.js'
 import { cheapestAt, denseBatches, isOffer, type Offer, offerOf } from './offer.js'
 import type { Alternative, Comparison, CurvePoint, SpeedRow } from './plan.js'
 
-/** What a fleet is compared with; racks that are too small for the model are taken more than once. */
+/** What a fleet is compared with; of racks too small for the model several are taken. */
 export type Rival = { readonly id: string; readonly fleet: Fleet }
 
 /** Racks that are tried for a model that has no room in one. */

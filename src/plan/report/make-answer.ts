@@ -1,4 +1,4 @@
-/** The answer of a plan in a few sentences: whether it fits, how fast, at what cost, and where not. */
+/** The answer of a plan in a few sentences: whether it fits, how fast, for how much, where not. */
 import type { Shortage } from '../cost/placement.js'
 import type { Verdict } from '../cost/verdicts.js'
 import type { Workload } from '../workload.js'

@@ -234,7 +234,7 @@ export type PlanValue = {
   /** What the cards rent for now, and what an hour costs in cash, all cards together. */
   readonly rentHourUsd: number
   readonly cashHourUsd: number
-  /** Share of the value of the first day: middle and 90 %; empty when rent does not pay the cash. */
+  /** Share of the value of the first day: middle and 90 %; empty: rent does not pay the cash. */
   readonly months: readonly ValueMonth[]
   readonly confidence: Confidence
 }
