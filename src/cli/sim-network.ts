@@ -15,10 +15,9 @@ import { planRuns, SWEEP_HELP } from '../sim/experiment/plan-runs.js'
 import { type TraceForm, traceLines } from '../sim/experiment/trace.js'
 import { TRANSPORT_NAMES } from '../sim/experiment/transports.js'
 import { runExperiments } from './sim-network-run.js'
+import { STOPPED_STATUS } from './stop-signal.js'
 import { writeOutput } from './write-output.js'
 
-/** What a shell reports of programs that SIGINT ended. */
-const STOPPED_STATUS = 130
 const STALLED_STATUS = 1
 
 type OutputOptions = {

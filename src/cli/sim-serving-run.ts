@@ -7,9 +7,13 @@ import { ServingSimulation, type Watcher } from '../sim/serving/simulation.js'
 import { createProgress } from './report.js'
 import type { ServingOptions, ServingSetup } from './sim-serving-setup.js'
 import { TraceFile } from './sim-trace-file.js'
+import { untilStopped } from './stop-signal.js'
 
 /** Between two looks for a signal: a tenth of a second or less. */
 const EVENTS = 20_000
+/** What takes less needs no progress. */
+const QUIET_MS = 2_000
+const PROGRESS_MS = 500
 
 export async function simulateServing(
   setup: ServingSetup,
@@ -20,7 +24,8 @@ export async function simulateServing(
   const watcher = file === undefined ? collector : bothOf(collector, file)
   const simulation = new ServingSimulation({ ...setup.simulation, watcher })
   try {
-    await run(simulation, setup.collector.durationS)
+    const { durationS } = setup.collector
+    await untilStopped((signal) => run(simulation, { durationS, signal }))
   } finally {
     file?.close()
   }
@@ -34,25 +39,25 @@ export async function simulateServing(
   return { report, collector }
 }
 
-async function run(simulation: ServingSimulation, durationS: number): Promise<void> {
-  let isStopped = false
-  const stop = (): void => {
-    isStopped = true
-  }
-  process.once('SIGINT', stop)
+async function run(
+  simulation: ServingSimulation,
+  { durationS, signal }: { durationS: number; signal: AbortSignal },
+): Promise<void> {
   const progress = createProgress(process.stderr, 'simulating')
-  try {
-    while (!isStopped && simulation.run(EVENTS)) {
+  let toldMs = performance.now() + QUIET_MS - PROGRESS_MS
+  while (!signal.aborted && simulation.run(EVENTS)) {
+    const nowMs = performance.now()
+    if (nowMs - toldMs >= PROGRESS_MS) {
+      toldMs = nowMs
       const { nowS, counts } = simulation
       const stage =
         nowS < durationS ? 'arrivals' : `${counts.running + counts.waiting} requests left`
       progress.update({ stage, done: Math.min(nowS, durationS), total: durationS })
-      await setImmediate()
     }
-  } finally {
-    progress.end()
-    process.removeListener('SIGINT', stop)
+    // Signals are heard between slices only.
+    await setImmediate()
   }
+  progress.end()
 }
 
 function bothOf(collector: Collector, file: TraceFile): Watcher {

@@ -1,5 +1,4 @@
 /** `sputnik sim serving`: a day of requests on a fleet, in simulated time. */
-import { writeFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import { PLAN_MODEL_HELP } from '../plan/model/resolve-model.js'
 import { PLAN_WORKLOAD_HELP } from '../plan/workload-file.js'
@@ -17,6 +16,8 @@ import {
 } from './sim-options.js'
 import { simulateServing } from './sim-serving-run.js'
 import { prepareServing, type ServingOptions } from './sim-serving-setup.js'
+import { STOPPED_STATUS } from './stop-signal.js'
+import { writeOutput } from './write-output.js'
 
 const TOKENS_MAX = 10_000_000
 const HOURS_MAX = 24 * 366
@@ -129,9 +130,10 @@ async function serve(model: string, options: ServingOptions): Promise<void> {
   const { report, collector } = await simulateServing(setup, options)
   const result = { ...setup.about, ...report }
   if (options.html !== undefined) {
-    writeFileSync(options.html, servingPage(setup.about, { report, collector }))
+    writeOutput(options.html, servingPage(setup.about, { report, collector }))
   }
   const { series: _, ...brief } = result
   const text = options.json === true ? JSON.stringify(result) : formatServing(setup.about, brief)
   process.stdout.write(`${text}\n`)
+  if (!report.complete) process.exitCode = STOPPED_STATUS
 }

@@ -28,13 +28,16 @@ export class TraceFile {
   readonly #isCsv: boolean
   #buffer = ''
 
-  /** `.csv`: one table of both; otherwise a JSON object on each line. @throws SputnikError USAGE */
+  /**
+   * `.csv`: one table of both; `.jsonl`: an object on each line.
+   * @throws SputnikError USAGE, OUTPUT_UNWRITABLE
+   */
   constructor(path: string) {
     this.#isCsv = /\.csv$/i.test(path)
     if (!this.#isCsv && !/\.(jsonl|ndjson)$/i.test(path)) {
       throw new SputnikError('USAGE', `--trace ${path}: its name must end in .csv or .jsonl`)
     }
-    this.#fd = openSync(path, 'w')
+    this.#fd = openFile(path)
     if (this.#isCsv) this.#buffer = `${COLUMNS.join(',')}\n`
   }
 
@@ -80,5 +83,14 @@ export class TraceFile {
   #flush(): void {
     writeSync(this.#fd, this.#buffer)
     this.#buffer = ''
+  }
+}
+
+function openFile(path: string): number {
+  try {
+    return openSync(path, 'w')
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new SputnikError('OUTPUT_UNWRITABLE', `${path}: ${reason}`, { path }, error)
   }
 }

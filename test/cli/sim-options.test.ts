@@ -7,6 +7,16 @@ import {
   parsePopularity,
   quantityOf,
 } from '../../src/cli/sim-options.js'
+import { importedFrom } from '../support/imported-from.js'
+
+test('sim loads no native library, not even indirectly', () => {
+  const files = importedFrom('src/cli/sim.ts')
+  assert.ok(files.includes('src/engine/scheduler.ts'))
+  assert.deepEqual(
+    files.filter((path) => path.startsWith('src/native/')),
+    [],
+  )
+})
 
 test('quantityOf wants a unit and keeps to its bounds', () => {
   const rate = quantityOf('rate', { above: 0, max: 100 })
