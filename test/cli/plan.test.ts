@@ -27,11 +27,11 @@ function file(name: string, text: string): string {
 }
 
 test('plan answers first, and says no where the fleet loses', () => {
-  const { out, err, status } = plan(...FLEET, '--vs', 'gb200-nvl72')
+  const { out, err, status } = plan(...FLEET)
   assert.equal(err, '')
   assert.equal(status, 0)
   assert.match(out, /^Qwen3-30B-A3B on four gaming PCs\nWorkload chat.*\n\n(NO|YES|YES AND NO): /)
-  assert.match(out, /^NO against GB200 NVL72: \$/m)
+  assert.match(out, /^NO against GB200 NVL72 when it is always full: \$/m)
   assert.match(out, /^fleet file +economics\.residual: 15 %$/m)
 })
 
@@ -76,6 +76,13 @@ test('plan compares with a fleet file and with a rack on other terms', () => {
     ['rented-4090s', 6.8],
     ['8xh100', 10.4],
   ])
+})
+
+test('plan takes a rack as the fleet, and compares with nothing where none is wanted', () => {
+  const { out, status } = plan('gpt-oss-20b', '--fleet', '8xh100', '--vs', 'none')
+  assert.equal(status, 0)
+  assert.match(out, /^YES: It fits and keeps the limits\.$/m)
+  assert.doesNotMatch(out, /Against others/)
 })
 
 test('plan --search finds a fleet for the money', () => {

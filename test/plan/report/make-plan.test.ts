@@ -41,6 +41,17 @@ test('the parts of an hour add up to it, and those of a step to the step', () =>
   }
 })
 
+test('every part of a step that takes time names what holds it up', () => {
+  const nic = { bytesPerSecond: gigabit(1), transportS: 20e-6 }
+  const slow = fleet({ head: host('rtx-5090', { nic }), domains: [host('rtx-3090', { nic })] })
+  const { decode, prefill } = planOf({ fleet: slow, workload: { ...CHAT, ttftS: 100 } }).speed
+  for (const { part, seconds, bottleneck } of [...decode.parts, ...prefill.parts]) {
+    assert.equal(bottleneck !== undefined, seconds > 0, part)
+    if (part === 'dispatch') assert.match(defined(bottleneck, part).resource, /NIC/)
+    if (part === 'cache') assert.match(defined(bottleneck, part).resource, /the head's cards/)
+  }
+})
+
 test('rented cards are not paid for while there is no work', () => {
   const rented = { ...SMALL.fleet, owned: false, hourUsd: 2 }
   const { cost, speed, value, sensitivity } = planOf({ fleet: rented })
@@ -169,10 +180,15 @@ test('answers say no where a fleet loses, and where more of it does not help', (
     domains: [host('rtx-5090', { nic, count: 24, priceUsd: 600 })],
   })
   const big = { model: model('deepseek-v3', 'fp8/mxfp4'), fleet: slow }
-  const plan = planOf({ ...big, workload: { ...CHAT, tpotS: 0.3 }, alternatives: [NVL72] })
+  const asked = { ...big, workload: { ...CHAT, tpotS: 0.3 } }
+  const plan = planOf({ ...asked, alternatives: [NVL72] })
   const text = plan.answer.sentences.join('\n')
-  assert.equal(plan.answer.judgement, 'no')
-  assert.match(text, /^NO against GB200 NVL72: /m)
+  assert.equal(plan.answer.judgement, 'mixed')
+  assert.match(text, /cheaper elsewhere, but not a whole rack for you alone/)
+  const gift = { id: 'gift', fleet: { ...NVL72.fleet, hourUsd: 1 } }
+  assert.equal(planOf({ ...asked, alternatives: [NVL72, gift] }).answer.judgement, 'mixed')
+  assert.equal(planOf({ ...asked, alternatives: [gift] }).answer.judgement, 'no')
+  assert.match(text, /^NO against GB200 NVL72 when it is always full: /m)
   assert.match(text, /^NO to more of the same: /m)
 })
 
