@@ -11,7 +11,7 @@ import { untilStopped } from './stop-signal.js'
 /** Between two looks for a signal: some ten milliseconds. */
 const EVENTS = 20_000
 /** What takes less needs no progress. */
-const QUIET_MS = 2_000
+const QUIET_MS = 1_000
 const PROGRESS_MS = 500
 
 /** Outcomes of all that were begun before a signal came. */
