@@ -63,7 +63,7 @@ function addTransportOptions(command: Command): void {
     .option('--ecn [size]', 'switches mark; a size: above this (default: as the transport needs)')
     .option('--trim [switch]', 'switches cut payload off, on or off (default: as above)')
     .option('--pfc [switch]', 'switches pause links, on or off (default: as above)')
-    .option('--rto <time>', 'least time-out (default: what the transport has)')
+    .option('--rto <time>', 'least time-out of TCP, DCTCP, Swift and credits (default: 200 ms)')
 }
 
 function addWorkloadOptions(command: Command): void {

@@ -22,16 +22,18 @@ function run(given: object, transport: TransportName, slice = 1e9): RunResult {
 
 for (const topology of NETWORKS) {
   test(`one message through a ${topology} takes zero-load latency and serialisation`, () => {
-    const given = { topology, hosts: 16, workload: 'permutation', bytes: '32768 B', seed: 3 }
+    // Two hosts as far from each other as can be.
+    const leaves = topology === 'leaf-spine' ? { leaves: 2 } : {}
+    const given = { topology, hosts: 2, ...leaves, workload: 'incast:1', bytes: '32768 B' }
+    const links = LINKS[topology]
+    // Eight packets over the first link, and the last of them over all others.
+    const seconds = links * 1e-6 + ((8 + links - 1) * 4160) / 12.5e9
     for (const transport of TRANSPORT_NAMES) {
-      const result = run({ ...given, workload: 'incast:1' }, transport)
-      const { workload, network } = result.experiment
-      assert.deepEqual(workload, { kind: 'incast', senders: 1 })
-      assert.equal(network.hosts, 16)
-      // Hosts 0 and 1 are neighbours: two links of 1 us, eight packets of 4160 B, one of them twice.
-      const seconds = 2 * 1e-6 + (9 * 4160) / 12.5e9
-      assert.ok(Math.abs((result.flows.maxS ?? 0) - seconds) < PS, transport)
-      assert.ok(Math.abs(result.bound.seconds - seconds) < PS)
+      const { flows, bound } = run(given, transport)
+      assert.ok(Math.abs(bound.seconds - seconds) < PS)
+      // Frames of the fabric have headers, and its processes look at their sockets now and then.
+      if (transport === 'credits') assert.ok((flows.maxS ?? 0) > seconds)
+      else assert.ok(Math.abs((flows.maxS ?? 0) - seconds) < PS, transport)
     }
   })
 }
@@ -46,7 +48,7 @@ test('the bound of a far message counts every link of its way', () => {
 
 test('an incast takes n S / C at least, and receiver-driven transports hardly more', () => {
   for (const transport of TRANSPORT_NAMES) {
-    for (const senders of [2, 7, 24]) {
+    for (const senders of [2, 12]) {
       const { flows, overBound, experiment } = run({ workload: `incast:${senders}` }, transport)
       const packets = Math.ceil(256_000 / payloadBytesOf(experiment))
       const least = (senders * (256_000 + 64 * packets)) / 12.5e9
@@ -80,7 +82,7 @@ test('no transport beats the bound, whatever the network and workload', () => {
       assert.ok((rounds.p50S ?? 0) > 0 && (overBound ?? 0) >= 1 - 1e-9, `${overBound}`)
     },
   )
-  fc.assert(property, { numRuns: 60, seed: 1 })
+  fc.assert(property, { numRuns: 40, seed: 1 })
 })
 
 test('an oversubscribed leaf is the bottleneck, and goodput is a share of it', () => {
