@@ -15,8 +15,14 @@ import { dailyWave, hourlyRate, type Rate, steadyRate } from '../sim/serving/arr
 import type { CollectorOptions } from '../sim/serving/collector.js'
 import { type Fault, faultsOf, type Outage, randomOutages } from '../sim/serving/faults.js'
 import type { ServingSubject } from '../sim/serving/format.js'
-import { closedForm, flowModel } from '../sim/serving/layer-network.js'
+import {
+  closedForm,
+  flowModel,
+  type LayerNetwork,
+  type Links,
+} from '../sim/serving/layer-network.js'
 import type { Lengths } from '../sim/serving/lengths.js'
+import { type PacketTransport, packetLayers } from '../sim/serving/packet-layers.js'
 import {
   layOutFor,
   type PlannedMachines,
@@ -52,7 +58,7 @@ export type ServingOptions = {
   readonly replicas?: number
   readonly popularity?: Popularity | string
   readonly placement: 'blind' | 'popular'
-  readonly network: 'closed' | 'flow'
+  readonly network: 'closed' | 'flow' | PacketTransport
   readonly fault?: readonly Outage[]
   readonly mtbf?: number
   readonly repair: number
@@ -167,13 +173,20 @@ function plannedMachines(
     popularity: popularityOf(options.popularity, model),
     knowsPopularity: options.placement === 'popular',
     hasOrigin: options.origin,
-    network: options.network === 'flow' ? flowModel : closedForm,
+    network: networkFor(options),
     faults: faultsFor(options, { domains, durationS }),
     leaseS: options.lease,
     samples: options.samples,
     usualTokens: sizes.parallel,
     seed: seedFor(options, 'machines'),
   })
+}
+
+function networkFor(options: ServingOptions): (links: Links) => LayerNetwork {
+  const { network: transport } = options
+  if (transport === 'closed') return closedForm
+  if (transport === 'flow') return flowModel
+  return (links) => packetLayers(links, { transport, seed: seedFor(options, 'packets') })
 }
 
 const COUNTS = z.array(z.array(z.number().min(0)).min(1)).min(1)

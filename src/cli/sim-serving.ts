@@ -3,6 +3,7 @@ import { Command, Option } from 'commander'
 import { PLAN_MODEL_HELP } from '../plan/model/resolve-model.js'
 import { PLAN_WORKLOAD_HELP } from '../plan/workload-file.js'
 import { formatServing } from '../sim/serving/format.js'
+import { PACKET_TRANSPORTS } from '../sim/serving/packet-layers.js'
 import { servingPage } from '../sim/serving/page.js'
 import { decimal, integer } from './options.js'
 import {
@@ -79,6 +80,10 @@ function addServerOptions(command: Command): void {
     )
 }
 
+const NETWORK_HELP =
+  'closed: dispatch, experts, combine one after the other; flow: they overlap; others: packets ' +
+  "under the fabric's credits or TCP alone, which takes longer"
+
 function addFleetOptions(command: Command): void {
   const time = quantityOf('duration', { above: 0, max: 1e9 })
   command
@@ -94,8 +99,8 @@ function addFleetOptions(command: Command): void {
         .default('popular'),
     )
     .addOption(
-      new Option('--network <model>', 'closed: one part after the other; flow: with overlap')
-        .choices(['closed', 'flow'])
+      new Option('--network <model>', NETWORK_HELP)
+        .choices(['closed', 'flow', ...PACKET_TRANSPORTS])
         .default('closed'),
     )
     .option('--fault <what>', `may be given again: ${FAULT_HELP}`, collectOutage)

@@ -188,6 +188,7 @@ function linksOf(plan: ApartPlan, hosts: readonly ApartSite[]): Links {
       transportS +
       fleet.switch.latencyS +
       hops * options.efficiency.hostHopS,
+    bufferBytes: fleet.switch.bufferBytes,
   }
 }
 
