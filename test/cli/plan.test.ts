@@ -119,88 +119,14 @@ test('what does not fit is an answer, not an error', () => {
   assert.match(out, /^NO: The model does not fit\.$/m)
 })
 
-/** Arguments, exit status, what is complained of, what is proposed. */
-const REFUSED: readonly (readonly [string[], number, RegExp, RegExp])[] = [
-  [['deepseek-v9', '--fleet', 'four-gaming-pcs'], 3, /MODEL_UNKNOWN .*deepseek-v9/, /deepseek-v3/],
-  [['gpt-oss-20b'], 2, /USAGE .*--fleet/, /--help/],
-  [[], 2, /USAGE .*model/, /--help/],
-  [['gpt-oss-20b', '--fleet', 'no-such'], 3, /FLEET_UNKNOWN .*no-such/, /four-gaming-pcs/],
-  [['gpt-oss-20b', '--fleet', 'missing.yaml'], 3, /FILE_NOT_FOUND .*missing\.yaml/, /path/],
-  [[...FLEET, '--workload', 'chatt'], 3, /WORKLOAD_UNKNOWN .*near: chat/, /chat/],
-  [[...FLEET, '--vs', 'gb20'], 3, /RACK_UNKNOWN .*gb20/, /gb200-nvl72/],
-  [[...FLEET, '--weights', 'q4'], 2, /USAGE .*--weights: "q4"/, /--help/],
-  [[...FLEET, '--nic', '25'], 2, /--nic.*without a unit; write it as in "25 Gbit\/s"/, /--help/],
-  [[...FLEET, '--power-price', '0.3 EUR'], 2, /--power-price.*"0\.30 USD\/kWh"/, /--help/],
-  [[...FLEET, '--target-tpot', '50'], 2, /--target-tpot.*without a unit/, /--help/],
-  [[...FLEET, '--batch', '0'], 2, /--batch.*from 1 to/, /--help/],
-  [[...FLEET, '--batch', '1,,2'], 2, /--batch.*commas/, /--help/],
-  [[...FLEET, '--price', '-1'], 2, /--price.*from 0 to/, /--help/],
-  [[...FLEET, '--price', '1/2/3/4'], 2, /--price.*one to three/, /--help/],
-  [[...FLEET, '--replicas', '9'], 2, /PLAN_INVALID {2}--replicas: 9 .* has 4/, /Correct/],
-  [[...FLEET, '--context', '100'], 2, /USAGE {2}--context: 100 tokens/, /--help/],
-  [[...FLEET, '--vs-terms', 'gift'], 2, /--vs-terms.*rent/, /--help/],
-  [[...FLEET, '--html', '/no/such/folder/x.html'], 1, /OUTPUT_UNWRITABLE .*x\.html/, /path/],
-  [['gpt-oss-20b', '--search'], 2, /USAGE .*--budget/, /--help/],
-  [['gpt-oss-20b', '--search', '--budget', '5000'], 2, /--budget.*without a unit/, /--help/],
-  [
-    ['gpt-oss-20b', '--search', '--budget', '1 USD', '--target-tps', '5'],
-    2,
-    /--budget and --target-tps/,
-    /--help/,
-  ],
-  [
-    ['gpt-oss-20b', '--search', '--budget', '1 USD', '--rented'],
-    2,
-    /--budget: rented .*USD\/h/,
-    /--help/,
-  ],
-  [
-    ['gpt-oss-20b', '--search', '--budget', '9000 USD', '--cards', 'rtx-9'],
-    3,
-    /CARD_UNKNOWN .*rtx-9/,
-    /sputnik cards/,
-  ],
-  [
-    ['gpt-oss-20b', '--search', '--budget', '9000 USD', '--nic', '3 Gbit/s'],
-    2,
-    /--nic: .*2\.5 GbE/,
-    /--help/,
-  ],
-]
-
-for (const [args, expected, complaint, proposal] of REFUSED) {
-  test(`plan ${args.join(' ')} is refused`, () => {
-    const { out, err, status } = plan(...args)
-    assert.equal(out, '')
-    assert.match(err, complaint)
-    assert.match(err, new RegExp(`fix: .*${proposal.source}`))
-    assert.equal(status, expected)
-  })
-}
-
-/** A field that is wrong in a file, and what is said of it. */
-const WRONG: readonly (readonly [yaml: string, RegExp])[] = [
-  ['head: { cards: [rtx-509], nic: 25 Gbit/s }', /CARD_UNKNOWN .*head\.cards\[0\].*rtx-5090/],
-  ['head: { cards: [rtx-5090], nic: 25 }', /head\.nic.*"25 Gbit\/s"/],
-  ['head: { cards: [rtx-5090] }', /head\.nic/],
-  ['head: { nic: 1 Gbit/s }', /head\.cards/],
-  ['head: { cards: [rtx-5090], nic: 1 Gbit/s }\nreplicas: 3', /replicas/],
-]
-
-for (const [yaml, complaint] of WRONG) {
-  test(`a fleet file with ${JSON.stringify(yaml)} is refused`, () => {
-    const { err, status } = plan('gpt-oss-20b', '--fleet', file('wrong.yaml', `name: x\n${yaml}\n`))
-    assert.match(err, complaint)
-    assert.match(err, /fix: [A-Z]/)
-    assert.ok(status === 2 || status === 3)
-  })
-}
-
-test('a workload file with nonsense is refused', () => {
-  const path = file('work.yaml', 'name: x\nprompt: -5\noutput: 10\n')
-  const { err, status } = plan(...FLEET, '--workload', path)
-  assert.match(err, /PLAN_INVALID .*prompt/)
+test('what is wrong is told as everywhere, with a remedy', () => {
+  const { out, err, status } = plan(...FLEET, '--nic', '25')
+  assert.equal(out, '')
+  assert.match(err, /^USAGE {2}.*--nic.* is "25" without a unit.*\nfix: See --help\.\n$/)
   assert.equal(status, 2)
+  const unknown = plan('deepseek-v9', '--fleet', 'four-gaming-pcs')
+  assert.match(unknown.err, /^MODEL_UNKNOWN {2}.*\nfix: .*deepseek-v3/)
+  assert.equal(unknown.status, 3)
 })
 
 test('plan loads no native library, not even indirectly', () => {
