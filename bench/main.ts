@@ -21,6 +21,7 @@ import {
   formatSection,
   type Section,
 } from './report.js'
+import { simIncast } from './sim-incast.js'
 import { simNet } from './sim-net.js'
 import { simQueue } from './sim-queue.js'
 import { start } from './start.js'
@@ -42,6 +43,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   planBacktest,
   simQueue,
   simNet,
+  simIncast,
 ]
 const ROUNDS = 7
 const COUNT_MAX = 10_000

@@ -123,6 +123,7 @@ export const ERRORS = {
   VERIFY_FAILED: server(1, 'The outputs differ by more than the tolerance; please report it.'),
   OUTPUT_UNWRITABLE: server(1, 'Give a path in a folder you may write to.'),
   EXPERIMENT_UNFIT: server(2, 'To mend it, {remedy}.'),
+  TRACE_INVALID: server(2, 'Correct line {line}; `sputnik sim serving --help` shows a line.'),
   SIM_TOO_LARGE: server(6, 'Simulate fewer or shorter flows, or a smaller network.'),
 
   // Planning

@@ -91,7 +91,8 @@ async function main(args: readonly string[]): Promise<number> {
   const program = await buildProgram(args)
   try {
     await program.parseAsync(args, { from: 'user' })
-    return 0
+    // A command that ends without an error may have more to say.
+    return Number(process.exitCode ?? 0)
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_STATUS
     return reportError(error)

@@ -1,4 +1,4 @@
-/** Options of `sputnik plan` that change what its files say. Knows nothing of how plans are made. */
+/** Options of `sputnik plan` that change what its files say. Knows nothing of plans themselves. */
 import { InvalidArgumentError } from 'commander'
 import { SputnikError } from '../base/errors.js'
 import type { TokenPrices } from '../plan/economics/token-cost.js'
@@ -19,10 +19,10 @@ export function quantityOf(dimension: DimensionName): (text: string) => number {
   }
 }
 
-/** `rtx-3090,rtx-5090`, also over several options. */
-export function listOf(text: string, before: readonly string[] = []): readonly string[] {
+/** `rtx-3090,rtx-5090`. */
+export function listOf(text: string): readonly string[] {
   const names = text.split(',').map((name) => name.trim())
-  if (names.every((name) => name !== '')) return [...before, ...names]
+  if (names.every((name) => name !== '')) return names
   throw new InvalidArgumentError('It must be names with commas between them.')
 }
 
@@ -103,7 +103,7 @@ export type PlanOptions = WorkloadOptions &
   FleetOptions & {
     readonly fleet?: string
     readonly workload: string
-    readonly vs?: readonly string[]
+    readonly vs: readonly string[]
     readonly vsTerms: RackTerms
     readonly weights?: string
     readonly price?: TokenPrices

@@ -8,7 +8,7 @@ import { RACKS } from '../plan/catalog/racks.js'
 import { calibrationTable } from '../plan/cost/calibration.js'
 import { calibrationMarkdown, calibrationRecord } from '../plan/cost/calibration-table.js'
 import { RACK_TERMS } from '../plan/fleet/rack-fleet.js'
-import { exampleFleets, resolveFleet } from '../plan/fleet/resolve-fleet.js'
+import { exampleFleets } from '../plan/fleet/resolve-fleet.js'
 import { PLAN_MODEL_HELP, resolveModel } from '../plan/model/resolve-model.js'
 import { changeFleet } from '../plan/report/change-fleet.js'
 import { makePlan } from '../plan/report/make-plan.js'
@@ -29,7 +29,7 @@ import {
   tokenPricesOf,
 } from './plan-options.js'
 import { printResult } from './plan-output.js'
-import { rivalsOf } from './plan-rivals.js'
+import { fleetNamed, rivalsOf } from './plan-rivals.js'
 import { searchFor } from './plan-search.js'
 
 const TOKENS_MAX = 10_000_000
@@ -41,9 +41,16 @@ export function planCommand(): Command {
       'tell whether a model fits a fleet, how fast, what a token costs, and what would be better',
     )
     .argument('[model]', PLAN_MODEL_HELP)
-    .option('--fleet <file>', `YAML or JSON file, or an example: ${exampleFleets().join(', ')}`)
+    .option(
+      '--fleet <file>',
+      `YAML or JSON file, a rack, or an example: ${exampleFleets().join(', ')}`,
+    )
     .option('--workload <name>', PLAN_WORKLOAD_HELP, 'chat')
-    .option('--vs <names>', `compare with racks (${rackNames()}) or fleet files`, listOf)
+    .addOption(
+      new Option('--vs <names>', `compare with racks (${rackNames()}), fleet files, or none`)
+        .argParser(listOf)
+        .default(['gb200-nvl72', '8xh100'], 'gb200-nvl72,8xh100'),
+    )
     .addOption(
       new Option('--vs-terms <terms>', 'what an hour of a rack costs')
         .choices(RACK_TERMS)
@@ -129,7 +136,7 @@ function planFor(model: string, options: PlanOptions): Plan {
   if (options.fleet === undefined) {
     throw missing('--fleet', 'a fleet file or the name of an example, or --search for one')
   }
-  const { fleet, assumed } = resolveFleet(options.fleet)
+  const { fleet, assumed } = fleetNamed(options.fleet, options)
   return makePlan({
     model: resolveModel(model, { weights: options.weights }),
     fleet: changeFleet(fleet, fleetChanges(options)),

@@ -6,32 +6,29 @@ import type { PlannedRun } from '../sim/experiment/plan-runs.js'
 import { resultOf } from '../sim/experiment/result.js'
 import { TRANSPORTS } from '../sim/experiment/transports.js'
 import { createProgress, type Progress } from './report.js'
+import { untilStopped } from './stop-signal.js'
 
 /** Between two looks for a signal: some ten milliseconds. */
 const EVENTS = 20_000
 /** What takes less needs no progress. */
-const QUIET_MS = 2_000
+const QUIET_MS = 1_000
 const PROGRESS_MS = 500
 
 /** Outcomes of all that were begun before a signal came. */
 export async function runExperiments(
   plans: readonly PlannedRun[],
 ): Promise<{ readonly outcomes: readonly Outcome[]; readonly isStopped: boolean }> {
-  const stop = new AbortController()
-  const onSignal = (): void => stop.abort()
-  process.once('SIGINT', onSignal).once('SIGTERM', onSignal)
   const progress = createProgress(process.stderr, 'simulating')
-  const outcomes: Outcome[] = []
-  try {
+  const { result: outcomes, isStopped } = await untilStopped(async (signal) => {
+    const ended: Outcome[] = []
     for (const plan of plans) {
-      if (stop.signal.aborted) break
-      outcomes.push(await runOne(plan, { signal: stop.signal, progress }))
+      if (signal.aborted) break
+      ended.push(await runOne(plan, { signal, progress }))
     }
-  } finally {
-    progress.end()
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
-  }
-  return { outcomes, isStopped: stop.signal.aborted }
+    return ended
+  })
+  progress.end()
+  return { outcomes, isStopped }
 }
 
 type Watch = {

@@ -15,10 +15,9 @@ import { planRuns, SWEEP_HELP } from '../sim/experiment/plan-runs.js'
 import { type TraceForm, traceLines } from '../sim/experiment/trace.js'
 import { TRANSPORT_NAMES } from '../sim/experiment/transports.js'
 import { runExperiments } from './sim-network-run.js'
-import { writeOutput } from './write-output.js'
+import { STOPPED_STATUS } from './stop-signal.js'
+import { checkOutput, writeLines, writeOutput } from './write-output.js'
 
-/** What a shell reports of programs that SIGINT ended. */
-const STOPPED_STATUS = 130
 const STALLED_STATUS = 1
 
 type OutputOptions = {
@@ -64,7 +63,7 @@ function addTransportOptions(command: Command): void {
     .option('--ecn [size]', 'switches mark; a size: above this (default: as the transport needs)')
     .option('--trim [switch]', 'switches cut payload off, on or off (default: as above)')
     .option('--pfc [switch]', 'switches pause links, on or off (default: as above)')
-    .option('--rto <time>', 'least time-out (default: what the transport has)')
+    .option('--rto <time>', 'least time-out of TCP, DCTCP, Swift and credits (default: 200 ms)')
 }
 
 function addWorkloadOptions(command: Command): void {
@@ -80,13 +79,13 @@ function addWorkloadOptions(command: Command): void {
 
 async function simulate(path: string | undefined, options: OutputOptions): Promise<void> {
   const { json, trace, html, ...given } = options
-  const form = trace === undefined ? undefined : traceFormOf(trace)
+  if (trace !== undefined) traceFormOf(trace)
   const fields = fieldsOf(path, given)
   const plans = planRuns(fields)
+  for (const output of [trace, html]) if (output !== undefined) checkOutput(output)
   const { outcomes, isStopped } = await runExperiments(plans)
   const report = { name: fields.name, outcomes, planned: plans.length }
-  if (form !== undefined)
-    writeOutput(trace ?? '', `${[...traceLines(outcomes, form)].join('\n')}\n`)
+  if (trace !== undefined) writeLines(trace, traceLines(outcomes, traceFormOf(trace)))
   if (html !== undefined) writeOutput(html, experimentPage(report))
   process.stdout.write(`${json === true ? toJson(report) : formatReport(report)}\n`)
   if (isStopped) process.exitCode = STOPPED_STATUS
@@ -97,18 +96,11 @@ async function simulate(path: string | undefined, options: OutputOptions): Promi
 
 /** What options say goes before what the file says. */
 function fieldsOf(path: string | undefined, given: object): Fields {
-  const said = checkFields(flagged(given), 'options')
+  const said = checkFields(given, 'options')
   const written = path === undefined ? {} : parseExperiment(readInputFile(path), path)
   const { compare: _, transport: __, ...rest } = written
   const isChosen = said.transport !== undefined || said.compare !== undefined
   return { ...(isChosen ? rest : written), ...said }
-}
-
-/** An option that stands alone is `true`; in a file it would be `on`. */
-function flagged(given: object): object {
-  return Object.fromEntries(
-    Object.entries(given).map(([name, value]) => [name, value === true ? 'on' : value]),
-  )
 }
 
 function traceFormOf(path: string): TraceForm {

@@ -1,15 +1,47 @@
 /** Writes a file that a command was asked for. */
-import { writeFileSync } from 'node:fs'
+import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { SputnikError } from '../base/errors.js'
 import { dim } from './report.js'
 
+const CHUNK_CHARACTERS = 1 << 16
+
 /** @throws SputnikError OUTPUT_UNWRITABLE */
 export function writeOutput(path: string, text: string): void {
+  attempt(path, () => writeFileSync(path, text))
+  tell(path)
+}
+
+/** Lines without their ends, which together may be more than a string can hold. */
+export function writeLines(path: string, lines: Iterable<string>): void {
+  attempt(path, () => {
+    const file = openSync(path, 'w')
+    let chunk = ''
+    for (const line of lines) {
+      chunk += `${line}\n`
+      if (chunk.length < CHUNK_CHARACTERS) continue
+      writeSync(file, chunk)
+      chunk = ''
+    }
+    writeSync(file, chunk)
+    closeSync(file)
+  })
+  tell(path)
+}
+
+/** Before long work: whether its output will find a place. @throws SputnikError OUTPUT_UNWRITABLE */
+export function checkOutput(path: string): void {
+  attempt(path, () => closeSync(openSync(path, 'a')))
+}
+
+function attempt(path: string, write: () => void): void {
   try {
-    writeFileSync(path, text)
+    write()
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw new SputnikError('OUTPUT_UNWRITABLE', `${path}: ${reason}`, { path }, error)
   }
+}
+
+function tell(path: string): void {
   process.stderr.write(`${dim(`wrote ${path}`)}\n`)
 }

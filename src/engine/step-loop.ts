@@ -6,10 +6,11 @@
 import type { WireFormat } from '../fabric/dispatch.js'
 import type { ReceivedFrame } from '../fabric/link.js'
 import { waitAny } from '../fabric/wait-any.js'
-import { type Answer, Dispatcher, type Outgoing } from '../fleet/dispatcher.js'
+import { Dispatcher, type Outgoing } from '../fleet/dispatcher.js'
 import { DOMAINS_MAX, type Fleet } from '../fleet/fleet.js'
 import type { FleetDomain } from '../fleet/fleet-domain.js'
 import type { RegionCall } from '../fleet/region-call.js'
+import type { Answer } from '../fleet/reply-times.js'
 
 export type Reply = {
   readonly domain: number

@@ -11,21 +11,9 @@ import { defined } from '../base/assert.js'
 import type { Channel } from '../native/channel.js'
 import { copyNative } from '../native/libc.js'
 import { allocateCollected, type NativeBuffer, nativeViews } from '../native/memory.js'
-import { CREDIT_MESSAGE_BYTES, type CreditMessage, writeCreditMessage } from './credit-message.js'
-import type { Departure } from './credit-sender.js'
+import { CREDIT_MESSAGE_BYTES, writeCreditMessage } from './credit-message.js'
 import { FRAME, HEADER_BYTES, isTransfer, transferIn, writeHeader } from './frame.js'
-
-/** What the writer asks of those who keep the credit of its link. */
-export type CreditSource = {
-  /** A transfer is ready; false when too many are. */
-  offer(transfer: number, bytes: number, isExpected: boolean): boolean
-  /** Bytes of the first transfer that may go now. */
-  take(): Departure | undefined
-  /** Whether there is something to tell. */
-  readonly hasMessages: boolean
-  /** At most so many of them, each once. */
-  takeMessages(most: number): CreditMessage[]
-}
+import type { CreditSource } from './link-credit.js'
 
 /** Memory for a frame, and the room before it. */
 type Slot = { readonly whole: NativeBuffer; readonly frame: NativeBuffer }

@@ -7,7 +7,18 @@ import { CREDIT_MESSAGE_BYTES, type CreditMessage, readCreditMessage } from './c
 import { CreditSender, type Departure } from './credit-sender.js'
 import { type Arrived, type CreditPeer, type Credits, GENERATION } from './credits.js'
 import { HEADER_BYTES } from './frame.js'
-import type { CreditSource } from './frame-writer.js'
+
+/** What the writer of frames asks of those who keep the credit of its link. */
+export type CreditSource = {
+  /** A transfer is ready; false when too many are. */
+  offer(transfer: number, bytes: number, isExpected: boolean): boolean
+  /** Bytes of the first transfer that may go now. */
+  take(): Departure | undefined
+  /** Whether there is something to tell. */
+  readonly hasMessages: boolean
+  /** At most so many of them, each once. */
+  takeMessages(most: number): CreditMessage[]
+}
 
 export type LinkCredit = CreditSource & {
   /** As `Credits` numbers it; 0 without. */

@@ -19,6 +19,7 @@ import { dispatchBytes, writeDispatch } from './dispatch-writer.js'
 import { Partition, type RouterChoice, type Share } from './partition.js'
 import { Piece } from './piece.js'
 import type { RegionCall } from './region-call.js'
+import type { Answer } from './reply-times.js'
 import { copyOf, type Work, workOf } from './shares.js'
 import { Sums } from './sums.js'
 
@@ -27,16 +28,6 @@ export type Choose = (
   region: number,
   except?: number | undefined,
 ) => Uint16Array
-
-export type Answer = {
-  readonly domain: number
-  readonly pairs: number
-  readonly us: number
-  /** Of that, what the domain spent on computing, as it says. */
-  readonly computeUs: number
-  /** It came after it was late, or nobody waits for it any more. */
-  readonly isLate: boolean
-}
 
 export type DispatcherOptions = AsksOptions & {
   /** One more than the highest id of a domain. */

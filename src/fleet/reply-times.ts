@@ -4,6 +4,16 @@
  * when an answer is late. Pure; times are handed in.
  */
 
+export type Answer = {
+  readonly domain: number
+  readonly pairs: number
+  readonly us: number
+  /** Of that, what the domain spent on computing, as it says. */
+  readonly computeUs: number
+  /** It came after it was late, or nobody waits for it any more. */
+  readonly isLate: boolean
+}
+
 /** Share of the past that one more answer leaves. */
 const KEEP = 0.95
 /** An answer is late after so many deviations, and not before so many times what is expected. */

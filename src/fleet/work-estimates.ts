@@ -1,7 +1,6 @@
 /** What each domain is expected to take for its work, as measured; knows nothing of membership. */
-import type { Answer } from './dispatcher.js'
 import { type DomainWork, emptyWork } from './replica-choice.js'
-import { ReplyTimes } from './reply-times.js'
+import { type Answer, ReplyTimes } from './reply-times.js'
 
 /** Of a copy of a token to a domain that does not get it yet; the link is shared by all. */
 const COPY_US = 2

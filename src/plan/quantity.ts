@@ -44,6 +44,8 @@ export const DIMENSIONS = {
     units: { s: 1, ms: 1e-3, us: 1e-6, '\u00b5s': 1e-6, '\u03bcs': 1e-6, ns: 1e-9 },
     example: '20 us',
   },
+  duration: { units: { s: 1, ms: 1e-3, min: 60, h: 3600, d: 86_400 }, example: '30 min' },
+  rate: { units: { '/s': 1, '/min': 1 / 60, '/h': 1 / 3600 }, example: '3/s' },
   power: { units: { W: 1, kW: 1e3 }, example: '80 W' },
   money: { units: { USD: 1 }, example: '700 USD' },
   energyPrice: { units: { 'USD/kWh': 1, 'USD/MWh': 1e-3 }, example: '0.30 USD/kWh' },

@@ -1,7 +1,7 @@
 /** What limits a step: the resource that would shorten it most if there were twice as much. */
 import type { ApartPlan } from './apart-step.js'
 import { type CostPlan, stepParts } from './cost-plan.js'
-import { type StepLoad, stepSeconds } from './load.js'
+import { PARTS, type Part, type PartTimes, type StepLoad, stepSeconds } from './load.js'
 import type { Machine } from './machine.js'
 import type { WholePlan } from './whole-step.js'
 
@@ -57,13 +57,46 @@ const WHOLE: readonly Doubling<WholePlan>[] = [
 const CLEARLY_MORE = 1.02
 
 export function bottleneckOf(plan: CostPlan, load: StepLoad): Bottleneck {
-  const before = stepSeconds(stepParts(plan, load))
-  const saves = (changed: CostPlan): number => 1 - stepSeconds(stepParts(changed, load)) / before
-  const all =
-    plan.layout === 'apart'
-      ? APART.map(([resource, double]) => ({ resource, saves: saves(double(plan)) }))
-      : WHOLE.map(([resource, double]) => ({ resource, saves: saves(double(plan)) }))
-  return all.reduce((worst, one) => (one.saves > worst.saves * CLEARLY_MORE ? one : worst))
+  return largestSaving(stepSeconds(stepParts(plan, load)), {
+    options: withMore(plan, load),
+    secondsOf: stepSeconds,
+  })
+}
+
+/** What holds up each part of a step by itself; parts that take no time are left out. */
+export function partBottlenecks(
+  plan: CostPlan,
+  load: StepLoad,
+): { readonly [part in Part]?: Bottleneck } {
+  const before = stepParts(plan, load)
+  const options = withMore(plan, load)
+  return Object.fromEntries(
+    PARTS.filter((part) => before[part] > 0).map((part) => [
+      part,
+      largestSaving(before[part], { options, secondsOf: (times) => times[part] }),
+    ]),
+  )
+}
+
+type Option = { readonly resource: string; readonly times: PartTimes }
+
+/** The step with twice as much of each resource. */
+function withMore(plan: CostPlan, load: StepLoad): Option[] {
+  return plan.layout === 'apart'
+    ? APART.map(([resource, double]) => ({ resource, times: stepParts(double(plan), load) }))
+    : WHOLE.map(([resource, double]) => ({ resource, times: stepParts(double(plan), load) }))
+}
+
+function largestSaving(
+  before: number,
+  given: {
+    readonly options: readonly Option[]
+    readonly secondsOf: (times: PartTimes) => number
+  },
+): Bottleneck {
+  return given.options
+    .map(({ resource, times }) => ({ resource, saves: 1 - given.secondsOf(times) / before }))
+    .reduce((worst, one) => (one.saves > worst.saves * CLEARLY_MORE ? one : worst))
 }
 
 type Factors<T> = { readonly [key in keyof T]?: number }

@@ -15,7 +15,7 @@ import type { Workload } from '../workload.js'
 import { cheapestAt, denseBatches, isOffer, type Offer, offerOf } from './offer.js'
 import type { Alternative, Comparison, CurvePoint, SpeedRow } from './plan.js'
 
-/** What a fleet is compared with; racks that are too small for the model are taken more than once. */
+/** What a fleet is compared with; of racks too small for the model several are taken. */
 export type Rival = { readonly id: string; readonly fleet: Fleet }
 
 /** Racks that are tried for a model that has no room in one. */
@@ -37,7 +37,7 @@ export function makeAlternative({ id, fleet }: Rival, offer: Offer): Alternative
     curve,
     ...(best === undefined
       ? { problem: 'no batch keeps the limits of the workload' }
-      : { best, comparison: compare(offer, { best, alone: curve[0] ?? best }) }),
+      : { best, comparison: compare(offer, { found, best }) }),
     confidence: weakest([found.confidence, 'datasheet']),
   }
 }
@@ -85,15 +85,17 @@ function bestOf(curve: readonly CurvePoint[]): CurvePoint | undefined {
 
 function compare(
   { cost, workHourUsd, reference, curve, candidate }: Offer,
-  { best, alone }: { readonly best: CurvePoint; readonly alone: CurvePoint },
+  { found, best }: { readonly found: Offer; readonly best: CurvePoint },
 ): Comparison {
   const { outputTokensPerSecond } = reference
+  const alone = found.curve[0] ?? best
   // What the other asks for the tokens that the fleet makes in an hour of work.
   const rentHourUsd = (best.outputMtokUsd * outputTokensPerSecond * 3600) / 1e6
   return {
     costRatio: usdPerMtok(workHourUsd, outputTokensPerSecond) / best.outputMtokUsd,
     throughputRatio: outputTokensPerSecond / best.outputTokensPerSecond,
     aloneRatio: (curve[0]?.tpotS ?? reference.tpotS) / alone.tpotS,
+    hourRatio: workHourUsd / found.workHourUsd,
     tieTokensPerSecond: tieTokensPerSecond(workHourUsd, best.outputMtokUsd),
     ...(cost.own !== undefined && {
       tieUtilisation: tieUtilisation(cost.own, rentHourUsd),

@@ -1,8 +1,8 @@
-/** The answer of a plan in a few sentences: whether it fits, how fast, at what cost, and where not. */
+/** The answer of a plan in a few sentences: whether it fits, how fast, for how much, where not. */
 import type { Shortage } from '../cost/placement.js'
 import type { Verdict } from '../cost/verdicts.js'
 import type { Workload } from '../workload.js'
-import { count, duration, months, percent, times, usd, whole } from './numbers.js'
+import { count, duration, months, percent, plural, times, usd, whole } from './numbers.js'
 import type { Alternative, Answer, Comparison, Judgement, PlanResult, SpeedRow } from './plan.js'
 
 /** Ratios nearer to 1 are within the error of every constant. */
@@ -32,14 +32,19 @@ function headline(judgement: Judgement, { speed, alternatives }: PlanResult): st
   }
   if (speed.best === undefined) return 'It fits, but it is too slow.'
   if (judgement === 'no') return 'It fits, but tokens are cheaper elsewhere.'
-  return 'It works, but not everywhere and not against everyone.'
+  if (alternatives.length === 0) return 'It fits and keeps the limits, but read on.'
+  const isCheaper = alternatives.some(({ comparison }) => (comparison?.costRatio ?? 2) < 1)
+  return isCheaper
+    ? 'It wins in one place and loses in another.'
+    : 'Tokens are cheaper elsewhere, but not a whole rack for you alone.'
 }
 
 function judge({ speed, alternatives, bySpeed, verdicts }: PlanResult): Judgement {
   if (speed.best === undefined) return 'no'
   const ratios = alternatives.flatMap(({ comparison }) => comparison?.costRatio ?? [])
   const lost = ratios.filter((ratio) => ratio > 1)
-  if (ratios.length > 0 && lost.length === ratios.length) return 'no'
+  const isLost = ratios.length > 0 && lost.length === ratios.length
+  if (isLost) return alternatives.some(isDearAlone) ? 'mixed' : 'no'
   const isBeatenSomewhere = alternatives.some(({ id }) => whereOf(id, bySpeed).lost.length > 0)
   const isWarned = verdicts.some(({ kind }) => kind !== 'misses-limits')
   return lost.length > 0 || isBeatenSomewhere || isWarned ? 'mixed' : 'yes'
@@ -49,13 +54,18 @@ function speedSentence(workload: Workload, { speed, cost, verdicts }: PlanResult
   const missed = verdicts.find(({ kind }) => kind === 'misses-limits')
   if (missed !== undefined) return `${capital(missed.text)}.`
   const { batch, tpotS, outputTokensPerSecond } = speed.reference
-  const users = batch === 1 ? 'one user' : `${whole(batch)} users at once`
+  const users = batch === 1 ? 'one user, who' : `${whole(batch)} users at once, each of whom`
   const usage = cost.paidShare < 1 ? ` when it works ${percent(cost.paidShare)} of the day` : ''
   return (
-    `${count(outputTokensPerSecond)} tokens/s for ${users}, each of whom gets a token ` +
+    `${count(outputTokensPerSecond)} tokens/s for ${users} gets a token ` +
     `every ${duration(tpotS)} (limit ${duration(workload.tpotS)}), for ` +
     `${usd(cost.outputMtokUsd)} a million output tokens${usage}.`
   )
+}
+
+/** Cheaper only because others share it: alone it costs more for an hour of work. */
+function isDearAlone({ comparison }: Alternative): boolean {
+  return comparison !== undefined && comparison.hourRatio < 1
 }
 
 function alternativeSentence(one: Alternative, result: PlanResult): string {
@@ -65,8 +75,9 @@ function alternativeSentence(one: Alternative, result: PlanResult): string {
   const { costRatio } = comparison
   const place = placeText(whereOf(one.id, result.bySpeed))
   if (costRatio > CLEARLY) {
-    const rescue = rescueText(comparison)
-    return `NO against ${name}: ${theirs} there, here ${times(costRatio)} as much${rescue}${place}.`
+    const rescue = rescueText(comparison, result)
+    const alone = aloneText(one, result)
+    return `NO against ${name} when it is always full: ${theirs} there, here ${times(costRatio)} as much${rescue}${alone}${place}.`
   }
   if (costRatio < 1 / CLEARLY) {
     const paidBack = paidBackText(comparison, result)
@@ -76,11 +87,19 @@ function alternativeSentence(one: Alternative, result: PlanResult): string {
 }
 
 /** What would have to be so that an owned fleet costs no more. */
-function rescueText({ tieUtilisation }: Comparison): string {
-  if (tieUtilisation === undefined) return ''
+function rescueText({ tieUtilisation }: Comparison, { cost }: PlanResult): string {
+  if (tieUtilisation === undefined || cost.paidShare === 1) return ''
   return tieUtilisation > 1
     ? ', even if it worked all day'
     : ` (as much if it works ${percent(tieUtilisation)} of the day)`
+}
+
+/** What it costs to have all of the other for one's own users. */
+function aloneText(one: Alternative, { speed, cost }: PlanResult): string {
+  if (!isDearAlone(one)) return ''
+  const here = usd(cost.hourUsd / cost.paidShare)
+  const { batch } = speed.reference
+  return `; for ${plural(batch, 'user')} alone ${usd(one.hourUsd)} an hour of work there, ${here} here`
 }
 
 function paidBackText({ breakEvenMonths }: Comparison, { cost }: PlanResult): string {

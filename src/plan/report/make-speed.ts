@@ -1,5 +1,5 @@
 /** Steps of one kind only: how long decoding and taking in a prompt last, and for what. */
-import { bottleneckOf } from '../cost/bottleneck.js'
+import { bottleneckOf, partBottlenecks } from '../cost/bottleneck.js'
 import { weakest } from '../cost/confidence.js'
 import { type CostPlan, stepParts } from '../cost/cost-plan.js'
 import { steadyLoad, tokensPerStep } from '../cost/figures.js'
@@ -30,11 +30,13 @@ function phaseTimes(
   const times = stepParts(plan, load)
   const stepS = stepSeconds(times)
   const confidences = partConfidence(plan)
+  const limits = partBottlenecks(plan, load)
   const parts = PARTS.map((part) => ({
     part,
     seconds: times[part],
     share: times[part] / stepS,
     confidence: confidences[part],
+    ...(limits[part] !== undefined && { bottleneck: limits[part] }),
   }))
   return {
     tokens,

@@ -33,8 +33,15 @@ export function makeValue({ cost, candidate }: Offer, seed: number): ValueOutloo
   }
 }
 
+/** By seed: they are the same for all fleets, and to fit them takes longer than a plan. */
+const knownPaths = new Map<number, PricePaths>()
+
 function pathsOf(seed: number): PricePaths {
-  return drawPaths(fitRegimes(H100_PRICES, seed), { months: MONTHS, paths: PATHS, seed })
+  const known = knownPaths.get(seed)
+  if (known !== undefined) return known
+  const paths = drawPaths(fitRegimes(H100_PRICES, seed), { months: MONTHS, paths: PATHS, seed })
+  knownPaths.set(seed, paths)
+  return paths
 }
 
 /** Costs count on no future in which used cards sell for more than they were bought for. */

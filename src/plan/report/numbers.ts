@@ -45,3 +45,8 @@ export function months(value: number): string {
   if (value < 1) return 'under a month'
   return value < 24 ? `${Math.round(value)} months` : `${(value / 12).toFixed(1)} years`
 }
+
+/** `1 host`, `4 hosts`. */
+export function plural(value: number, noun: string): string {
+  return `${whole(value)} ${noun}${value === 1 ? '' : 's'}`
+}

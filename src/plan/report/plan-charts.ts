@@ -2,7 +2,7 @@
 import { barChart } from '../../chart/bar-chart.js'
 import type { HtmlPage, Section } from '../../chart/html-page.js'
 import { lineChart, type Series } from '../../chart/line-chart.js'
-import { duration, usd, whole } from './numbers.js'
+import { duration, plural, usd, whole } from './numbers.js'
 import type { Alternative, CurvePoint, PhaseTimes, Plan, PlanResult } from './plan.js'
 import { planPage } from './plan-page.js'
 import { partName } from './sections/speed.js'
@@ -64,24 +64,24 @@ function noteOf({ batch, ttftS, outputMtokUsd, meetsLimits }: CurvePoint): strin
 
 function timeCharts({ speed }: PlanResult): Section {
   const { decode, prefill } = speed
-  // What two halves of a batch hide of each other is no length.
-  const parts = decode.parts.filter(({ part }) => part !== 'hidden').map(({ part }) => part)
-  const lengths = ({ parts: times }: PhaseTimes): number[] =>
-    parts.map((part) => times.find((one) => one.part === part)?.seconds ?? 0)
-  const bar = (name: string, phase: PhaseTimes) =>
-    barChart({
-      title: name,
-      x: { title: 'time', unit: 's' },
-      parts: parts.map(partName),
-      bars: [{ name: `${whole(phase.tokens)} tokens`, values: lengths(phase) }],
-    })
   return {
     title: 'Where the time of one step goes',
     charts: [
-      bar(`One token for each of ${whole(decode.tokens)} users`, decode),
-      bar(`${whole(prefill.tokens)} tokens of a prompt`, prefill),
+      timeBar(`One token for ${plural(decode.tokens, 'user')}`, decode),
+      timeBar(`${whole(prefill.tokens)} tokens of a prompt`, prefill),
     ],
   }
+}
+
+/** What two halves of a batch hide of each other is no length, so it is left out. */
+function timeBar(title: string, { parts }: PhaseTimes): string {
+  const shown = parts.filter(({ seconds }) => seconds > 0)
+  return barChart({
+    title,
+    x: { title: 'time', unit: 's' },
+    parts: shown.map(({ part }) => partName(part)),
+    bars: [{ name: 'a step', values: shown.map(({ seconds }) => seconds) }],
+  })
 }
 
 const BITS = 8

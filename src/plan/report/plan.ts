@@ -126,13 +126,16 @@ export type PlanSpeed = {
   readonly prefill: PhaseTimes
 }
 
+/** The roofline of a part: what it would save most to have twice as much of. */
+export type PhasePart = PartTime & { readonly bottleneck?: Bottleneck }
+
 /** One step that decodes or takes in a prompt, nothing else. */
 export type PhaseTimes = {
   /** Sequences, or prompt tokens. */
   readonly tokens: number
   readonly stepS: number
   readonly tokensPerSecond: number
-  readonly parts: readonly PartTime[]
+  readonly parts: readonly PhasePart[]
   readonly bottleneck: Bottleneck
   readonly confidence: Confidence
 }
@@ -206,6 +209,8 @@ export type Comparison = {
   readonly throughputRatio: number
   /** Seconds of a token of one user alone, here over there. */
   readonly aloneRatio: number
+  /** Dollars of an hour of work here over there, if the other served nobody else. */
+  readonly hourRatio: number
   /** Of this fleet, to make a token as cheap. */
   readonly tieTokensPerSecond: number
   /** Hours of the day it must be used to make a token as cheap; above 1: never. Owned only. */
@@ -234,7 +239,7 @@ export type PlanValue = {
   /** What the cards rent for now, and what an hour costs in cash, all cards together. */
   readonly rentHourUsd: number
   readonly cashHourUsd: number
-  /** Share of the value of the first day: middle and 90 %; empty when rent does not pay the cash. */
+  /** Share of the value of the first day: middle and 90 %; empty: rent does not pay the cash. */
   readonly months: readonly ValueMonth[]
   readonly confidence: Confidence
 }

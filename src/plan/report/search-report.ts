@@ -130,7 +130,7 @@ function costOf({ measure }: Goal, { hourUsd, upfrontUsd }: FoundFleet): number 
 }
 
 function bestSection({ best, reasons, runnerUp, instead, counts }: SearchReport): Section {
-  const looked = `Of ${whole(counts.fleets)} fleets; ${whole(counts.estimates)} had to be worked out.`
+  const looked = `There are ${whole(counts.fleets)} such fleets; ${whole(counts.estimates)} estimates told enough.`
   if (best === undefined) return { paragraphs: [`NO: ${instead ?? 'nothing will do'}.`, looked] }
   const other =
     runnerUp === undefined
@@ -139,7 +139,7 @@ function bestSection({ best, reasons, runnerUp, instead, counts }: SearchReport)
   return { paragraphs: [`${best.name}.`, `Why: ${reasons.join('; ')}.`, ...other, looked] }
 }
 
-const FRONT_SHOWN = 20
+const FRONT_SHOWN = 12
 
 function frontSection({ front }: SearchReport): Section[] {
   if (front.length === 0) return []

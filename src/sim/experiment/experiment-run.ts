@@ -6,6 +6,7 @@
 import type { Message } from '../moe/network.js'
 import { PacketNetwork } from '../net/packet-network.js'
 import { psOf, secondsOf } from '../net/time.js'
+import { type ExpectedReply, FabricCredit } from '../transport/fabric-credit.js'
 import { type Bound, boundOf } from './bound.js'
 import { type Experiment, payloadBytesOf, roundTripS } from './experiment.js'
 import { topologyOf } from './network-shape.js'
@@ -84,6 +85,14 @@ export class ExperimentRun {
       const startPs = this.#roundStartPs
       this.network.addFlow({ source: from, destination: to, bytes, startPs })
     }
+    const { transport } = this.network
+    if (transport instanceof FabricCredit) transport.expect(this.#asked())
+  }
+
+  /** All messages of an incast are answers to the host that they go to. */
+  #asked(): ExpectedReply[] {
+    if (this.experiment.workload.kind !== 'incast') return []
+    return this.#messages.map(({ from, to, bytes }) => ({ from, to, bytes }))
   }
 
   #finished(): void {
@@ -95,10 +104,11 @@ export class ExperimentRun {
 }
 
 function transportOf(experiment: Experiment) {
-  const { leastTimeoutS, network } = experiment
+  const { leastTimeoutS, network, workload } = experiment
   return TRANSPORTS[experiment.transport].make({
     payloadBytes: payloadBytesOf(experiment),
     flightBytes: network.bytesPerSecond * roundTripS(experiment),
     ...(leastTimeoutS === undefined ? {} : { leastTimeoutPs: psOf(leastTimeoutS) }),
+    ...(workload.kind === 'incast' ? { asker: 0 } : {}),
   })
 }

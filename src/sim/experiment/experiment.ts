@@ -8,7 +8,7 @@ import type { Multipath } from '../net/path-choice.js'
 import { DEFAULTS } from './defaults.js'
 import type { Fields, Workload } from './fields.js'
 import { refuseUnfit } from './fit.js'
-import { type Network, networkOf, pathOf } from './network-shape.js'
+import { type Network, networkOf, pathOf, refuseLargeNetwork } from './network-shape.js'
 import { TRANSPORTS, type TransportName } from './transports.js'
 import { messageCount, packetsPerRound } from './workload.js'
 
@@ -84,7 +84,8 @@ function isOn(said: 'auto' | 'on' | 'off' | undefined, otherwise: boolean): bool
 }
 
 function refuseTooLarge(experiment: Experiment): void {
-  const { rounds } = experiment
+  const { rounds, network } = experiment
+  refuseLargeNetwork(network)
   const messages = messageCount(experiment) * rounds
   if (messages > MESSAGES_MAX) {
     throw new SputnikError('SIM_TOO_LARGE', `${messages} messages; at most ${MESSAGES_MAX}`)

@@ -31,20 +31,23 @@ export function formatReport(report: Report): string {
 /** What was asked, in a line. */
 export function titleOf({ name, outcomes }: Report): string {
   const [first] = outcomes
-  const asked = first === undefined ? '' : describe(first.result.experiment)
+  const asked = first === undefined ? '' : describe(first)
   return name === undefined ? asked : `${name}: ${asked}`
 }
 
-function describe(experiment: Experiment): string {
+/** Without what a sweep varies, which the table tells. */
+function describe({ result: { experiment }, point }: Outcome): string {
   const { workload, bytes, rounds, network, bufferBytes } = experiment
-  const times = rounds === 1 ? '' : `, ${rounds} rounds`
-  const rate = formatValue(network.bytesPerSecond * 8, 'bit/s')
+  const unless = (field: string, text: string): string[] => (point?.field === field ? [] : [text])
+  const sent = point?.field === 'senders' ? 'incast' : describeWorkload(workload)
   return [
-    `${describeWorkload(workload)} of ${formatValue(bytes, 'B')}${times}`,
-    describeNetwork(network),
-    `${rate}, ${formatValue(network.delayS, 's')} a link`,
-    `queues of ${formatValue(bufferBytes, 'B')}`,
-  ].join('; ')
+    [sent, ...unless('bytes', `of ${formatValue(bytes, 'B')}`)].join(' '),
+    ...(rounds === 1 ? [] : unless('rounds', `${rounds} rounds`)),
+    ...unless('hosts', describeNetwork(network)),
+    ...unless('rate', formatValue(network.bytesPerSecond * 8, 'bit/s')),
+    ...unless('delay', `${formatValue(network.delayS, 's')} a link`),
+    ...unless('buffer', `queues of ${formatValue(bufferBytes, 'B')}`),
+  ].join(', ')
 }
 
 /** What keeps the result from being whole. */

@@ -2,6 +2,7 @@
  * The networks that experiments run on: one switch, leaves and spines, or a fat-tree, from few
  * words to the topology. Knows nothing of what is sent.
  */
+import { SputnikError } from '../../base/errors.js'
 import { fatTree, leafSpine, star, type Topology } from '../net/topology.js'
 import { DEFAULTS } from './defaults.js'
 import type { Fields, Workload } from './fields.js'
@@ -119,6 +120,23 @@ export function portsOf(network: Network): number {
   if (network.kind === 'star') return network.hosts
   if (network.kind === 'fat-tree') return network.k
   return Math.max(network.hosts / network.leaves + network.spines, network.leaves)
+}
+
+/** Routes are looked for from every host over every link, in some seconds. */
+const SEARCH_MAX = 5e7
+
+/** @throws SputnikError SIM_TOO_LARGE */
+export function refuseLargeNetwork(network: Network): void {
+  const { hosts } = network
+  const links = linksOf(network)
+  if (hosts * links <= SEARCH_MAX) return
+  throw new SputnikError('SIM_TOO_LARGE', `a network of ${hosts} hosts and ${links} links`)
+}
+
+function linksOf(network: Network): number {
+  const { hosts } = network
+  if (network.kind === 'star') return hosts
+  return network.kind === 'fat-tree' ? 3 * hosts : hosts + network.leaves * network.spines
 }
 
 /** As people say it. */

@@ -4,10 +4,19 @@
  */
 import type { TransportFactory } from '../net/transport.js'
 import { dcqcn } from '../transport/dcqcn.js'
+import { fabricCredit } from '../transport/fabric-credit.js'
 import { ndp } from '../transport/ndp.js'
 import { cubic, dctcp, newReno, swift } from '../transport/window-transport.js'
 
-export const TRANSPORT_NAMES = ['tcp', 'cubic', 'dctcp', 'swift', 'dcqcn', 'ndp'] as const
+export const TRANSPORT_NAMES = [
+  'tcp',
+  'cubic',
+  'dctcp',
+  'swift',
+  'dcqcn',
+  'ndp',
+  'credits',
+] as const
 
 export type TransportName = (typeof TRANSPORT_NAMES)[number]
 
@@ -16,8 +25,10 @@ export type TransportTerms = {
   readonly payloadBytes: number
   /** What is under way in one round trip through an idle network. */
   readonly flightBytes: number
-  /** Least time-out; absent: the transport's own. */
+  /** Least time-out of those that work out their own; absent: as they have it. */
   readonly leastTimeoutPs?: number
+  /** A host that asks for all it is sent, as a head does, and so can grant credit for it before. */
+  readonly asker?: number
 }
 
 export type TransportKind = {
@@ -53,11 +64,7 @@ export const TRANSPORTS: Readonly<Record<TransportName, TransportKind>> = {
     title: 'DCQCN',
     isMarkReader: true,
     isLossless: true,
-    make: ({ payloadBytes, leastTimeoutPs }) =>
-      dcqcn({
-        payloadBytes,
-        ...(leastTimeoutPs === undefined ? {} : { timeoutPs: leastTimeoutPs }),
-      }),
+    make: ({ payloadBytes }) => dcqcn({ payloadBytes }),
   },
   ndp: {
     title: 'NDP',
@@ -69,6 +76,16 @@ export const TRANSPORTS: Readonly<Record<TransportName, TransportKind>> = {
       ndp({
         payloadBytes,
         initialWindow: Math.ceil(flightBytes / payloadBytes) + NDP_QUEUE_PACKETS,
+      }),
+  },
+  credits: {
+    ...WINDOW,
+    title: 'fabric credits',
+    make: ({ payloadBytes, leastTimeoutPs, asker }) =>
+      fabricCredit({
+        segmentBytes: payloadBytes,
+        isStanding: (host) => host !== asker,
+        ...(leastTimeoutPs === undefined ? {} : { leastTimeoutPs }),
       }),
   },
 }

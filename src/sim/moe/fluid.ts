@@ -5,6 +5,7 @@
  * and how rates are found.
  */
 import { assert } from '../../base/assert.js'
+import { Agenda } from './agenda.js'
 import type { Message, MessageNetwork } from './network.js'
 
 export type FluidOptions = {
@@ -29,14 +30,11 @@ type Flow = {
   bytesPerSecond: number
 }
 
-type Timer = { readonly atS: number; readonly order: number; readonly act: () => void }
-
 export class FluidNetwork implements MessageNetwork {
   readonly #options: FluidOptions
   readonly #tolerance: number
   #flows: Flow[] = []
-  #timers: Timer[] = []
-  #order = 0
+  readonly #agenda = new Agenda()
   #isStale = false
   nowS = 0
 
@@ -54,23 +52,18 @@ export class FluidNetwork implements MessageNetwork {
   }
 
   after(delayS: number, act: () => void): void {
-    const timer = { atS: this.nowS + delayS, order: this.#order++, act }
-    let at = this.#timers.length
-    // Latest first; most are planned in the order of their time.
-    while (at > 0 && (this.#timers[at - 1]?.atS ?? 0) <= timer.atS) at--
-    this.#timers.splice(at, 0, timer)
+    this.#agenda.add(this.nowS + delayS, act)
   }
 
   run(): void {
-    while (this.#flows.length > 0 || this.#timers.length > 0) {
+    while (this.#flows.length > 0 || this.#agenda.count > 0) {
       if (this.#isStale) shareLinks(this.#flows, this.#options.capacities)
       this.#isStale = false
-      const timerS = this.#timers.at(-1)?.atS ?? Number.POSITIVE_INFINITY
       const flowS = this.#flows.reduce(
         (soonest, { leftBytes, bytesPerSecond }) => Math.min(soonest, leftBytes / bytesPerSecond),
         Number.POSITIVE_INFINITY,
       )
-      this.#advance(Math.min(timerS, this.nowS + flowS))
+      this.#advance(Math.min(this.#agenda.next, this.nowS + flowS))
     }
   }
 
@@ -87,11 +80,7 @@ export class FluidNetwork implements MessageNetwork {
     })
     if (done.length > 0) this.#isStale = true
     for (const { message, arrived } of done) this.after(this.#options.pathS(message), arrived)
-    for (let next = this.#timers.at(-1); next !== undefined && next.atS <= toS; ) {
-      this.#timers.pop()
-      next.act()
-      next = this.#timers.at(-1)
-    }
+    this.#agenda.take(toS)
   }
 }
 

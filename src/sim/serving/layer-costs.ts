@@ -62,6 +62,8 @@ const EXACT_TOKENS = 64
 const STEPS_PER_DOUBLING = 23
 /** Sums of layers that are kept for each number of tokens. */
 const SUMS = 32
+/** Layers drawn anew in one step. */
+const NEW_LAYERS = 8
 
 export class LayerCosts {
   readonly #options: LayerCostsOptions
@@ -92,18 +94,19 @@ export class LayerCosts {
     const kept = this.#kept.get(size) ?? { layers: [], sums: [] }
     this.#kept.set(size, kept)
     if (kept.sums.length === SUMS) return defined(kept.sums[prng.nextBelow(SUMS)], 'a sum')
-    const sum = this.#sum(() => this.#drawLayer(size, kept.layers))
-    if (kept.layers.length === samples) kept.sums.push(sum)
+    this.#keepMore(size, kept.layers)
+    const sum = this.#sum(() => {
+      const layer = kept.layers[prng.nextBelow(kept.layers.length)]
+      return defined(layer, 'a layer')
+    })
+    if (kept.layers.length >= samples) kept.sums.push(sum)
     return sum
   }
 
-  /** A new layer until enough are kept. */
-  #drawLayer(tokens: number, kept: LayersCost[]): LayersCost {
-    const { samples, prng } = this.#options
-    if (kept.length === samples) return defined(kept[prng.nextBelow(samples)], 'a layer')
-    const cost = this.#make(tokens)
-    kept.push(cost)
-    return cost
+  /** A few at a time: while pages move, what is kept soon is worth nothing. */
+  #keepMore(tokens: number, kept: LayersCost[]): void {
+    const missing = this.#options.samples - kept.length
+    for (let left = Math.min(missing, NEW_LAYERS); left > 0; left--) kept.push(this.#make(tokens))
   }
 
   #sum(draw: () => LayersCost): LayersCost {

@@ -23,6 +23,8 @@ export type Links = {
   readonly domainBytesPerSecond: readonly number[]
   /** One way between the head and any domain, beside the bytes: switch, wire, programs. */
   readonly latencyS: number
+  /** Of the switch, for all its ports; only packets know of it. */
+  readonly bufferBytes: number
 }
 
 /** Dispatch, compute and combine one after the other, each as slow as the slowest port or domain. */

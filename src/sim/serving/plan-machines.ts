@@ -49,15 +49,30 @@ function tryLayOut(model: ModelShape, { fleet, cache, options = COST_OPTIONS }: 
   return layOut({ model, fleet, options, sequences, contextTokens })
 }
 
-/** The most sequences, a power of two, whose keys and values have room; at least 1. */
+/**
+ * The most sequences, a power of two, whose keys and values have room beside the trunk on the
+ * head's cards, or in its host memory where the trunk alone has none on cards; at least 1.
+ */
 export function roomForSequences(
   model: ModelShape,
   { fleet, contextLength, max }: { fleet: Fleet; contextLength: number; max: number },
 ): number {
+  const fits = (parallel: number): CostPlan | undefined => {
+    const result = tryLayOut(model, { fleet, cache: { parallel, contextLength } })
+    return isPlan(result) ? result : undefined
+  }
+  const one = fits(1)
+  const needsCards = one !== undefined && isOnCards(one)
   for (let parallel = max; parallel > 1; parallel /= 2) {
-    if (isPlan(tryLayOut(model, { fleet, cache: { parallel, contextLength } }))) return parallel
+    const plan = fits(parallel)
+    if (plan !== undefined && (!needsCards || isOnCards(plan))) return parallel
   }
   return 1
+}
+
+/** Whether steps read nothing of the trunk and the cache from host memory. */
+export function isOnCards({ placement }: CostPlan): boolean {
+  return placement.trunk.ram + placement.trunk.disk === 0
 }
 
 export type PlanMachinesOptions = {
@@ -76,6 +91,8 @@ export type PlanMachinesOptions = {
 export type PlannedMachines = {
   readonly machines: Machines
   readonly names: readonly string[]
+  /** Trunk and KV cache lie on cards, all of them. */
+  readonly isOnCards: boolean
   /** Undefined for a fleet that works as one machine. */
   readonly headBytesPerSecond?: number
 }
@@ -84,7 +101,7 @@ export type PlannedMachines = {
 export function planMachines(plan: CostPlan, options: PlanMachinesOptions): PlannedMachines {
   if (plan.layout === 'whole') {
     const machines = wholeMachine((step) => stepSeconds(stepParts(plan, loadOf(step))))
-    return { machines, names: [] }
+    return { machines, names: [], isOnCards: isOnCards(plan) }
   }
   const hosts = hostsOf(plan)
   const { work, fleet, head } = plan
@@ -107,7 +124,8 @@ export function planMachines(plan: CostPlan, options: PlanMachinesOptions): Plan
     },
     network: options.network(linksOf(plan, hosts)),
   })
-  return { machines, names: hosts.map(({ site }) => site.machine.host.name), headBytesPerSecond }
+  const names = hosts.map(({ site }) => site.machine.host.name)
+  return { machines, names, isOnCards: isOnCards(plan), headBytesPerSecond }
 }
 
 function loadOf(step: StepShape): Required<StepLoad> {
@@ -170,6 +188,7 @@ function linksOf(plan: ApartPlan, hosts: readonly ApartSite[]): Links {
       transportS +
       fleet.switch.latencyS +
       hops * options.efficiency.hostHopS,
+    bufferBytes: fleet.switch.bufferBytes,
   }
 }
 

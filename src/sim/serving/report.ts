@@ -50,6 +50,8 @@ export type ServingReport = {
     readonly received: number | null
     readonly domains: readonly number[]
   }
+  /** Of pages, that domains loaded after faults. */
+  readonly loadedBytes: number
   readonly series: {
     readonly stretchS: number
     readonly values: Readonly<Record<keyof Collector['series'], readonly number[]>>
@@ -61,12 +63,13 @@ export type ReportOptions = {
   readonly seed: number
   /** Undefined: nothing goes over it. */
   readonly headBytesPerSecond?: number
+  readonly loadedBytes?: number
 }
 
 export function reportOf(
   simulation: ServingSimulation,
   collector: Collector,
-  { complete, seed, headBytesPerSecond }: ReportOptions,
+  { complete, seed, headBytesPerSecond, loadedBytes = 0 }: ReportOptions,
 ): ServingReport {
   const window = windowOf(simulation, collector)
   const spanS = Math.max(Number.MIN_VALUE, window.toS - window.fromS)
@@ -113,6 +116,7 @@ export function reportOf(
       received: portShare(sums.receivedBytes),
       domains: Array.from(sums.domainS, (seconds) => seconds / spanS),
     },
+    loadedBytes,
     series: seriesOf(collector),
   }
 }

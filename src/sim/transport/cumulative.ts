@@ -14,7 +14,7 @@ import {
 } from './outstanding.js'
 
 export class Cumulative implements Outstanding {
-  readonly #packets: number
+  #packets: number
   readonly #receiveWindow: number
   #acked = 0
   #next = 0
@@ -52,6 +52,10 @@ export class Cumulative implements Outstanding {
 
   get isRecovering(): boolean {
     return this.#isRecovering
+  }
+
+  extend(packets: number): void {
+    this.#packets += packets
   }
 
   acknowledge(acked: number): Progress {

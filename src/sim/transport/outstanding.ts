@@ -21,6 +21,8 @@ export type Outstanding = {
   readonly inFlight: number
   /** A loss was noticed and not all that was sent before is acknowledged. */
   readonly isRecovering: boolean
+  /** So many more packets are there to be sent. */
+  extend(packets: number): void
   /** All before `acked` have arrived, and now `arrived` has. */
   acknowledge(acked: number, arrived: number): Progress
   /** All that is not known to have arrived counts as lost. */

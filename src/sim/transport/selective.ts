@@ -17,7 +17,7 @@ import {
 } from './outstanding.js'
 
 export class Selective implements Outstanding {
-  readonly #packets: number
+  #packets: number
   readonly #receiveWindow: number
   #acked = 0
   #highest = 0
@@ -63,6 +63,10 @@ export class Selective implements Outstanding {
 
   get isRecovering(): boolean {
     return this.#isRecovering
+  }
+
+  extend(packets: number): void {
+    this.#packets += packets
   }
 
   acknowledge(acked: number, arrived: number): Progress {

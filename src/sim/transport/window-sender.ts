@@ -38,7 +38,7 @@ export type Acknowledgement = {
 
 export class WindowSender {
   readonly #port: SenderPort
-  readonly #packets: number
+  #packets: number
   readonly #outstanding: Outstanding
   readonly #congestion: Congestion
   readonly #roundTrip: RoundTrip
@@ -61,6 +61,13 @@ export class WindowSender {
 
   get isDone(): boolean {
     return this.#outstanding.acked === this.#packets
+  }
+
+  /** There is more to send, on a connection that stays open. */
+  extend(packets: number): void {
+    this.#packets += packets
+    this.#outstanding.extend(packets)
+    this.fill()
   }
 
   /** Sends what the window allows. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { nextNicRate } from '../../../src/plan/cost/advice.js'
 import { type Estimate, estimate } from '../../../src/plan/cost/estimate.js'
 import { COST_OPTIONS } from '../../../src/plan/cost/options.js'
 import type { Candidate } from '../../../src/plan/cost/quick.js'
@@ -142,6 +143,23 @@ test('with slow networks the NIC is named, with fast ones the memory of cards', 
   }
   assert.match(resource(1, 64), /NIC/)
   assert.match(resource(800, 1), /memory bandwidth/)
+})
+
+test('a rack with few users is held up by memory, with many by arithmetic or its link', () => {
+  const rack = fleet({ head: host('gb200', { cards: 4, count: 18 }), layout: 'whole' })
+  const resource = (batch: number): string => {
+    const workload = { ...CHAT, batches: [batch] }
+    const [first] = answer({ model: DEEPSEEK, fleet: rack, workload }).curve
+    return first?.bottleneck.resource ?? ''
+  }
+  assert.match(resource(1), /memory|latency/)
+  assert.match(resource(20_000), /arithmetic|link/)
+})
+
+test('advice names the next faster NIC that one can buy', () => {
+  assert.equal(nextNicRate(gigabit(25)), gigabit(40))
+  assert.equal(nextNicRate(gigabit(100)), gigabit(200))
+  assert.equal(nextNicRate(gigabit(800)), undefined)
 })
 
 test('measured cards make the parts on them measured', () => {

@@ -106,7 +106,7 @@ test('bytes sent are delivered, dropped, trimmed, queued or on the wire at any m
         network.run({ events: stride })
         checkBooks(network)
       }
-      network.run({ untilPs: 1e14 })
+      network.run({ untilPs: 1e14, events: 5e5 })
       checkBooks(network)
       assert.equal(network.flows.finishedCount, given.flows.length)
       assert.equal(network.packets.live, 0)

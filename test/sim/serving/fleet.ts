@@ -40,6 +40,7 @@ export function fleetMachines(
       headBytesPerSecond: 1e9,
       domainBytesPerSecond: new Array<number>(count).fill(1e9),
       latencyS: 1e-5,
+      bufferBytes: 1e6,
     }),
     faults: [],
     leaseS: 3,

@@ -8,6 +8,7 @@ const LINKS = {
   headBytesPerSecond: 1e6,
   domainBytesPerSecond: [1e6, 1e6, 1e6, 5e5],
   latencyS: 0.001,
+  bufferBytes: 1e6,
 }
 
 const exchange = fc.record({

@@ -66,3 +66,19 @@ test('layOutFor names what to lower when the KV cache has no room', () => {
   const cache = { parallel: 4096, contextLength }
   assert.throws(() => layOutFor(QWEN, { fleet: FLEET, cache }), /lower --parallel or --ctx/)
 })
+
+test('a fleet that works as one takes exactly the time of the cost model', () => {
+  const rack = fleet({ layout: 'whole', head: host('h100-sxm', { cards: 8 }) })
+  const { machines: whole, names } = planMachines(
+    layOutFor(QWEN, { fleet: rack, cache: CACHE }),
+    OPTIONS,
+  )
+  const { seconds, headS, domainS } = whole.cost({
+    ...{ prefillTokens: 100, decodeSequences: 10, contextTokens: 10_000 },
+    prefillContextTokens: 5050,
+  })
+  const load = { prefillTokens: 100, decodeSequences: 10, contextTokens: 1000 }
+  assert.equal(seconds, stepTimes(QWEN, rack)({ ...load, promptContextTokens: 50.5 }))
+  assert.equal(headS, seconds)
+  assert.deepEqual([names.length, domainS.length], [0, 0])
+})

@@ -142,7 +142,7 @@ export function valueSection({ value }: PlanResult): Section[] {
         `${rents}. Share of the value of today, by many ways in which rents may go (fitted to the H100's).`,
       ],
       table: {
-        titles: ['after', 'middle', '90 % from', 'to', 'not worth running'],
+        titles: ['after', 'middle', 'least (5 %)', 'most (95 %)', 'not worth running'],
         rows: value.months
           .filter(({ month }) => MONTHS_SHOWN.some((shown) => shown === month))
           .map(({ month, median, low, high, offShare }) => [
@@ -160,7 +160,7 @@ export function sensitivitySection({ sensitivity }: PlanResult): Section[] {
     {
       title: 'What the cost hangs on',
       table: {
-        titles: ['what', 'Mtok out from', 'to'],
+        titles: ['what', 'Mtok out, least', 'most'],
         rows: sensitivity.map(({ name, low, high }) => [
           name,
           ...[Math.min(low, high), Math.max(low, high)].map(usd),

@@ -2,7 +2,7 @@
 import { formatBytes } from '../../../base/units.js'
 import type { Section } from '../../../chart/html-page.js'
 import type { TierBytes } from '../../cost/placement.js'
-import { count, whole } from '../numbers.js'
+import { count, plural, whole } from '../numbers.js'
 import type { HostPlacement, PlanResult } from '../plan.js'
 
 export function placementSection({ placement }: PlanResult): Section {
@@ -13,7 +13,7 @@ export function placementSection({ placement }: PlanResult): Section {
     title: 'Where it lies',
     paragraphs: [
       `${whole(pages)} pages of ${formatBytes(pageBytes)}, ${copies}.${hops} The KV cache has room ` +
-        `for ${whole(maxBatch)} sequences of ${formatBytes(sequenceBytes)}.`,
+        `for ${plural(maxBatch, 'sequence')} of ${formatBytes(sequenceBytes)}.`,
     ],
     table: {
       titles: ['host', 'has', 'trunk', 'pages on cards', 'in RAM', 'on disk', 'cards used'],
@@ -22,7 +22,9 @@ export function placementSection({ placement }: PlanResult): Section {
   }
 }
 
-function hostRow({ name, count: many, cards, trunk, pages, deviceBytes }: HostPlacement): string[] {
+function hostRow(host: HostPlacement): string[] {
+  const { count: many, cards, trunk, pages, deviceBytes } = host
+  const name = host.isHead && host.name !== 'head' ? `${host.name} (head)` : host.name
   const used = (trunk.device + pages.device) / deviceBytes
   return [
     many === 1 ? name : `${many} x ${name}`,

@@ -1,8 +1,9 @@
 /** How fast it is, where the time goes, and what would make it faster. */
 import type { Section } from '../../../chart/html-page.js'
+import type { Bottleneck } from '../../cost/bottleneck.js'
 import type { BatchEstimate } from '../../cost/estimate.js'
 import type { Part } from '../../cost/load.js'
-import { count, duration, gigabits, percent, times, usd, whole } from '../numbers.js'
+import { count, duration, gigabits, percent, plural, times, usd, whole } from '../numbers.js'
 import type { PhaseTimes, PlanResult } from '../plan.js'
 
 export function batchesSection({ speed, placement }: PlanResult): Section {
@@ -65,7 +66,7 @@ export function partName(part: Part): string {
 
 export function partsSection({ speed }: PlanResult): Section {
   const { decode, prefill } = speed
-  const rows = decode.parts.flatMap(({ part, seconds, share, confidence }, at) => {
+  const rows = decode.parts.flatMap(({ part, seconds, share, confidence, bottleneck }, at) => {
     const inPrefill = prefill.parts[at]
     if (seconds === 0 && inPrefill?.seconds === 0) return []
     return [
@@ -76,18 +77,29 @@ export function partsSection({ speed }: PlanResult): Section {
         duration(inPrefill?.seconds ?? 0),
         percent(inPrefill?.share ?? 0),
         confidence,
+        partLimit(bottleneck),
       ],
     ]
   })
   return {
     title: 'Where the time goes',
     paragraphs: [
-      `${phaseText(decode, `One token for each of ${whole(decode.tokens)} users`)} ` +
+      `${phaseText(decode, `One token for ${plural(decode.tokens, 'user')}`)} ` +
         `${phaseText(prefill, `${whole(prefill.tokens)} tokens of a prompt`)}`,
     ],
-    table: { titles: ['part', 'decode', 'share', 'prefill', 'share', 'basis'], rows },
+    table: {
+      titles: ['part', 'decode', 'share', 'prefill', 'share', 'basis', 'decode held up by'],
+      rows,
+    },
   }
 }
+
+function partLimit(limit: Bottleneck | undefined): string {
+  return limit === undefined || limit.saves < HARDLY ? '-' : limit.resource
+}
+
+/** Of a part: below that nothing of it alone would help. */
+const HARDLY = 0.05
 
 function phaseText({ stepS, tokensPerSecond, bottleneck }: PhaseTimes, what: string): string {
   return (

@@ -1,0 +1,13 @@
+/** All findings, and what docs/findings.md says before them. */
+import type { FindingMaker } from './finding.js'
+import { mapFinding } from './map-finding.js'
+
+export const FINDINGS: readonly FindingMaker[] = [mapFinding]
+
+export const INTRODUCTION = `# Findings
+
+What the planner and the simulator say of the three questions on which sputnik rests. Text and tables
+are written by \`npm run findings -- --write\` (or with the number of one finding); nothing is edited
+by hand, and sentences with numbers in them are made from the tables. None of this was measured on
+home cards: [calibration.md](calibration.md) tells how far the cost model is from measured runs elsewhere.
+`

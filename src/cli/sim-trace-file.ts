@@ -1,0 +1,96 @@
+/** Writes what happened in a simulation of serving, one line for each request and step. */
+import { closeSync, openSync, writeSync } from 'node:fs'
+import { SputnikError } from '../base/errors.js'
+import type { RequestRecord, StepRecord } from '../sim/serving/simulation.js'
+
+const COLUMNS = [
+  'kind',
+  'began_s',
+  'ended_s',
+  'id',
+  'outcome',
+  'prompt_tokens',
+  'output_tokens',
+  'cached_tokens',
+  'admitted_s',
+  'first_token_s',
+  'prefill_tokens',
+  'decode_sequences',
+  'context_tokens',
+] as const
+
+type Line = { readonly [column in (typeof COLUMNS)[number]]?: string | number | undefined }
+
+const BUFFER_CHARACTERS = 1 << 16
+
+export class TraceFile {
+  readonly #fd: number
+  readonly #isCsv: boolean
+  #buffer = ''
+
+  /**
+   * `.csv`: one table of both; `.jsonl`: an object on each line.
+   * @throws SputnikError USAGE, OUTPUT_UNWRITABLE
+   */
+  constructor(path: string) {
+    this.#isCsv = /\.csv$/i.test(path)
+    if (!this.#isCsv && !/\.(jsonl|ndjson)$/i.test(path)) {
+      throw new SputnikError('USAGE', `--trace ${path}: its name must end in .csv or .jsonl`)
+    }
+    this.#fd = openFile(path)
+    if (this.#isCsv) this.#buffer = `${COLUMNS.join(',')}\n`
+  }
+
+  request(record: RequestRecord): void {
+    this.#write({
+      kind: 'request',
+      began_s: record.arrivalS,
+      ended_s: record.endedS,
+      id: record.id,
+      outcome: record.outcome,
+      prompt_tokens: record.promptTokens,
+      output_tokens: record.generatedTokens,
+      cached_tokens: record.cachedTokens,
+      admitted_s: record.admittedS,
+      first_token_s: record.firstTokenS,
+    })
+  }
+
+  step({ shape, beganS, endedS, generated }: StepRecord): void {
+    this.#write({
+      kind: 'step',
+      began_s: beganS,
+      ended_s: endedS,
+      output_tokens: generated,
+      prefill_tokens: shape.prefillTokens,
+      decode_sequences: shape.decodeSequences,
+      context_tokens: shape.contextTokens,
+    })
+  }
+
+  close(): void {
+    this.#flush()
+    closeSync(this.#fd)
+  }
+
+  #write(line: Line): void {
+    this.#buffer += this.#isCsv
+      ? `${COLUMNS.map((column) => line[column] ?? '').join(',')}\n`
+      : `${JSON.stringify(line)}\n`
+    if (this.#buffer.length >= BUFFER_CHARACTERS) this.#flush()
+  }
+
+  #flush(): void {
+    writeSync(this.#fd, this.#buffer)
+    this.#buffer = ''
+  }
+}
+
+function openFile(path: string): number {
+  try {
+    return openSync(path, 'w')
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new SputnikError('OUTPUT_UNWRITABLE', `${path}: ${reason}`, { path }, error)
+  }
+}

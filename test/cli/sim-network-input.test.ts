@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { file, network } from './sim-network-command.js'
+
+/** Arguments; then what the error says, and the remedy if it is not in that. */
+const BAD: ReadonlyArray<readonly [args: string, problem: RegExp, remedy?: RegExp]> = [
+  ['--rate 100', /options: rate is "100" without a unit; write it as in "25 Gbit\/s"/],
+  ['--rate 0Gbit/s', /rate is "0Gbit\/s"; it must be from 125000 to/],
+  ['--delay 1m', /delay is "1m", and "m" is no unit of it/],
+  ['--buffer 5GB', /buffer is "5GB"; it must be from 0 to 1000000000/],
+  ['--mtu 64B', /mtu is "64B"; it must be from 128 to/],
+  ['--hosts 1e9', /hosts is "1e9"; it must be a number/],
+  ['--hosts 5000', /hosts is 5000; it must be at most 4096/],
+  ['--topology ring', /topology is "ring"; it must be star or leaf-spine or fat-tree/],
+  ['--transport quic', /transport is "quic"; it must be tcp or /],
+  ['--compare tcp,quic', /compare is "quic"; it must be tcp or /],
+  ['--workload storm', /workload is "storm"; it must be incast:<senders>, permutation or all-to/],
+  ['--workload incast:0', /workload has 0 senders; .* with 1 to 4095 senders/],
+  ['--ecn lots', /ecn is "lots"; write it as in "64 GB", or auto, on or off/],
+  ['--trim maybe', /trim is "maybe"; it must be auto or on or off/],
+  ['--rounds 0', /rounds is 0; it must be at least 1/],
+  ['--until 0s', /until is "0s"; it must be more than 0/],
+  ['--sweep speed=1,2', /sweep: speed cannot be swept; choose one of senders, hosts/],
+  ['--sweep senders', /sweep: "senders" is no sweep; write it as in senders=8,16,...,431/],
+  ['--sweep senders=...,3', /sweep: before "..." two growing numbers must stand/],
+  ['--sweep senders=1,2,...,1e300', /sweep: over 64 values/],
+  ['--sweep bytes=1,2', /sweep: bytes is "1" without a unit/],
+  ['--trace x.txt', /--trace x.txt: its name must end in .csv or .jsonl/, /See --help/],
+]
+
+for (const [args, problem, remedy] of BAD) {
+  test(`sim network ${args} is refused with the field and the remedy`, () => {
+    const { out, err, status } = network(...args.split(' '))
+    assert.equal(status, 2)
+    assert.equal(out, '')
+    assert.match(err, problem)
+    assert.match(err, remedy ?? /^fix: Correct the field; docs\/fleet-file.md and docs\/sim.md/m)
+  })
+}
+
+const UNFIT: ReadonlyArray<readonly [args: string, problem: RegExp, remedy: RegExp]> = [
+  ['--trim', /trim is on, but TCP NewReno takes/, /give trim as off, or transport as ndp/],
+  ['--ecn', /ecn is on, but TCP NewReno reads no marks/, /or transport as dctcp or dcqcn\.$/m],
+  ['--ecn off --transport dctcp', /ecn is off, but DCTCP slows down by marks/, /leave ecn out/],
+  ['--trim off --transport ndp', /trim is off, but NDP learns/, /leave trim out/],
+  ['--pfc --transport ndp', /pfc is on, but a queue that trims/, /leave pfc out/],
+  ['--spray packet', /spray is packet, but TCP NewReno takes/, /give spray as flow, or/],
+  ['--compare dctcp,tcp --ecn', /ecn is on, but TCP NewReno/, /give ecn as off/],
+  ['--compare tcp --transport tcp', /transport and compare are both/, /leave one of them out/],
+  ['--hosts 16', /hosts is 16, but an incast of 16 senders needs 17/, /give hosts as 17 or more/],
+  ['--leaves 2', /leaves is given, but the topology is star/, /give topology as leaf-spine/],
+  [
+    '--topology leaf-spine --hosts 30',
+    /hosts is 30, which 4 leaves cannot share equally/,
+    /give hosts as 32, or another number of leaves/,
+  ],
+  [
+    '--topology fat-tree --hosts 100 --workload permutation',
+    /no fat-tree of equal switches has 100 hosts/,
+    /give hosts as one of 2, 16, 54, 128, 250, 432/,
+  ],
+]
+
+for (const [args, problem, remedy] of UNFIT) {
+  test(`sim network ${args} is refused with what to do instead`, () => {
+    const { err, status } = network(...args.split(' '))
+    assert.equal(status, 2)
+    assert.match(err, /^EXPERIMENT_UNFIT /)
+    assert.match(err, problem)
+    assert.match(err, remedy)
+  })
+}
+
+for (const args of [
+  '--workload all-to-all --hosts 2000',
+  '--bytes 1TB',
+  '--topology leaf-spine --leaves 1024 --spines 1024 --hosts 4096',
+]) {
+  test(`sim network ${args} is refused before anything is allocated`, () => {
+    const { err, status } = network(...args.split(' '))
+    assert.equal(status, 6)
+    assert.match(err, /^SIM_TOO_LARGE /)
+  })
+}
+
+test('bad files are refused with file, line and field', () => {
+  const check = (text: string, problem: RegExp): void => {
+    const { err, status } = network(file('bad.yaml', text))
+    assert.equal(status, 2)
+    assert.match(err, problem)
+  }
+  check('bufer: 1 MB\n', /bad.yaml: bufer is no field of such a file; near: buffer/)
+  check('rate: 5\n', /bad.yaml: rate is 5 without a unit/)
+  check('rate: 5 Gbit/s\nrate: 6 Gbit/s\n', /bad.yaml: .*unique at line 2/)
+  check('[1, 2]\n', /bad.yaml: the file is \[1,2\]; it must be a section with fields/)
+  assert.equal(network('none.yaml').status, 3)
+})
+
+test('output that cannot be written is refused before the run', () => {
+  const { err, status } = network('--html', 'nowhere/x.html')
+  assert.equal(status, 1)
+  assert.match(err, /^OUTPUT_UNWRITABLE {2}nowhere\/x.html/)
+})

@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Prng } from '../../../src/base/prng.js'
+import { PacketMessages } from '../../../src/sim/moe/packets.js'
+import { incast, permutation } from '../../../src/sim/moe/patterns.js'
+import { playLayer } from '../../../src/sim/moe/play-layer.js'
+import { PacketNetwork } from '../../../src/sim/net/packet-network.js'
+import { leafSpine, star } from '../../../src/sim/net/topology.js'
+import type { TransportFactory } from '../../../src/sim/net/transport.js'
+import { FabricCredit, fabricCredit } from '../../../src/sim/transport/fabric-credit.js'
+import { cubic } from '../../../src/sim/transport/window-transport.js'
+import { runWithCredits } from '../../support/incast-run.js'
+
+const GBIT = 125e6
+const DOMAINS = 16
+const WARM_UP = 5
+const ROUNDS = 10
+
+type Rounds = {
+  readonly goodput: number
+  readonly worstS: number
+  readonly messages: PacketMessages
+}
+
+/** 16 domains answer one head in rounds, through a port of 1 Gbit/s with a buffer of 100 kB. */
+function answerInRounds(replyBytes: number, isCredited: boolean): Rounds {
+  let credit: FabricCredit | undefined
+  const transport: TransportFactory = (network) => {
+    if (!isCredited) return cubic({ payloadBytes: 1448 })(network)
+    credit = new FabricCredit(network, { isStanding: (host) => host !== 0 })
+    return credit
+  }
+  const messages = new PacketMessages({
+    topology: star({ hosts: DOMAINS + 1, bytesPerSecond: GBIT, propagationS: 10e-6 }),
+    switches: { bufferBytes: 100_000 },
+    transport,
+    multipath: 'flow',
+    seed: 1,
+    expect: (replies) => credit?.expect(replies),
+  })
+  const prng = Prng.fromSeed(7)
+  const exchanges = Array.from({ length: DOMAINS }, (_, at) => ({
+    ...{ source: 0, domain: at + 1, dispatchBytes: 512, combineBytes: replyBytes },
+  }))
+  const seconds: number[] = []
+  for (let round = 0; round < WARM_UP + ROUNDS; round++) {
+    const times = playLayer(messages, { exchanges, computeS: () => prng.nextFloat() * 20e-6 })
+    if (round >= WARM_UP) seconds.push(times.totalS)
+  }
+  const mean = seconds.reduce((sum, one) => sum + one, 0) / ROUNDS
+  const goodput = (DOMAINS * replyBytes) / GBIT / mean
+  return { goodput, worstS: Math.max(...seconds), messages }
+}
+
+for (const [kilobytes, least] of [
+  [8, 0.8],
+  [32, 0.9],
+  [64, 0.92],
+  [256, 0.93],
+] as const) {
+  test(`credits over TCP bring an incast of ${kilobytes} kB replies through without a drop`, () => {
+    const { goodput, messages } = answerInRounds(kilobytes * 1000, true)
+    const { counters, flows } = messages.network
+    assert.equal(counters.droppedPackets, 0)
+    assert.equal(
+      flows.retransmits.reduce((sum, count) => sum + count, 0),
+      0,
+    )
+    assert.ok(goodput >= least, `goodput ${goodput}`)
+  })
+}
+
+test('TCP alone loses packets in the same incast, and waits for its time-out', () => {
+  const { worstS, messages } = answerInRounds(64_000, false)
+  const { counters, flows } = messages.network
+  assert.ok(counters.droppedPackets > 0)
+  assert.ok(flows.timeouts.reduce((sum, count) => sum + count, 0) > 0)
+  assert.ok(worstS > 3 * answerInRounds(64_000, true).worstS, `${worstS} s`)
+})
+
+test('the packet network and the state machines alone measure the same goodput', () => {
+  const alone = runWithCredits({
+    ...{ domains: DOMAINS, nsPerByte: 8, bufferBytes: 100_000, propagationUs: 20, hostUs: 10 },
+    ...{ computeUs: 20, seed: 7, rounds: ROUNDS, warmUpRounds: WARM_UP, replyBytes: 64_000 },
+  })
+  const { goodput } = answerInRounds(64_000, true)
+  // Of the one, packets have 90 bytes around them, and time counts from the first byte.
+  assert.ok(Math.abs(goodput - alone.goodput) <= 0.02, `${goodput} and ${alone.goodput}`)
+})
+
+function network(options: {
+  readonly bufferBytes: number
+  readonly hostsPerLeaf?: number
+}): PacketNetwork {
+  const { bufferBytes, hostsPerLeaf = 8 } = options
+  return new PacketNetwork({
+    topology: leafSpine({
+      ...{ leaves: 2, spines: 2, hostsPerLeaf, bytesPerSecond: 10 * GBIT, propagationS: 1e-6 },
+    }),
+    switches: { bufferBytes },
+    transport: fabricCredit(),
+    multipath: 'flow',
+    seed: 3,
+  })
+}
+
+test('frames that nobody asked for go with standing credit or ask for some, both ways', () => {
+  const net = network({ bufferBytes: 1e6 })
+  const messages = [
+    ...permutation(16, 300_000, Prng.fromSeed(1)),
+    ...permutation(16, 5_000, Prng.fromSeed(2)),
+  ]
+  for (const { from, to, bytes } of messages) {
+    net.addFlow({ source: from, destination: to, bytes, startPs: 0 })
+    net.addFlow({ source: to, destination: from, bytes: bytes / 2, startPs: 5e6 })
+  }
+  net.run({ untilPs: 1e12 })
+  assert.equal(net.flows.finishedCount, net.flows.count)
+  assert.equal(net.packets.live, 0)
+})
+
+test('what a tiny buffer drops, TCP sends again until all of it is there', () => {
+  const net = network({ bufferBytes: 4_000 })
+  for (const { from, bytes } of incast(15, 40_000)) {
+    net.addFlow({ source: from, destination: 0, bytes, startPs: 0 })
+  }
+  net.run({ untilPs: 60e12 })
+  assert.ok(net.counters.droppedPackets > 0)
+  assert.equal(net.flows.finishedCount, 15)
+})
+
+test('the same seed gives the same events', () => {
+  const [one, other] = [0, 1].map(() => answerInRounds(32_000, true).messages.network.eventHash)
+  assert.equal(one, other)
+})
