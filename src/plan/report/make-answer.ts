@@ -81,9 +81,13 @@ function alternativeSentence(one: Alternative, result: PlanResult): string {
   }
   if (costRatio < 1 / CLEARLY) {
     const paidBack = paidBackText(comparison, result)
-    return `Better than ${name}: ${theirs} there, ${times(1 / costRatio)} as much${paidBack}${place}.`
+    return `Better than ${name}: ${theirs} there, ${muchCheaper(costRatio)}${paidBack}${place}.`
   }
   return `${name} is a tie: ${theirs} there${place}.`
+}
+
+function muchCheaper(costRatio: number): string {
+  return costRatio === 0 ? 'nothing here' : `${times(1 / costRatio)} as much`
 }
 
 /** What would have to be so that an owned fleet costs no more. */
