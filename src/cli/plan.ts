@@ -44,6 +44,7 @@ const SEARCH_FLAGS = {
 const TOKENS_MAX = 10_000_000
 const REPLICAS_MAX = 16
 const TPS_RANGE = { min: 0.001, max: 1e9 }
+
 export function planCommand(): Command {
   const command = new Command('plan')
     .description(
