@@ -1,9 +1,14 @@
 /**
- * The credits of the fabric as a transport: every host runs the very code of src/fabric (granter,
- * window, estimates, senders), every pair of hosts keeps one TCP connection open, and processes
- * look at their sockets every few microseconds. So what is measured is credit over TCP as it is
- * deployed. Host-side costs beside that look are not modelled.
+ * The credits of the fabric as a transport: the very code of src/fabric (granter, window, estimates,
+ * senders) at both ends of TCP connections that stay open, with processes that look at their
+ * sockets every few microseconds. So what is measured is credit over TCP as it is deployed.
+ * Host-side costs beside that look are not modelled.
+ *
+ * Whoever sends what nobody asked for is a head to whom receives it, who is its domain: domains give
+ * their heads some credit at any time, heads grant the answers that they ask for. A host can be
+ * both, with a process and connections for each.
  */
+import { defined } from '../../base/assert.js'
 import { Credits } from '../../fabric/credits.js'
 import { FLAG, KIND } from '../net/packet.js'
 import { PS_PER_US } from '../net/time.js'
@@ -18,11 +23,6 @@ export type FabricCreditOptions = {
   readonly leastTimeoutPs?: number
   /** How soon after an arrival a process looks. Default 10 us. */
   readonly pollPs?: number
-  /**
-   * Whether all who may send to a host hold some credit at any time, as heads do that dispatch to a
-   * domain; a head grants what it asked for. Default: all hosts.
-   */
-  readonly isStanding?: (host: number) => boolean
 }
 
 /** An answer that `from` will have for `to`. */
@@ -48,8 +48,10 @@ type End = {
   readonly in: StreamReceiver
 }
 
-/** Packets of a connection travel under the number of the first flow between its hosts. */
-type Connection = { readonly source: End; readonly destination: End }
+/** Its packets travel under the number of the first flow, which its head sends. */
+type Connection = { readonly head: End; readonly domain: End }
+
+type Role = keyof Connection
 
 export function fabricCredit(options: FabricCreditOptions = {}): TransportFactory {
   return (network) => new FabricCredit(network, options)
@@ -59,65 +61,79 @@ export class FabricCredit implements Transport {
   readonly name = 'credits over TCP'
   readonly #network: Network
   readonly #options: FabricCreditOptions
-  readonly #credits = new Map<number, Credits>()
-  /** Ends by host, then by the host at the other end. */
-  readonly #ends = new Map<number, Map<number, End>>()
+  /** Of the processes of each role, by host. */
+  readonly #credits = { head: new Map<number, Credits>(), domain: new Map<number, Credits>() }
+  /** By host. */
+  readonly #ends: End[][]
   /** By the flow that carries it. */
+  readonly #carried = new Map<number, Connection>()
+  /** By head and domain. */
   readonly #connections = new Map<number, Connection>()
+  /** The same: answers that the head asked for and that have not begun. */
+  readonly #asked = new Map<number, number>()
+  /** From which end a flow goes. */
+  readonly #endOf = new Map<number, End>()
   /** By host: when its process looks next. */
   readonly #dueAt = new Map<number, number>()
-  /** Flows whose hosts are connected. */
+  /** Flows whose ends are known. */
   #known = 0
 
-  constructor(network: Network, options: FabricCreditOptions) {
+  constructor(network: Network, options: FabricCreditOptions = {}) {
     this.#network = network
     this.#options = options
+    this.#ends = Array.from({ length: network.hosts }, () => [])
   }
 
-  /** Replies about to be asked for by one host, all of one step at once, before it asks. */
+  /**
+   * Replies about to be asked for by one head, all of one step at once; the frames that ask, which
+   * go the other way, are flows already.
+   */
   expect(replies: readonly ExpectedReply[]): void {
-    this.#connectAll()
-    const [first] = replies
-    const credits = first === undefined ? undefined : this.#credits.get(first.to)
-    if (first === undefined || credits === undefined) return
-    const requests = replies.flatMap(({ from, to, bytes }) => {
-      const link = this.#ends.get(to)?.get(from)?.link
-      return link === undefined ? [] : [{ peer: link.peer, transfer: link.expect(), bytes }]
-    })
-    credits.request(requests, this.#nowMs())
-    this.#wake(first.to, this.#network.nowPs)
+    this.#assignAll()
+    const heads = new Set(replies.map(({ to }) => to))
+    for (const head of heads) {
+      const requests = replies.flatMap(({ from, to, bytes }) => {
+        const key = this.#key(to, from)
+        const link = this.#connections.get(key)?.head.link
+        if (to !== head || link === undefined) return []
+        this.#asked.set(key, (this.#asked.get(key) ?? 0) + 1)
+        return [{ peer: link.peer, transfer: link.expect(), bytes }]
+      })
+      this.#creditsOf(head, 'head').request(requests, this.#nowMs())
+      this.#wake(head, this.#network.nowPs)
+    }
   }
 
   start(flow: number): void {
-    this.#connectAll()
-    const { source, destination, bytes } = this.#network.flows
-    const from = source[flow] ?? 0
-    this.#end(from, destination[flow] ?? 0)?.link.offer(flow, bytes[flow] ?? 0)
-    this.#wake(from, this.#network.nowPs)
+    this.#assignAll()
+    const end = defined(this.#endOf.get(flow), 'end of a flow')
+    this.#endOf.delete(flow)
+    end.link.offer(flow, this.#network.flows.bytes[flow] ?? 0)
+    this.#wake(end.host, this.#network.nowPs)
   }
 
   receiverGot(packet: number): void {
-    const connection = this.#connections.get(this.#network.packets.flow[packet] ?? 0)
-    if (connection !== undefined) this.#got(packet, connection.destination)
+    const connection = this.#carried.get(this.#network.packets.flow[packet] ?? 0)
+    if (connection !== undefined) this.#got(packet, connection.domain)
   }
 
   senderGot(packet: number): void {
-    const connection = this.#connections.get(this.#network.packets.flow[packet] ?? 0)
-    if (connection !== undefined) this.#got(packet, connection.source)
+    const connection = this.#carried.get(this.#network.packets.flow[packet] ?? 0)
+    if (connection !== undefined) this.#got(packet, connection.head)
   }
 
-  /** Timer 0 is of what the source of the carrying flow sends, timer 1 of what it receives. */
+  /** Timer 0 is of what the head sends, timer 1 of what the domain does. */
   flowTimer(flow: number, which: number): void {
-    const connection = this.#connections.get(flow)
+    const connection = this.#carried.get(flow)
     if (connection === undefined) return
     this.#network.timedOut(flow)
-    ;(which === 0 ? connection.source : connection.destination).out.timedOut()
+    ;(which === 0 ? connection.head : connection.domain).out.timedOut()
   }
 
   /** The process of a host looks at all its links. */
   hostTimer(host: number): void {
     let idleMs = Number.POSITIVE_INFINITY
-    const ends = [...(this.#ends.get(host)?.values() ?? [])]
+    const ends = this.#ends[host] ?? []
     for (const { link } of ends) link.poll()
     for (const { link } of ends) idleMs = Math.min(idleMs, link.idleMs)
     if (!Number.isFinite(idleMs)) return
@@ -141,54 +157,66 @@ export class FabricCredit implements Transport {
     this.#network.setHostTimer(host, POLL, atPs)
   }
 
-  #end(host: number, other: number): End | undefined {
-    return this.#ends.get(host)?.get(other)
+  #key(head: number, domain: number): number {
+    return head * this.#network.hosts + domain
   }
 
-  /** Hosts are connected before anything is sent, as domains join before they are asked. */
-  #connectAll(): void {
+  /**
+   * Which connection each flow takes. Hosts are connected before anything is sent, as domains join
+   * before they are asked.
+   */
+  #assignAll(): void {
     const { flows } = this.#network
     for (; this.#known < flows.count; this.#known++) {
-      const source = flows.source[this.#known] ?? 0
-      const destination = flows.destination[this.#known] ?? 0
-      if (this.#end(source, destination) === undefined) this.#connect(this.#known)
+      const from = flows.source[this.#known] ?? 0
+      const to = flows.destination[this.#known] ?? 0
+      this.#endOf.set(this.#known, this.#assign(this.#known, from, to))
     }
   }
 
-  #connect(carrier: number): void {
-    const { flows } = this.#network
-    const from = flows.source[carrier] ?? 0
-    const to = flows.destination[carrier] ?? 0
-    const there = this.#sender(carrier, true)
-    const back = this.#sender(carrier, false)
-    const source = this.#makeEnd(from, to, { out: there, in: new StreamReceiver(back.sizes) })
-    const destination = this.#makeEnd(to, from, { out: back, in: new StreamReceiver(there.sizes) })
-    LinkEnd.join(source.link, destination.link)
-    this.#connections.set(carrier, { source, destination })
-    const roundTripUs = (this.#idlePs(from, to, SMALL_BYTES) + 2 * this.#pollPs) / PS_PER_US
-    source.link.roundTrip(roundTripUs)
-    destination.link.roundTrip(roundTripUs)
+  #assign(flow: number, from: number, to: number): End {
+    const asking = this.#key(to, from)
+    const asked = this.#asked.get(asking) ?? 0
+    if (asked > 0) {
+      this.#asked.set(asking, asked - 1)
+      return defined(this.#connections.get(asking), 'connection of an answer').domain
+    }
+    const known = this.#connections.get(this.#key(from, to))
+    return (known ?? this.#connect(flow, from, to)).head
   }
 
-  #makeEnd(host: number, other: number, streams: Pick<End, 'out' | 'in'>): End {
+  #connect(carrier: number, from: number, to: number): Connection {
+    const there = this.#sender(carrier, true)
+    const back = this.#sender(carrier, false)
+    const head = this.#makeEnd(from, 'head', { out: there, in: new StreamReceiver(back.sizes) })
+    const domain = this.#makeEnd(to, 'domain', { out: back, in: new StreamReceiver(there.sizes) })
+    LinkEnd.join(head.link, domain.link)
+    const connection = { head, domain }
+    this.#carried.set(carrier, connection)
+    this.#connections.set(this.#key(from, to), connection)
+    const roundTripUs = (this.#idlePs(from, to, SMALL_BYTES) + 2 * this.#pollPs) / PS_PER_US
+    head.link.roundTrip(roundTripUs)
+    domain.link.roundTrip(roundTripUs)
+    return connection
+  }
+
+  #makeEnd(host: number, role: Role, streams: Pick<End, 'out' | 'in'>): End {
     const link = new LinkEnd({
-      credits: this.#creditsOf(host),
+      credits: this.#creditsOf(host, role),
       now: () => this.#nowMs(),
       write: (bytes) => streams.out.write(bytes),
       onRead: (flow, bytes) => this.#network.delivered(flow, bytes),
     })
     const end = { host, link, ...streams }
-    const ends = this.#ends.get(host) ?? new Map<number, End>()
-    this.#ends.set(host, ends.set(other, end))
+    this.#ends[host]?.push(end)
     return end
   }
 
-  #creditsOf(host: number): Credits {
-    const known = this.#credits.get(host)
+  #creditsOf(host: number, role: Role): Credits {
+    const known = this.#credits[role].get(host)
     if (known !== undefined) return known
-    const isStanding = this.#options.isStanding?.(host) ?? true
-    const credits = new Credits({ isStanding, now: () => this.#nowMs() })
-    this.#credits.set(host, credits)
+    const credits = new Credits({ isStanding: role === 'domain', now: () => this.#nowMs() })
+    this.#credits[role].set(host, credits)
     return credits
   }
 
