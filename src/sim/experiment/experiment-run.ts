@@ -104,11 +104,10 @@ export class ExperimentRun {
 }
 
 function transportOf(experiment: Experiment) {
-  const { leastTimeoutS, network, workload } = experiment
+  const { leastTimeoutS, network } = experiment
   return TRANSPORTS[experiment.transport].make({
     payloadBytes: payloadBytesOf(experiment),
     flightBytes: network.bytesPerSecond * roundTripS(experiment),
     ...(leastTimeoutS === undefined ? {} : { leastTimeoutPs: psOf(leastTimeoutS) }),
-    ...(workload.kind === 'incast' ? { asker: 0 } : {}),
   })
 }

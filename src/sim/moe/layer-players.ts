@@ -30,19 +30,19 @@ const MOST = 1 << 16
  * Remembers by pattern of traffic. Where one host asks, it does not matter which of several hosts
  * of one kind has which part; where several do, the pattern is kept as it is.
  */
-export class RememberedLayers {
-  readonly #player: LayerPlayer
+export class RememberedLayers<Found> {
+  readonly #find: (layer: PlayedLayer) => Found
   readonly #options: MemoryOptions
-  readonly #known = new Map<string, LayerTimes>()
+  readonly #known = new Map<string, Found>()
   played = 0
   remembered = 0
 
-  constructor(player: LayerPlayer, options: MemoryOptions) {
-    this.#player = player
+  constructor(find: (layer: PlayedLayer) => Found, options: MemoryOptions) {
+    this.#find = find
     this.#options = options
   }
 
-  readonly play: LayerPlayer = (layer) => {
+  readonly play = (layer: PlayedLayer): Found => {
     const key = this.#keyOf(layer)
     const known = this.#known.get(key)
     if (known !== undefined) {
@@ -50,13 +50,13 @@ export class RememberedLayers {
       return known
     }
     this.played++
-    const times = this.#player(layer)
-    this.#known.set(key, times)
+    const found = this.#find(layer)
+    this.#known.set(key, found)
     const [oldest] = this.#known.keys()
     if (this.#known.size > (this.#options.most ?? MOST) && oldest !== undefined) {
       this.#known.delete(oldest)
     }
-    return times
+    return found
   }
 
   #keyOf({ exchanges, computeS }: PlayedLayer): string {

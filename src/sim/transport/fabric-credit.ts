@@ -1,20 +1,19 @@
 /**
- * The credits of the fabric as a transport: the very code of src/fabric (granter, window, estimates,
- * senders) at both ends of TCP connections that stay open, with processes that look at their
- * sockets every few microseconds. So what is measured is credit over TCP as it is deployed.
+ * The credits of the fabric as a transport: the very code of src/fabric (granter, window,
+ * estimates, senders) at both ends of TCP connections that stay open, with processes that look at
+ * their sockets every few microseconds. So what is measured is credit over TCP as it is deployed.
  * Host-side costs beside that look are not modelled.
  *
- * Whoever sends what nobody asked for is a head to whom receives it, who is its domain: domains give
- * their heads some credit at any time, heads grant the answers that they ask for. A host can be
- * both, with a process and connections for each.
+ * Whoever sends what nobody asked for is a head to whom receives it, who is its domain: domains
+ * give their heads some credit at any time, heads grant the answers that they ask for. A host can
+ * be both, with a process and connections for each.
  */
 import { defined } from '../../base/assert.js'
 import { Credits } from '../../fabric/credits.js'
-import { FLAG, KIND } from '../net/packet.js'
 import { PS_PER_US } from '../net/time.js'
 import type { Network, Transport, TransportFactory } from '../net/transport.js'
 import { LinkEnd } from './credit-link.js'
-import { type StreamPort, StreamReceiver, StreamSender, type StreamTerms } from './tcp-stream.js'
+import { idleRoundTripPs, type Streams, TcpConnection } from './tcp-connection.js'
 
 export type FabricCreditOptions = {
   /** Payload of a full TCP segment. Default 1448. */
@@ -33,25 +32,23 @@ const INITIAL_WINDOW = 10
 const LEAST_TIMEOUT_PS = 200_000 * PS_PER_US
 const POLL_PS = 10 * PS_PER_US
 const MS_PER_PS = 1e-9
-/** What a NIC holds before TCP waits for it (Linux' small queues). */
-const NIC_BYTES = 256 * 1024
 /** A heartbeat or an acknowledgement on the wire. */
 const SMALL_BYTES = 128
 /** Timer of a host. */
 const POLL = 0
 
-/** One end with its half of the connection. */
-type End = {
-  readonly host: number
-  readonly link: LinkEnd
-  readonly out: StreamSender
-  readonly in: StreamReceiver
+type Role = 'head' | 'domain'
+
+type End = { readonly host: number; readonly link: LinkEnd }
+
+/** By what they are to each other, and by the flow that carries their packets. */
+type Connection = {
+  readonly head: End
+  readonly domain: End
+  readonly source: End
+  readonly destination: End
+  readonly tcp: TcpConnection
 }
-
-/** Its packets travel under the number of the first flow, which its head sends. */
-type Connection = { readonly head: End; readonly domain: End }
-
-type Role = keyof Connection
 
 export function fabricCredit(options: FabricCreditOptions = {}): TransportFactory {
   return (network) => new FabricCredit(network, options)
@@ -65,13 +62,12 @@ export class FabricCredit implements Transport {
   readonly #credits = { head: new Map<number, Credits>(), domain: new Map<number, Credits>() }
   /** By host. */
   readonly #ends: End[][]
-  /** By the flow that carries it. */
-  readonly #carried = new Map<number, Connection>()
-  /** By head and domain. */
+  /** By head and domain, and by the flow that carries it. */
   readonly #connections = new Map<number, Connection>()
-  /** The same: answers that the head asked for and that have not begun. */
+  readonly #carried = new Map<number, Connection>()
+  /** By head and domain: answers that were asked for and are no flows yet. */
   readonly #asked = new Map<number, number>()
-  /** From which end a flow goes. */
+  /** From which end each flow goes that has not begun. */
   readonly #endOf = new Map<number, End>()
   /** By host: when its process looks next. */
   readonly #dueAt = new Map<number, number>()
@@ -85,18 +81,19 @@ export class FabricCredit implements Transport {
   }
 
   /**
-   * Replies about to be asked for by one head, all of one step at once; the frames that ask, which
-   * go the other way, are flows already.
+   * Replies that heads ask for now, all of one step at once. What asks for them, or they
+   * themselves, are flows already.
    */
   expect(replies: readonly ExpectedReply[]): void {
+    for (const { from, to } of replies) {
+      const key = this.#key(to, from)
+      this.#asked.set(key, (this.#asked.get(key) ?? 0) + 1)
+    }
     this.#assignAll()
-    const heads = new Set(replies.map(({ to }) => to))
-    for (const head of heads) {
+    for (const head of new Set(replies.map(({ to }) => to))) {
       const requests = replies.flatMap(({ from, to, bytes }) => {
-        const key = this.#key(to, from)
-        const link = this.#connections.get(key)?.head.link
+        const link = this.#connections.get(this.#key(to, from))?.head.link
         if (to !== head || link === undefined) return []
-        this.#asked.set(key, (this.#asked.get(key) ?? 0) + 1)
         return [{ peer: link.peer, transfer: link.expect(), bytes }]
       })
       this.#creditsOf(head, 'head').request(requests, this.#nowMs())
@@ -113,29 +110,24 @@ export class FabricCredit implements Transport {
   }
 
   receiverGot(packet: number): void {
-    const connection = this.#carried.get(this.#network.packets.flow[packet] ?? 0)
-    if (connection !== undefined) this.#got(packet, connection.domain)
+    const connection = this.#connectionOf(packet)
+    this.#came(connection.destination, connection.tcp.got(packet))
   }
 
   senderGot(packet: number): void {
-    const connection = this.#carried.get(this.#network.packets.flow[packet] ?? 0)
-    if (connection !== undefined) this.#got(packet, connection.head)
+    const connection = this.#connectionOf(packet)
+    this.#came(connection.source, connection.tcp.got(packet))
   }
 
-  /** Timer 0 is of what the head sends, timer 1 of what the domain does. */
   flowTimer(flow: number, which: number): void {
-    const connection = this.#carried.get(flow)
-    if (connection === undefined) return
-    this.#network.timedOut(flow)
-    ;(which === 0 ? connection.head : connection.domain).out.timedOut()
+    this.#carried.get(flow)?.tcp.timedOut(which)
   }
 
-  /** The process of a host looks at all its links. */
+  /** The processes of a host look at all their links. */
   hostTimer(host: number): void {
-    let idleMs = Number.POSITIVE_INFINITY
     const ends = this.#ends[host] ?? []
     for (const { link } of ends) link.poll()
-    for (const { link } of ends) idleMs = Math.min(idleMs, link.idleMs)
+    const idleMs = ends.reduce((least, { link }) => Math.min(least, link.idleMs), Infinity)
     if (!Number.isFinite(idleMs)) return
     const waitPs = Math.max(this.#pollPs, Math.ceil(idleMs / MS_PER_PS))
     this.#wake(host, this.#network.nowPs + waitPs)
@@ -147,6 +139,17 @@ export class FabricCredit implements Transport {
 
   #nowMs(): number {
     return this.#network.nowPs * MS_PER_PS
+  }
+
+  #connectionOf(packet: number): Connection {
+    const flow = this.#network.packets.flow[packet] ?? 0
+    return defined(this.#carried.get(flow), 'connection of a packet')
+  }
+
+  #came({ host, link }: End, bytes: number): void {
+    if (bytes === 0) return
+    link.came(bytes)
+    this.#wake(host, this.#network.nowPs + this.#pollPs)
   }
 
   /** At that time or earlier. */
@@ -166,48 +169,57 @@ export class FabricCredit implements Transport {
    * before they are asked.
    */
   #assignAll(): void {
+    for (; this.#known < this.#network.flows.count; this.#known++) {
+      this.#endOf.set(this.#known, this.#assign(this.#known))
+    }
+  }
+
+  #assign(flow: number): End {
     const { flows } = this.#network
-    for (; this.#known < flows.count; this.#known++) {
-      const from = flows.source[this.#known] ?? 0
-      const to = flows.destination[this.#known] ?? 0
-      this.#endOf.set(this.#known, this.#assign(this.#known, from, to))
+    const from = flows.source[flow] ?? 0
+    const to = flows.destination[flow] ?? 0
+    const answering = this.#key(to, from)
+    const asked = this.#asked.get(answering) ?? 0
+    if (asked === 0) {
+      const known = this.#connections.get(this.#key(from, to))
+      return (known ?? this.#connect(flow, { head: from, domain: to })).head
     }
+    this.#asked.set(answering, asked - 1)
+    const known = this.#connections.get(answering)
+    return (known ?? this.#connect(flow, { head: to, domain: from })).domain
   }
 
-  #assign(flow: number, from: number, to: number): End {
-    const asking = this.#key(to, from)
-    const asked = this.#asked.get(asking) ?? 0
-    if (asked > 0) {
-      this.#asked.set(asking, asked - 1)
-      return defined(this.#connections.get(asking), 'connection of an answer').domain
-    }
-    const known = this.#connections.get(this.#key(from, to))
-    return (known ?? this.#connect(flow, from, to)).head
-  }
-
-  #connect(carrier: number, from: number, to: number): Connection {
-    const there = this.#sender(carrier, true)
-    const back = this.#sender(carrier, false)
-    const head = this.#makeEnd(from, 'head', { out: there, in: new StreamReceiver(back.sizes) })
-    const domain = this.#makeEnd(to, 'domain', { out: back, in: new StreamReceiver(there.sizes) })
+  #connect(carrier: number, hosts: Readonly<Record<Role, number>>): Connection {
+    const tcp = new TcpConnection(this.#network, carrier, {
+      segmentBytes: this.#options.segmentBytes ?? SEGMENT_BYTES,
+      initialWindow: INITIAL_WINDOW,
+      leastTimeoutPs: this.#options.leastTimeoutPs ?? LEAST_TIMEOUT_PS,
+    })
+    const isFromHead = this.#network.flows.source[carrier] === hosts.head
+    const [atHead, atDomain] = isFromHead
+      ? [tcp.atSource, tcp.atDestination]
+      : [tcp.atDestination, tcp.atSource]
+    const head = this.#makeEnd(hosts.head, { role: 'head', streams: atHead })
+    const domain = this.#makeEnd(hosts.domain, { role: 'domain', streams: atDomain })
     LinkEnd.join(head.link, domain.link)
-    const connection = { head, domain }
+    const [source, destination] = isFromHead ? [head, domain] : [domain, head]
+    const connection = { head, domain, source, destination, tcp }
     this.#carried.set(carrier, connection)
-    this.#connections.set(this.#key(from, to), connection)
-    const roundTripUs = (this.#idlePs(from, to, SMALL_BYTES) + 2 * this.#pollPs) / PS_PER_US
-    head.link.roundTrip(roundTripUs)
-    domain.link.roundTrip(roundTripUs)
+    this.#connections.set(this.#key(hosts.head, hosts.domain), connection)
+    const roundTripPs = idleRoundTripPs(this.#network, carrier, SMALL_BYTES) + 2 * this.#pollPs
+    head.link.roundTrip(roundTripPs / PS_PER_US)
+    domain.link.roundTrip(roundTripPs / PS_PER_US)
     return connection
   }
 
-  #makeEnd(host: number, role: Role, streams: Pick<End, 'out' | 'in'>): End {
+  #makeEnd(host: number, { role, streams }: { role: Role; streams: Streams }): End {
     const link = new LinkEnd({
       credits: this.#creditsOf(host, role),
       now: () => this.#nowMs(),
       write: (bytes) => streams.out.write(bytes),
       onRead: (flow, bytes) => this.#network.delivered(flow, bytes),
     })
-    const end = { host, link, ...streams }
+    const end = { host, link }
     this.#ends[host]?.push(end)
     return end
   }
@@ -218,94 +230,5 @@ export class FabricCredit implements Transport {
     const credits = new Credits({ isStanding: role === 'domain', now: () => this.#nowMs() })
     this.#credits[role].set(host, credits)
     return credits
-  }
-
-  #idlePs(from: number, to: number, bytes: number): number {
-    return this.#network.zeroLoadPs(from, to, bytes) + this.#network.zeroLoadPs(to, from, bytes)
-  }
-
-  #sender(carrier: number, isForward: boolean): StreamSender {
-    const { flows } = this.#network
-    const from = (isForward ? flows.source : flows.destination)[carrier] ?? 0
-    const to = (isForward ? flows.destination : flows.source)[carrier] ?? 0
-    const segmentBytes = this.#options.segmentBytes ?? SEGMENT_BYTES
-    const terms: StreamTerms = {
-      segmentBytes,
-      initialWindow: INITIAL_WINDOW,
-      leastTimeoutPs: this.#options.leastTimeoutPs ?? LEAST_TIMEOUT_PS,
-      idlePs: this.#idlePs(from, to, segmentBytes),
-    }
-    return new StreamSender(this.#port(carrier, { from, isForward }), terms)
-  }
-
-  #port(carrier: number, { from, isForward }: { from: number; isForward: boolean }): StreamPort {
-    const network = this.#network
-    const timer = isForward ? 0 : 1
-    return {
-      get nowPs() {
-        return network.nowPs
-      },
-      get isNicFull() {
-        return network.nicBytes(from) > NIC_BYTES
-      },
-      send: ({ sequence, payload, isAgain }) => {
-        if (isAgain) network.retransmitted(carrier)
-        const data = { kind: KIND.data, sequence, arrived: 0, payload, echoPs: 0 }
-        this.#sendPacket(carrier, { isForward, ...data })
-      },
-      setDeadline: (atPs) => {
-        if (atPs === undefined) network.cancelFlowTimer(carrier, timer)
-        else network.setFlowTimer(carrier, timer, atPs)
-      },
-      // CUBIC never holds less than a packet.
-      setPace: () => {},
-    }
-  }
-
-  #got(packet: number, end: End): void {
-    const { packets } = this.#network
-    const carrier = packets.flow[packet] ?? 0
-    const sequence = packets.sequence[packet] ?? 0
-    if (packets.kind[packet] === KIND.ack) {
-      const roundTripPs = this.#network.nowPs - (packets.echoPs[packet] ?? 0)
-      const arrived = packets.value[packet] ?? 0
-      end.out.acknowledged({ acked: sequence, arrived, roundTripPs, isMarked: false })
-      return
-    }
-    const echoPs = packets.sentPs[packet] ?? 0
-    const isForward = ((packets.flags[packet] ?? 0) & FLAG.toSender) !== 0
-    const bytes = end.in.take(sequence)
-    const ack = { kind: KIND.ack, sequence: end.in.next, arrived: sequence, payload: 0, echoPs }
-    this.#sendPacket(carrier, { isForward, ...ack })
-    if (bytes === 0) return
-    end.link.came(bytes)
-    this.#wake(end.host, this.#network.nowPs + this.#pollPs)
-  }
-
-  #sendPacket(
-    carrier: number,
-    packet: {
-      readonly isForward: boolean
-      readonly kind: typeof KIND.data | typeof KIND.ack
-      readonly sequence: number
-      /** Of an acknowledgement: the segment that caused it. */
-      readonly arrived: number
-      readonly payload: number
-      readonly echoPs: number
-    },
-  ): void {
-    const { isForward, kind, sequence, arrived, payload, echoPs } = packet
-    const { packets } = this.#network
-    const at = isForward
-      ? this.#network.toReceiver(carrier, kind, payload, 0)
-      : this.#network.toSender(carrier, kind, 0)
-    if (!isForward) {
-      packets.payload[at] = payload
-      packets.bytes[at] = (packets.bytes[at] ?? 0) + payload
-    }
-    packets.sequence[at] = sequence
-    packets.value[at] = arrived
-    packets.echoPs[at] = echoPs
-    this.#network.send(at)
   }
 }

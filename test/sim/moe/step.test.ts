@@ -3,11 +3,14 @@ import { test } from 'node:test'
 import { defined } from '../../../src/base/assert.js'
 import { median } from '../../../src/base/statistics.js'
 import { findBuiltinModel } from '../../../src/plan/model/builtin.js'
-import { creditPlayer, fluidLayers, layersOf } from '../../../src/sim/moe/layer-networks.js'
-import { playOn, RememberedLayers } from '../../../src/sim/moe/layer-players.js'
+import { fluidLayers, layersOf, rememberedLayers } from '../../../src/sim/moe/layer-networks.js'
+import { type LayerPlayer, playOn, RememberedLayers } from '../../../src/sim/moe/layer-players.js'
 import { type MoeOptions, MoeTraffic } from '../../../src/sim/moe/moe-step.js'
 import { PacketMessages } from '../../../src/sim/moe/packets.js'
+import { playLayer } from '../../../src/sim/moe/play-layer.js'
 import { fluidStar, packetStar } from '../../../src/sim/moe/star.js'
+import type { Network } from '../../../src/sim/net/transport.js'
+import { FabricCredit } from '../../../src/sim/transport/fabric-credit.js'
 import { ndp } from '../../../src/sim/transport/ndp.js'
 
 const GBIT = 125e6
@@ -34,6 +37,25 @@ const star = (hosts: number) => ({
   hostBytesPerSecond: new Array<number>(hosts).fill(RATE),
   latencyS: 2e-6,
 })
+
+/** Packets on a star, with credits that have found the speed of the links. */
+function creditPlayer(): LayerPlayer {
+  const transport = (network: Network): FabricCredit => {
+    credit = new FabricCredit(network)
+    return credit
+  }
+  let credit: FabricCredit | undefined
+  const messages = new PacketMessages({
+    topology: packetStar(star(17)),
+    ...{ switches: { bufferBytes: 1e6 }, transport, multipath: 'flow', seed: 1 },
+    expect: (replies) => credit?.expect(replies),
+  })
+  let warmUp = 24
+  return (layer) => {
+    for (; warmUp > 0; warmUp--) playLayer(messages, layer)
+    return playLayer(messages, layer)
+  }
+}
 
 /** Domains that eight distinct experts of 256 lie on, dealt evenly to `domains`. */
 function expectedCopies(domains: number): number {
@@ -98,7 +120,7 @@ test('hot experts make a step slower, replicas of them faster again', () => {
 for (const tokens of [8, 32, 128]) {
   test(`packets with credits and fluids in turn agree within 20 % on ${tokens} tokens`, () => {
     const traffic = new MoeTraffic(OPTIONS)
-    const packets = creditPlayer(star(17), { bufferBytes: 1e6, seed: 1 })
+    const packets = creditPlayer()
     const fluids = playOn(fluidStar({ ...star(17), payloadBytes: 1448, isInTurn: true }))
     const ratios = [0, 1, 2, 3].map((layer) => {
       const played = traffic.played(layer, traffic.load(layer, tokens))
@@ -149,17 +171,16 @@ test('the same layer takes as long whichever of equal domains has which part', (
   const links = {
     headBytesPerSecond: RATE,
     domainBytesPerSecond: [RATE, RATE, RATE],
-    latencyS: 1e-5,
+    ...{ latencyS: 1e-5, bufferBytes: 1e6 },
   }
   let played = 0
-  const memory = new RememberedLayers(
-    (layer) => {
+  const network = rememberedLayers(
+    layersOf((layer) => {
       played++
       return playOn(fluidStar({ ...star(4), payloadBytes: 1448 }))(layer)
-    },
-    { grain: 0 },
+    }),
+    { links, grain: 0 },
   )
-  const network = layersOf(memory.play)
   const part = (domain: number, bytes: number) => ({
     ...{ domain, dispatchBytes: bytes, computeS: 1e-4, combineBytes: 2 * bytes },
   })
