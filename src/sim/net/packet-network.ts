@@ -136,7 +136,10 @@ export class PacketNetwork implements Network {
   }
 
   /** Until nothing more happens or a limit is reached. */
-  run({ untilPs = Number.POSITIVE_INFINITY, events = Number.POSITIVE_INFINITY }: RunLimits = {}) {
+  run({
+    untilPs = Number.POSITIVE_INFINITY,
+    events = Number.POSITIVE_INFINITY,
+  }: RunLimits = {}): void {
     for (let left = events; left > 0 && this.#events.next(untilPs); left--) this.#handle()
   }
 

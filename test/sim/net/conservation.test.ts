@@ -16,6 +16,7 @@ import {
 import type { TransportFactory } from '../../../src/sim/net/transport.js'
 import { WheelQueue } from '../../../src/sim/net/wheel-queue.js'
 import { dcqcn } from '../../../src/sim/transport/dcqcn.js'
+import { fabricCredit } from '../../../src/sim/transport/fabric-credit.js'
 import { ndp } from '../../../src/sim/transport/ndp.js'
 import { cubic, dctcp, newReno, swift } from '../../../src/sim/transport/window-transport.js'
 import { checkBooks } from './census.js'
@@ -67,6 +68,7 @@ const transports: fc.Arbitrary<TransportFactory> = fc.constantFrom(
   swift({ ...TCP, queuePs: 2e7 }),
   dcqcn(PAYLOAD),
   ndp({ ...PAYLOAD, initialWindow: 10 }),
+  fabricCredit({ leastTimeoutPs: 1e9 }),
 )
 
 const traffic = fc.record({
