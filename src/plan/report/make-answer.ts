@@ -151,7 +151,7 @@ function speeds(values: readonly number[]): string {
 }
 
 function verdictSentence({ kind, text }: Verdict): string {
-  return `${kind === 'dead-zone' ? 'NO to more of the same: ' : ''}${capital(text)}.`
+  return kind === 'dead-zone' ? `NO to more of the same: ${text}.` : `${capital(text)}.`
 }
 
 function capital(text: string): string {
