@@ -1,8 +1,8 @@
 /**
- * A network of packets: hosts, switches and links of a topology, moved from event to event, with one
- * transport at its hosts. Pure and deterministic: a seed and the same flows give the same events.
- * Whoever uses it adds flows, lets it run, and reads flows and counters. Knows nothing of models,
- * steps and costs.
+ * A network of packets: hosts, switches and links of a topology, moved from event to event, with
+ * one transport at its hosts. Pure and deterministic: a seed and the same flows give the same
+ * events. Whoever uses it adds flows, lets it run, and reads flows and counters. Knows nothing of
+ * models, steps and costs.
  */
 import { assert } from '../../base/assert.js'
 import { Prng } from '../../base/prng.js'
