@@ -3,6 +3,7 @@ import { InvalidArgumentError } from 'commander'
 import { SputnikError } from '../base/errors.js'
 import type { TokenPrices } from '../plan/economics/token-cost.js'
 import type { RackTerms } from '../plan/fleet/rack-fleet.js'
+import type { ModelShape } from '../plan/model/shape.js'
 import { type DimensionName, parseQuantity } from '../plan/quantity.js'
 import type { FleetChanges } from '../plan/report/change-fleet.js'
 import type { Measure } from '../plan/search/goal.js'
@@ -86,6 +87,17 @@ export function budgetOf(text: string): Budget {
   const hour = parseQuantity('hourPrice', text)
   if ('value' in hour && hour.value > 0) return { measure: 'hour', usd: hour.value }
   return { measure: 'purchase', usd: quantityOf('money')(text) }
+}
+
+/** @throws SputnikError USAGE when the model sees fewer tokens than the workload has */
+export function checkContext(
+  { name, contextLength }: ModelShape,
+  { promptTokens, outputTokens }: Workload,
+): void {
+  const tokens = promptTokens + outputTokens
+  if (tokens <= contextLength) return
+  const text = `--context: ${tokens} tokens of prompt and answer; ${name} sees ${contextLength}`
+  throw new SputnikError('USAGE', `${text}; give fewer with --context, --prompt or --output`)
 }
 
 export type FleetOptions = {

@@ -2,6 +2,7 @@
 import { type HtmlPage, htmlPage } from '../chart/html-page.js'
 import { pageMarkdown, pageText } from '../plan/report/page-text.js'
 import type { PlanOptions } from './plan-options.js'
+import { printable } from './printable.js'
 import { writeOutput } from './write-output.js'
 
 /** Longer lines are hard to read, however wide the terminal. */
@@ -22,7 +23,12 @@ export function printResult(options: PlanOptions, { result, page, charted }: Fou
     json === true
       ? JSON.stringify(result)
       : markdown === true
-        ? pageMarkdown(page()).trimEnd()
-        : pageText(page(), width)
+        ? printableLines(pageMarkdown(page()).trimEnd())
+        : printableLines(pageText(page(), width))
   process.stdout.write(`${text}\n`)
+}
+
+/** Names come from files of others. */
+function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n')
 }

@@ -3,6 +3,7 @@ import { SputnikError } from '../base/errors.js'
 import { findCard } from '../plan/catalog/catalogue.js'
 import { NICS, type NicOffer } from '../plan/economics/nic-prices.js'
 import { resolveModel } from '../plan/model/resolve-model.js'
+import type { ModelShape } from '../plan/model/shape.js'
 import { makePlan } from '../plan/report/make-plan.js'
 import type { Plan } from '../plan/report/plan.js'
 import { type SearchReport, searchReport } from '../plan/report/search-report.js'
@@ -10,17 +11,20 @@ import type { Choice, Goal } from '../plan/search/goal.js'
 import { type SearchRequest, searchFleets } from '../plan/search/search.js'
 import { AS_IT_IS, defaultSpace, type SearchSpace, variantsOf } from '../plan/search/space.js'
 import { resolveWorkload } from '../plan/workload-file.js'
-import { changeWorkload, type PlanOptions } from './plan-options.js'
+import { changeWorkload, checkContext, type PlanOptions } from './plan-options.js'
 import { rivalsOf } from './plan-rivals.js'
 import { createProgress } from './report.js'
 
 /** @throws SputnikError SEARCH_INVALID, CARD_UNKNOWN, PRICE_UNKNOWN, USAGE */
 export function searchFor(model: string, options: PlanOptions): SearchReport {
   const progress = createProgress(process.stderr, 'searching')
+  const shape = resolveModel(model)
+  const workload = changeWorkload(resolveWorkload(options.workload), options)
+  checkContext(shape, workload)
   const request: SearchRequest = {
-    space: spaceOf(model, options),
+    space: spaceOf(shape, options),
     goal: goalOf(options),
-    workload: changeWorkload(resolveWorkload(options.workload), options),
+    workload,
     onProgress: (done, all) => progress.update({ stage: 'fleets', done, total: all }),
   }
   const result = searchFleets(request)
@@ -50,9 +54,8 @@ function goalOf({ budget, targetTps, rented }: PlanOptions): Goal {
   return { kind: 'fastest', measure: budget.measure, budgetUsd: budget.usd }
 }
 
-function spaceOf(model: string, options: PlanOptions): SearchSpace {
+function spaceOf(shape: ModelShape, options: PlanOptions): SearchSpace {
   const { weights, cards, nic, replicas, powerPrice, rented } = options
-  const shape = resolveModel(model)
   const space = defaultSpace(shape)
   const chosen = cards?.map(findCard)
   return {

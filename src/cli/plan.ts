@@ -22,6 +22,7 @@ import {
   batchesOf,
   budgetOf,
   changeWorkload,
+  checkContext,
   fleetChanges,
   listOf,
   type PlanOptions,
@@ -32,9 +33,18 @@ import { printResult } from './plan-output.js'
 import { fleetNamed, rivalsOf } from './plan-rivals.js'
 import { searchFor } from './plan-search.js'
 
+/** What means nothing without `--search`. */
+const SEARCH_FLAGS = {
+  budget: '--budget',
+  targetTps: '--target-tps',
+  cards: '--cards',
+  rented: '--rented',
+} as const satisfies Partial<Record<keyof PlanOptions, string>>
+
 const TOKENS_MAX = 10_000_000
 const REPLICAS_MAX = 16
 const TPS_RANGE = { min: 0.001, max: 1e9 }
+
 export function planCommand(): Command {
   const command = new Command('plan')
     .description(
@@ -115,10 +125,12 @@ function runPlan(model: string | undefined, options: PlanOptions): void {
   }
   if (model === undefined) throw missing('model', 'a name, a GGUF or a config.json')
   if (options.search === true) {
+    if (options.fleet !== undefined) throw usage('--search looks for a fleet; leave out --fleet')
     const report = searchFor(model, options)
     const page = () => searchPage(report)
     printResult(options, { result: report, page, charted: () => chartedSearchPage(report) })
   } else {
+    checkSearchOnly(options)
     const plan = planFor(model, options)
     const page = () => planPage(plan)
     printResult(options, { result: plan, page, charted: () => chartedPage(plan) })
@@ -137,16 +149,30 @@ function planFor(model: string, options: PlanOptions): Plan {
     throw missing('--fleet', 'a fleet file or the name of an example, or --search for one')
   }
   const { fleet, assumed } = fleetNamed(options.fleet, options)
+  const shape = resolveModel(model, { weights: options.weights })
+  const workload = changeWorkload(resolveWorkload(options.workload), options)
+  checkContext(shape, workload)
   return makePlan({
-    model: resolveModel(model, { weights: options.weights }),
+    model: shape,
     fleet: changeFleet(fleet, fleetChanges(options)),
-    workload: changeWorkload(resolveWorkload(options.workload), options),
+    workload,
     alternatives: rivalsOf(options),
     prices: options.price,
     assumed: assumed.filter(({ field }) => field !== 'power' || options.powerPrice === undefined),
   })
 }
 
+function checkSearchOnly(options: PlanOptions): void {
+  for (const [name, flag] of Object.entries(SEARCH_FLAGS)) {
+    if (options[name as keyof typeof SEARCH_FLAGS] === undefined) continue
+    throw usage(`${flag} says what to search for; give --search instead of --fleet`)
+  }
+}
+
 function missing(what: string, remedy: string): SputnikError {
-  return new SputnikError('USAGE', `plan needs ${what}: give ${remedy}`)
+  return usage(`plan needs ${what}: give ${remedy}`)
+}
+
+function usage(text: string): SputnikError {
+  return new SputnikError('USAGE', text)
 }

@@ -70,7 +70,14 @@ function addWorkloadOptions(command: Command): void {
   command
     .option('--workload <name>', `${WORKLOAD_HELP} (default: incast:16)`)
     .option('--bytes <size>', 'of each message (default: 256 kB)')
-    .option('--rounds <n>', 'times the workload is sent, one after the other (default: 1)')
+    .option('--tokens <n>', 'of moe: tokens of a step (default: 128)')
+    .option(
+      '--layout <how>',
+      'of moe: apart: host 0 has all tokens (default); whole: each has some',
+    )
+    .option('--card <id>', 'of moe: computes the experts (default: rtx-4090)')
+    .option('--cards <n>', 'of moe: cards of each domain (default: 4)')
+    .option('--rounds <n>', 'times it is sent, one after the other (default: 1; moe: all layers)')
     .option('--seed <n>', 'replays the same run (default: 1)')
     .option('--until <time>', 'most simulated time (default: 10 s)')
     .option('--name <text>', 'of the experiment, for the report')

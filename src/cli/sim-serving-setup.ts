@@ -21,7 +21,7 @@ import {
   type LayerNetwork,
   type Links,
 } from '../sim/serving/layer-network.js'
-import type { Lengths } from '../sim/serving/lengths.js'
+import { type Lengths, meanLength } from '../sim/serving/lengths.js'
 import { type PacketTransport, packetLayers } from '../sim/serving/packet-layers.js'
 import {
   layOutFor,
@@ -98,7 +98,7 @@ export function prepareServing(modelName: string, options: ServingOptions): Serv
   const sizes = sizesOf(options, { model, fleet, lengths })
   const planned = plannedMachines(options, { model, fleet, sizes, durationS })
   const { contextLength } = sizes
-  const source = requestsOf(options, { workload, lengths, contextLength, durationS })
+  const source = requestsOf(options, { lengths, contextLength, durationS })
   return {
     ...planned,
     about: {
@@ -235,9 +235,9 @@ function faultsFor(
 
 function requestsOf(
   options: ServingOptions,
-  given: { workload: Workload; lengths: AllLengths; contextLength: number; durationS: number },
+  given: { lengths: AllLengths; contextLength: number; durationS: number },
 ): { readonly requests: RequestSource; readonly text: string } {
-  const { workload, lengths, contextLength, durationS } = given
+  const { lengths, contextLength, durationS } = given
   if (options.requests !== undefined) {
     const recorded = readRequests(options.requests)
     return { requests: replay(recorded, durationS), text: `requests of ${options.requests}` }
@@ -245,11 +245,15 @@ function requestsOf(
   const rate = rateOf(options)
   const seed = seedFor(options, 'requests')
   const requests = new Traffic({ rate, ...lengths, contextLength, durationS, seed })
-  return { requests, text: `${formatRate(options.rate ?? 0)}, workload ${workload.name}` }
+  const perSecond = formatValue(options.rate ?? 0, 'requests/s')
+  const about = `prompts of ${textOf(lengths.prompts)}, answers of ${textOf(lengths.outputs)}`
+  return { requests, text: `${perSecond}, ${about} tokens` }
 }
 
-function formatRate(perSecond: number): string {
-  return formatValue(perSecond, 'requests/s')
+function textOf(lengths: Lengths): string {
+  return lengths.kind === 'fixed'
+    ? String(lengths.tokens)
+    : `some ${Math.round(meanLength(lengths))}`
 }
 
 function rateOf({ rate, swing, peakHour, hourly }: ServingOptions): Rate {

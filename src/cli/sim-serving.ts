@@ -18,7 +18,7 @@ import {
 import { simulateServing } from './sim-serving-run.js'
 import { prepareServing, type ServingOptions } from './sim-serving-setup.js'
 import { STOPPED_STATUS } from './stop-signal.js'
-import { writeOutput } from './write-output.js'
+import { checkOutput, writeOutput } from './write-output.js'
 
 const TOKENS_MAX = 10_000_000
 const HOURS_MAX = 24 * 366
@@ -131,6 +131,7 @@ Recorded requests, in order of arrival:
 or a line {"arrival_s": 0.25, "prompt_tokens": 812, "output_tokens": 140} for each.`
 
 async function serve(model: string, options: ServingOptions): Promise<void> {
+  if (options.html !== undefined) checkOutput(options.html)
   const setup = prepareServing(model, options)
   const { report, collector } = await simulateServing(setup, options)
   const result = { ...setup.about, ...report }

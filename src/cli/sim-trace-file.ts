@@ -1,7 +1,8 @@
 /** Writes what happened in a simulation of serving, one line for each request and step. */
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, writeSync } from 'node:fs'
 import { SputnikError } from '../base/errors.js'
 import type { RequestRecord, StepRecord } from '../sim/serving/simulation.js'
+import { openOutput } from './write-output.js'
 
 const COLUMNS = [
   'kind',
@@ -37,7 +38,7 @@ export class TraceFile {
     if (!this.#isCsv && !/\.(jsonl|ndjson)$/i.test(path)) {
       throw new SputnikError('USAGE', `--trace ${path}: its name must end in .csv or .jsonl`)
     }
-    this.#fd = openFile(path)
+    this.#fd = openOutput(path)
     if (this.#isCsv) this.#buffer = `${COLUMNS.join(',')}\n`
   }
 
@@ -83,14 +84,5 @@ export class TraceFile {
   #flush(): void {
     writeSync(this.#fd, this.#buffer)
     this.#buffer = ''
-  }
-}
-
-function openFile(path: string): number {
-  try {
-    return openSync(path, 'w')
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new SputnikError('OUTPUT_UNWRITABLE', `${path}: ${reason}`, { path }, error)
   }
 }

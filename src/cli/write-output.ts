@@ -28,14 +28,19 @@ export function writeLines(path: string, lines: Iterable<string>): void {
   tell(path)
 }
 
-/** Before long work: whether its output will find a place. @throws SputnikError OUTPUT_UNWRITABLE */
+/** A new file to write to. @throws SputnikError OUTPUT_UNWRITABLE */
+export function openOutput(path: string): number {
+  return attempt(path, () => openSync(path, 'w'))
+}
+
+/** Whether output of long work will find a place. @throws SputnikError OUTPUT_UNWRITABLE */
 export function checkOutput(path: string): void {
   attempt(path, () => closeSync(openSync(path, 'a')))
 }
 
-function attempt(path: string, write: () => void): void {
+function attempt<T>(path: string, write: () => T): T {
   try {
-    write()
+    return write()
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw new SputnikError('OUTPUT_UNWRITABLE', `${path}: ${reason}`, { path }, error)

@@ -54,6 +54,10 @@ const REFUSED: readonly (readonly [string[], RegExp, RegExp])[] = [
   [[...FLEET, '--context', '100'], /USAGE --context: 100 tokens/, /--help/],
   [[...FLEET, '--vs-terms', 'gift'], /--vs-terms.*rent/, /--help/],
   [[...FLEET, '--html', '/no/such/folder/x.html'], /OUTPUT_UNWRITABLE .*x\.html/, /path/],
+  [[...FLEET, '--budget', '9 USD'], /USAGE --budget .*--search/, /--help/],
+  [[...FLEET, '--rented'], /USAGE --rented .*--search/, /--help/],
+  [[...FLEET, '--search', '--budget', '9 USD'], /USAGE .*leave out --fleet/, /--help/],
+  [[...FLEET, '--prompt', '90000'], /USAGE --context: 91024 .* sees 40960/, /--help/],
   [['gpt-oss-20b', '--search'], /USAGE .*--budget/, /--help/],
   [['gpt-oss-20b', '--search', '--budget', '5000'], /--budget.*without a unit/, /--help/],
   [
@@ -92,6 +96,7 @@ const WRONG: readonly (readonly [yaml: string, RegExp])[] = [
   ['head: { cards: [rtx-5090], nic: 25 }', /head\.nic.*"25 Gbit\/s"/],
   ['head: { cards: [rtx-5090] }', /head\.nic/],
   ['head: { nic: 1 Gbit/s }', /head\.cards/],
+  ['head: { cards: [mi300x], nic: 1 Gbit/s }', /PRICE_UNKNOWN .*mi300x/],
   ['head: { cards: [rtx-5090], nic: 1 Gbit/s }\nreplicas: 3', /replicas/],
 ]
 

@@ -1,6 +1,28 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { test } from 'node:test'
-import { file, network } from './sim-network-command.js'
+import { SputnikError } from '../../src/base/errors.js'
+import { simNetworkCommand } from '../../src/cli/sim-network.js'
+import { file, folder, network } from './sim-network-command.js'
+
+/** What the command says to those arguments instead of a report. */
+async function refusal(...args: readonly string[]) {
+  try {
+    await simNetworkCommand().exitOverride().parseAsync(args, { from: 'user' })
+  } catch (error) {
+    assert.ok(error instanceof SputnikError, String(error))
+    return { code: error.code, text: error.message, fix: error.fix, status: error.entry.exit }
+  }
+  return assert.fail('it was not refused')
+}
+
+test('sim network tells a refusal on stderr, and nothing on stdout', () => {
+  const { out, err, status } = network('--rate', '100')
+  assert.equal(status, 2)
+  assert.equal(out, '')
+  assert.match(err, /^PLAN_INVALID {2}options: rate is "100" without a unit/)
+  assert.match(err, /^fix: Correct the field; docs\/fleet-file.md and docs\/sim.md/m)
+})
 
 /** Arguments; then what the error says, and the remedy if it is not in that. */
 const BAD: ReadonlyArray<readonly [args: string, problem: RegExp, remedy?: RegExp]> = [
@@ -14,7 +36,10 @@ const BAD: ReadonlyArray<readonly [args: string, problem: RegExp, remedy?: RegEx
   ['--topology ring', /topology is "ring"; it must be star or leaf-spine or fat-tree/],
   ['--transport quic', /transport is "quic"; it must be tcp or /],
   ['--compare tcp,quic', /compare is "quic"; it must be tcp or /],
-  ['--workload storm', /workload is "storm"; it must be incast:<senders>, permutation or all-to/],
+  [
+    '--workload storm',
+    /workload is "storm"; it must be incast:<senders>, permutation, all-to-all or moe/,
+  ],
   ['--workload incast:0', /workload has 0 senders; .* with 1 to 4095 senders/],
   ['--ecn lots', /ecn is "lots"; write it as in "64 GB", or auto, on or off/],
   ['--trim maybe', /trim is "maybe"; it must be auto or on or off/],
@@ -29,12 +54,11 @@ const BAD: ReadonlyArray<readonly [args: string, problem: RegExp, remedy?: RegEx
 ]
 
 for (const [args, problem, remedy] of BAD) {
-  test(`sim network ${args} is refused with the field and the remedy`, () => {
-    const { out, err, status } = network(...args.split(' '))
+  test(`sim network ${args} is refused with the field and the remedy`, async () => {
+    const { text, fix, status } = await refusal(...args.split(' '))
     assert.equal(status, 2)
-    assert.equal(out, '')
-    assert.match(err, problem)
-    assert.match(err, remedy ?? /^fix: Correct the field; docs\/fleet-file.md and docs\/sim.md/m)
+    assert.match(text, problem)
+    assert.match(fix, remedy ?? /^Correct the field; docs\/fleet-file.md and docs\/sim.md/)
   })
 }
 
@@ -48,6 +72,12 @@ const UNFIT: ReadonlyArray<readonly [args: string, problem: RegExp, remedy: RegE
   ['--compare dctcp,tcp --ecn', /ecn is on, but TCP NewReno/, /give ecn as off/],
   ['--compare tcp --transport tcp', /transport and compare are both/, /leave one of them out/],
   ['--hosts 16', /hosts is 16, but an incast of 16 senders needs 17/, /give hosts as 17 or more/],
+  ['--tokens 5', /tokens is given, but it says nothing of incast/, /leave tokens out/],
+  [
+    '--workload moe:gpt-oss-20b --bytes 1kB',
+    /bytes is given, but it says .* moe/,
+    /leave bytes out/,
+  ],
   ['--leaves 2', /leaves is given, but the topology is star/, /give topology as leaf-spine/],
   [
     '--topology leaf-spine --hosts 30',
@@ -62,42 +92,55 @@ const UNFIT: ReadonlyArray<readonly [args: string, problem: RegExp, remedy: RegE
 ]
 
 for (const [args, problem, remedy] of UNFIT) {
-  test(`sim network ${args} is refused with what to do instead`, () => {
-    const { err, status } = network(...args.split(' '))
+  test(`sim network ${args} is refused with what to do instead`, async () => {
+    const { code, text, fix, status } = await refusal(...args.split(' '))
+    assert.equal(code, 'EXPERIMENT_UNFIT')
     assert.equal(status, 2)
-    assert.match(err, /^EXPERIMENT_UNFIT /)
-    assert.match(err, problem)
-    assert.match(err, remedy)
+    assert.match(text, problem)
+    assert.match(fix, /^To mend it, /)
+    assert.match(fix, remedy)
   })
 }
 
 for (const args of [
   '--workload all-to-all --hosts 2000',
+  '--workload moe:deepseek-v3 --layout whole --hosts 256',
   '--bytes 1TB',
   '--topology leaf-spine --leaves 1024 --spines 1024 --hosts 4096',
 ]) {
-  test(`sim network ${args} is refused before anything is allocated`, () => {
-    const { err, status } = network(...args.split(' '))
+  test(`sim network ${args} is refused before anything is allocated`, async () => {
+    const { code, status } = await refusal(...args.split(' '))
+    assert.equal(code, 'SIM_TOO_LARGE')
     assert.equal(status, 6)
-    assert.match(err, /^SIM_TOO_LARGE /)
   })
 }
 
-test('bad files are refused with file, line and field', () => {
-  const check = (text: string, problem: RegExp): void => {
-    const { err, status } = network(file('bad.yaml', text))
-    assert.equal(status, 2)
-    assert.match(err, problem)
-  }
-  check('bufer: 1 MB\n', /bad.yaml: bufer is no field of such a file; near: buffer/)
-  check('rate: 5\n', /bad.yaml: rate is 5 without a unit/)
-  check('rate: 5 Gbit/s\nrate: 6 Gbit/s\n', /bad.yaml: .*unique at line 2/)
-  check('[1, 2]\n', /bad.yaml: the file is \[1,2\]; it must be a section with fields/)
-  assert.equal(network('none.yaml').status, 3)
+test('models and cards that are not there are answered with those that are', async () => {
+  const model = await refusal('--workload', 'moe:deepseek')
+  assert.equal(model.code, 'MODEL_UNKNOWN')
+  assert.match(model.text, /near: deepseek-v3/)
+  const card = await refusal('--workload', 'moe:gpt-oss-20b', '--card', 'rtx-509')
+  assert.equal(card.code, 'CARD_UNKNOWN')
+  assert.match(card.text, /near: rtx-5090/)
+  const full = await refusal('--workload', 'moe:deepseek-v3', '--hosts', '3')
+  assert.equal(full.code, 'PLACEMENT_FULL')
 })
 
-test('output that cannot be written is refused before the run', () => {
-  const { err, status } = network('--html', 'nowhere/x.html')
-  assert.equal(status, 1)
-  assert.match(err, /^OUTPUT_UNWRITABLE {2}nowhere\/x.html/)
+test('bad files are refused with file, line and field', async () => {
+  const check = async (text: string, problem: RegExp): Promise<void> => {
+    const { status, text: said } = await refusal(join(folder, file('bad.yaml', text)))
+    assert.equal(status, 2)
+    assert.match(said, problem)
+  }
+  await check('bufer: 1 MB\n', /bad.yaml: bufer is no field of such a file; near: buffer/)
+  await check('rate: 5\n', /bad.yaml: rate is 5 without a unit/)
+  await check('rate: 5 Gbit/s\nrate: 6 Gbit/s\n', /bad.yaml: .*unique at line 2/)
+  await check('[1, 2]\n', /bad.yaml: the file is \[1,2\]; it must be a section with fields/)
+  assert.equal((await refusal('none.yaml')).code, 'FILE_NOT_FOUND')
+})
+
+test('output that cannot be written is refused before the run', async () => {
+  const { code, text } = await refusal('--html', 'nowhere/x.html')
+  assert.equal(code, 'OUTPUT_UNWRITABLE')
+  assert.match(text, /^nowhere\/x.html/)
 })

@@ -12,7 +12,7 @@ import { cashHourUsd } from '../economics/own-cost.js'
 import { tieTokensPerSecond, usdPerMtok } from '../economics/token-cost.js'
 import type { Fleet } from '../fleet/fleet.js'
 import type { Workload } from '../workload.js'
-import { cheapestAt, denseBatches, isOffer, type Offer, offerOf } from './offer.js'
+import { cheapestAt, cheapestOf, denseBatches, isOffer, type Offer, offerOf } from './offer.js'
 import type { Alternative, Comparison, CurvePoint, SpeedRow } from './plan.js'
 
 /** What a fleet is compared with; of racks too small for the model several are taken. */
@@ -28,7 +28,7 @@ export function makeAlternative({ id, fleet }: Rival, offer: Offer): Alternative
   const found = offerOf(candidate)
   if (!isOffer(found)) return withoutRoom({ id, fleet }, found)
   const { estimate, curve, cost } = found
-  const best = bestOf(curve)
+  const best = cheapestOf(curve.filter(({ meetsLimits }) => meetsLimits))
   return {
     id,
     name: candidate.fleet.name,
@@ -72,15 +72,6 @@ function withoutRoom({ id, fleet }: Rival, { text }: Shortage): Alternative {
   const hourUsd = fleet.hourUsd ?? 0
   const name = fleet.name
   return { id, name, cards: own, hourUsd, curve: [], problem: text, confidence: 'datasheet' }
-}
-
-function bestOf(curve: readonly CurvePoint[]): CurvePoint | undefined {
-  return curve
-    .filter(({ meetsLimits }) => meetsLimits)
-    .reduce<CurvePoint | undefined>(
-      (a, b) => (a === undefined || b.outputMtokUsd < a.outputMtokUsd ? b : a),
-      undefined,
-    )
 }
 
 function compare(

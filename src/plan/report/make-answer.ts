@@ -81,9 +81,13 @@ function alternativeSentence(one: Alternative, result: PlanResult): string {
   }
   if (costRatio < 1 / CLEARLY) {
     const paidBack = paidBackText(comparison, result)
-    return `Better than ${name}: ${theirs} there, ${times(1 / costRatio)} as much${paidBack}${place}.`
+    return `Better than ${name}: ${theirs} there, ${muchCheaper(costRatio)}${paidBack}${place}.`
   }
   return `${name} is a tie: ${theirs} there${place}.`
+}
+
+function muchCheaper(costRatio: number): string {
+  return costRatio === 0 ? 'nothing here' : `${times(1 / costRatio)} as much`
 }
 
 /** What would have to be so that an owned fleet costs no more. */
@@ -147,7 +151,7 @@ function speeds(values: readonly number[]): string {
 }
 
 function verdictSentence({ kind, text }: Verdict): string {
-  return `${kind === 'dead-zone' ? 'NO to more of the same: ' : ''}${capital(text)}.`
+  return kind === 'dead-zone' ? `NO to more of the same: ${text}.` : `${capital(text)}.`
 }
 
 function capital(text: string): string {

@@ -26,7 +26,7 @@ import {
   type PlanSubject,
 } from './plan.js'
 
-export type PlanRequest = {
+export type PlanQuestion = {
   readonly model: ModelShape
   readonly fleet: Fleet
   readonly workload: Workload
@@ -40,7 +40,7 @@ export type PlanRequest = {
 }
 
 /** @throws SputnikError PRICE_UNKNOWN when neither catalogue nor fleet have a price */
-export function makePlan(request: PlanRequest): Plan {
+export function makePlan(request: PlanQuestion): Plan {
   const { model, fleet, workload, options, assumed = [] } = request
   const subject: Omit<PlanSubject, 'answer'> = {
     version: PLAN_VERSION,
@@ -62,7 +62,7 @@ function refused(subject: Omit<PlanSubject, 'answer'>, shortage: Shortage): Plan
   return { ...subject, answer: refusalOf(shortage), fits: false, shortage }
 }
 
-function makeResult(request: PlanRequest, offer: Offer): PlanResult {
+function makeResult(request: PlanQuestion, offer: Offer): PlanResult {
   const { advice, verdicts, assumptions } = offer.estimate
   const outlook = makeValue(offer, request.seed ?? 1)
   const alternatives = request.alternatives.map((rival) => makeAlternative(rival, offer))

@@ -17,7 +17,7 @@ export type Offer = {
   readonly plan: CostPlan
   readonly estimate: Estimate
   readonly cost: FleetCost
-  /** Dollars of an hour in which there is work, hours without included where it is owned. */
+  /** Dollars of an hour in which there is work, those without included where it is owned. */
   readonly workHourUsd: number
   readonly curve: readonly CurvePoint[]
   /** What costs are counted at: the best batch within the limits, or else the smallest one. */
@@ -91,13 +91,18 @@ function pointOf(one: BatchEstimate, hourUsd: number): CurvePoint {
 }
 
 /** Cheapest tokens where each user gets at least so many of them per second. */
-export function cheapestAt(curve: readonly CurvePoint[], userTokensPerSecond: number) {
-  return curve
-    .filter(({ tpotS }) => tpotS * userTokensPerSecond <= 1)
-    .reduce<CurvePoint | undefined>(
-      (a, b) => (a === undefined || b.outputMtokUsd < a.outputMtokUsd ? b : a),
-      undefined,
-    )
+export function cheapestAt(
+  curve: readonly CurvePoint[],
+  userTokensPerSecond: number,
+): CurvePoint | undefined {
+  return cheapestOf(curve.filter(({ tpotS }) => tpotS * userTokensPerSecond <= 1))
+}
+
+export function cheapestOf(curve: readonly CurvePoint[]): CurvePoint | undefined {
+  return curve.reduce<CurvePoint | undefined>(
+    (a, b) => (a === undefined || b.outputMtokUsd < a.outputMtokUsd ? b : a),
+    undefined,
+  )
 }
 
 /** What somebody says that he pays is so; what owning costs hangs on years and on what is left. */

@@ -96,7 +96,7 @@ function cardsOf({ head, domains }: Fleet): string {
 }
 
 function perSecond({ tokensPerSecond }: Choice): string {
-  return `${tokensPerSecond.toPrecision(3)} tokens/s`
+  return `${Number(tokensPerSecond.toPrecision(3))} tokens/s`
 }
 
 function percent(share: number): string {

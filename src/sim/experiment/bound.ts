@@ -1,13 +1,14 @@
 /**
  * The least time a round can take on its network, whatever the transport: every byte of it has to
- * pass the links of its hosts and, from leaf to leaf, the uplinks. No transport is faster; one
- * message alone takes exactly so long (zero-load latency and serialisation).
+ * pass the links of its hosts and, from leaf to leaf, the uplinks; and a host that answers must have
+ * what it answers to, and the time that takes. No transport is faster; one message alone takes
+ * exactly so long (zero-load latency and serialisation).
  */
 import type { Message } from '../moe/network.js'
 import { HEADER_BYTES } from '../net/packet.js'
 import { psOf, secondsOf, serialisationPs } from '../net/time.js'
 import { type Experiment, payloadBytesOf } from './experiment.js'
-import { messagesOf } from './workload.js'
+import { payloadOf, type Round } from './rounds.js'
 
 /** Links that share what has to go through them. */
 type Cut = {
@@ -28,21 +29,41 @@ export type Bound = {
   readonly share: number
 }
 
-export function boundOf(experiment: Experiment): Bound {
-  const cuts = new Map<string, Cut>()
-  let payload = 0
-  for (const message of messagesOf(experiment)) {
-    payload += message.bytes
-    count(cuts, message, experiment)
-  }
-  const [tightest] = [...cuts.values()].sort((a, b) => leastPs(b) - leastPs(a))
+export function boundOf(round: Round, experiment: Experiment): Bound {
+  const { messages, answers } = round
+  const cuts = cutsOf([...messages, ...answers], experiment)
+  const chains = chainsOf(round, experiment)
+  const [tightest] = [...cuts.values(), ...chains].sort((a, b) => leastPs(b) - leastPs(a))
   if (tightest === undefined) return { seconds: 0, bottleneck: '', bytesPerSecond: 1, share: 0 }
   return {
     seconds: secondsOf(leastPs(tightest)),
     bottleneck: tightest.name,
     bytesPerSecond: tightest.bytesPerSecond,
-    share: tightest.payload / payload,
+    share: tightest.payload / payloadOf(round),
   }
+}
+
+function cutsOf(messages: readonly Message[], experiment: Experiment): Map<string, Cut> {
+  const cuts = new Map<string, Cut>()
+  for (const message of messages) count(cuts, message, experiment)
+  return cuts
+}
+
+/** What each host that answers is sent, its work, and its answers: one after the other. */
+function chainsOf({ messages, answers }: Round, experiment: Experiment): Cut[] {
+  const [sent, answered] = [cutsOf(messages, experiment), cutsOf(answers, experiment)]
+  const workPs = new Map(answers.map(({ from, afterS }) => [from, psOf(afterS)]))
+  return [...workPs].flatMap(([host, ps]) => {
+    const [into, out] = [sent.get(`to host ${host}`), answered.get(`from host ${host}`)]
+    if (into === undefined || out === undefined) return []
+    return {
+      name: `through host ${host}`,
+      bytesPerSecond: into.bytesPerSecond,
+      payload: into.payload + out.payload,
+      wireBytes: into.wireBytes + out.wireBytes,
+      restPs: into.restPs + ps + out.restPs,
+    }
+  })
 }
 
 function leastPs({ wireBytes, bytesPerSecond, restPs }: Cut): number {

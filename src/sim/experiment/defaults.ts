@@ -10,5 +10,9 @@ export const DEFAULTS = {
   transport: 'tcp',
   workload: { kind: 'incast', senders: 16 },
   bytes: 256_000,
+  tokens: 128,
+  cards: 4,
+  card: 'rtx-4090',
+  layout: 'apart',
   until: 10,
 } as const satisfies Fields

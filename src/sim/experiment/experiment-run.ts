@@ -6,14 +6,15 @@
 import type { Message } from '../moe/network.js'
 import { PacketNetwork } from '../net/packet-network.js'
 import { psOf, secondsOf } from '../net/time.js'
-import { type ExpectedReply, FabricCredit } from '../transport/fabric-credit.js'
+import { FabricCredit } from '../transport/fabric-credit.js'
 import { type Bound, boundOf } from './bound.js'
 import { type Experiment, payloadBytesOf, roundTripS } from './experiment.js'
 import { topologyOf } from './network-shape.js'
-import { deliveredBytes, Samples } from './samples.js'
+import { payloadOf, type Round, type Traffic } from './rounds.js'
+import { Samples } from './samples.js'
 import { switchOptionsOf } from './switching.js'
 import { TRANSPORTS } from './transports.js'
-import { messagesOf } from './workload.js'
+import { trafficOf } from './workload.js'
 
 /** All flows finished, the time was up, nothing moved any more, or somebody stopped it. */
 export type End = 'finished' | 'until' | 'stalled' | 'stopped'
@@ -22,30 +23,39 @@ export type End = 'finished' | 'until' | 'stalled' | 'stopped'
 const SAMPLES_PER_ROUND = 200
 const SAMPLE_LEAST_S = 1e-7
 
+/** How long a round took, and how long it had to. */
+export type RoundTime = { readonly seconds: number; readonly bound: Bound }
+
 export class ExperimentRun {
   readonly experiment: Experiment
-  readonly bound: Bound
   readonly network: PacketNetwork
   readonly samples = new Samples()
-  readonly #messages: readonly Message[]
-  readonly #roundsS: number[] = []
-  #roundStartPs = 0
+  readonly #traffic: Traffic
+  /** Those that finished. */
+  readonly rounds: RoundTime[] = []
+  #round: Round
+  #bound: Bound
+  #startPs = 0
+  /** Its first flow, and those it has in all. */
+  #first = 0
+  #roundFlows = 0
 
   constructor(experiment: Experiment) {
     this.experiment = experiment
-    this.bound = boundOf(experiment)
-    this.#messages = messagesOf(experiment)
-    const everyS = Math.max(SAMPLE_LEAST_S, this.bound.seconds / SAMPLES_PER_ROUND)
+    this.#traffic = trafficOf(experiment)
+    this.#round = this.#traffic()
+    this.#bound = boundOf(this.#round, experiment)
+    const everyS = Math.max(SAMPLE_LEAST_S, this.#bound.seconds / SAMPLES_PER_ROUND)
     this.network = new PacketNetwork({
       topology: topologyOf(experiment.network),
       switches: switchOptionsOf(experiment),
       transport: transportOf(experiment),
       multipath: experiment.spray,
       seed: experiment.seed,
-      onFinished: () => this.#finished(),
+      onFinished: (flow) => this.#finished(flow),
       probe: { everyPs: psOf(everyS), sample: (network) => this.samples.take(network) },
     })
-    this.#startRound()
+    this.#begin()
   }
 
   /** Undefined while there is more to do. */
@@ -56,18 +66,25 @@ export class ExperimentRun {
     return isIdle ? 'stalled' : undefined
   }
 
-  /** How long each round that finished took. */
-  get roundsS(): readonly number[] {
-    return this.#roundsS
+  /** Of the round under way, or of the last. */
+  get bound(): Bound {
+    return this.#bound
   }
 
+  /** Of all rounds that have begun. */
   get flowsTotal(): number {
-    return this.#messages.length * this.experiment.rounds
+    return this.#first + this.#roundFlows
   }
 
-  /** Of all payload, what has arrived: 0 to 1. */
+  /** Of all that is to be sent, what has arrived: 0 to 1, about. */
   get share(): number {
-    return deliveredBytes(this.network) / (this.flowsTotal * this.experiment.bytes)
+    const { flows } = this.network
+    let bytes = 0
+    for (let flow = this.#first; flow < flows.count; flow++) {
+      bytes += flows.deliveredBytes[flow] ?? 0
+    }
+    const ofRound = this.#isFinished ? 0 : bytes / payloadOf(this.#round)
+    return (this.rounds.length + ofRound) / this.experiment.rounds
   }
 
   /** Goes on for so many events at most. */
@@ -76,39 +93,55 @@ export class ExperimentRun {
   }
 
   get #isFinished(): boolean {
-    return this.#roundsS.length === this.experiment.rounds
+    return this.rounds.length === this.experiment.rounds
   }
 
-  #startRound(): void {
-    this.#roundStartPs = this.network.nowPs
-    for (const { from, to, bytes } of this.#messages) {
-      const startPs = this.#roundStartPs
-      this.network.addFlow({ source: from, destination: to, bytes, startPs })
-    }
+  #begin(): void {
+    const { messages, answers } = this.#round
+    this.#startPs = this.network.nowPs
+    this.#first = this.network.flows.count
+    this.#roundFlows = messages.length + answers.length
+    for (const message of messages) this.#add(message, 0)
+    this.#expect()
+  }
+
+  #add({ from, to, bytes }: Message, afterS: number): void {
+    const startPs = this.network.nowPs + psOf(afterS)
+    this.network.addFlow({ source: from, destination: to, bytes, startPs })
+  }
+
+  /** Heads that ask for answers grant credit for them. */
+  #expect(): void {
     const { transport } = this.network
-    if (transport instanceof FabricCredit) transport.expect(this.#asked())
+    if (!(transport instanceof FabricCredit)) return
+    const isAsked = this.experiment.workload.kind === 'incast'
+    const expected = isAsked ? this.#round.messages : this.#round.answers
+    for (const head of new Set(expected.map(({ to }) => to))) {
+      transport.expect(expected.filter(({ to }) => to === head))
+    }
   }
 
-  /** All messages of an incast are answers to the host that they go to. */
-  #asked(): ExpectedReply[] {
-    if (this.experiment.workload.kind !== 'incast') return []
-    return this.#messages.map(({ from, to, bytes }) => ({ from, to, bytes }))
-  }
-
-  #finished(): void {
-    const { flows, nowPs } = this.network
-    if (flows.finishedCount < flows.count) return
-    this.#roundsS.push(secondsOf(nowPs - this.#roundStartPs))
-    if (!this.#isFinished) this.#startRound()
+  #finished(flow: number): void {
+    const message = flow - this.#first
+    if (message < this.#round.messages.length) {
+      for (const answer of this.#round.answersTo(message)) this.#add(answer, answer.afterS)
+    }
+    const { finishedCount } = this.network.flows
+    if (finishedCount < this.flowsTotal) return
+    const seconds = secondsOf(this.network.nowPs - this.#startPs)
+    this.rounds.push({ seconds, bound: this.#bound })
+    if (this.#isFinished) return
+    this.#round = this.#traffic()
+    this.#bound = boundOf(this.#round, this.experiment)
+    this.#begin()
   }
 }
 
 function transportOf(experiment: Experiment) {
-  const { leastTimeoutS, network, workload } = experiment
+  const { leastTimeoutS, network } = experiment
   return TRANSPORTS[experiment.transport].make({
     payloadBytes: payloadBytesOf(experiment),
     flightBytes: network.bytesPerSecond * roundTripS(experiment),
     ...(leastTimeoutS === undefined ? {} : { leastTimeoutPs: psOf(leastTimeoutS) }),
-    ...(workload.kind === 'incast' ? { asker: 0 } : {}),
   })
 }

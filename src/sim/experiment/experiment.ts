@@ -6,11 +6,11 @@ import { SputnikError } from '../../base/errors.js'
 import { HEADER_BYTES } from '../net/packet.js'
 import type { Multipath } from '../net/path-choice.js'
 import { DEFAULTS } from './defaults.js'
-import type { Fields, Workload } from './fields.js'
+import type { Fields } from './fields.js'
 import { refuseUnfit } from './fit.js'
 import { type Network, networkOf, pathOf, refuseLargeNetwork } from './network-shape.js'
 import { TRANSPORTS, type TransportName } from './transports.js'
-import { messageCount, packetsPerRound } from './workload.js'
+import { hostsNeeded, messageCount, packetCount, type Workload, workloadOf } from './workload.js'
 
 export type Experiment = {
   readonly network: Network
@@ -27,7 +27,7 @@ export type Experiment = {
   /** Least time-out; absent: the transport's own. */
   readonly leastTimeoutS?: number
   readonly workload: Workload
-  /** Of each message. */
+  /** Of each message; those of a model's layers have their own. */
   readonly bytes: number
   readonly rounds: number
   readonly seed: number
@@ -44,9 +44,9 @@ const PACKETS_MAX = 5e7
 export function makeExperiment(fields: Fields, transport: TransportName): Experiment {
   const { isMarkReader, isTrimReader, isLossless, isOrderFree } = TRANSPORTS[transport]
   refuseUnfit(fields, transport)
-  const workload = fields.workload ?? DEFAULTS.workload
+  const workload = workloadOf(fields)
   const experiment: Experiment = {
-    network: networkOf(fields, workload),
+    network: networkOf(fields, hostsNeeded(workload)),
     mtuBytes: fields.mtu ?? DEFAULTS.mtu,
     bufferBytes: fields.buffer ?? DEFAULTS.buffer,
     transport,
@@ -57,7 +57,7 @@ export function makeExperiment(fields: Fields, transport: TransportName): Experi
     ...(fields.rto === undefined ? {} : { leastTimeoutS: fields.rto }),
     workload,
     bytes: fields.bytes ?? DEFAULTS.bytes,
-    rounds: fields.rounds ?? 1,
+    rounds: fields.rounds ?? (workload.kind === 'moe' ? workload.shape.moeLayers : 1),
     seed: fields.seed ?? 1,
     untilS: fields.until ?? DEFAULTS.until,
   }
@@ -90,7 +90,7 @@ function refuseTooLarge(experiment: Experiment): void {
   if (messages > MESSAGES_MAX) {
     throw new SputnikError('SIM_TOO_LARGE', `${messages} messages; at most ${MESSAGES_MAX}`)
   }
-  const packets = packetsPerRound(experiment) * rounds
+  const packets = packetCount(experiment) * rounds
   if (packets > PACKETS_MAX) {
     throw new SputnikError('SIM_TOO_LARGE', `${packets} packets to send; at most ${PACKETS_MAX}`)
   }

@@ -20,6 +20,8 @@ const MTU_MIN = 128
 const BUFFER_MAX = 1e9
 const FLOW_MAX = 1e12
 const SWEEP_MAX = 64
+const TOKENS_MAX = 1_000_000
+const CARDS_MAX = 64
 const RATE_MIN = 125_000
 
 const count = (min: number, max: number) =>
@@ -55,15 +57,20 @@ const ecn = z.unknown().transform((given, context): Switching | number => {
   return z.NEVER
 })
 
-export type Workload =
+/** Every host sends to one other, or to all others; or some to one. */
+export type Pattern =
   | { readonly kind: 'incast'; readonly senders: number }
   | { readonly kind: 'permutation' }
   | { readonly kind: 'all-to-all' }
 
-export const WORKLOAD_HELP = 'incast:<senders>, permutation or all-to-all'
+export type NamedWorkload = Pattern | { readonly kind: 'moe'; readonly model: string }
 
-const workload = z.unknown().transform((given, context): Workload => {
+export const WORKLOAD_HELP = 'incast:<senders>, permutation, all-to-all or moe:<model>'
+
+const workload = z.unknown().transform((given, context): NamedWorkload => {
   if (given === 'permutation' || given === 'all-to-all') return { kind: given }
+  const [, model] = /^moe:(.{1,1000})$/.exec(String(given)) ?? []
+  if (model !== undefined) return { kind: 'moe', model }
   const [, digits] = /^incast:(\d{1,9})$/.exec(String(given)) ?? []
   const senders = Number(digits)
   if (senders >= 1 && senders < HOSTS_MAX) return { kind: 'incast', senders }
@@ -105,6 +112,10 @@ const EXPERIMENT_FIELDS = z.strictObject({
   rto: time({ above: 0, max: 100 }).optional(),
   workload: workload.optional(),
   bytes: size(1, FLOW_MAX).optional(),
+  layout: z.enum(['apart', 'whole']).optional(),
+  tokens: count(1, TOKENS_MAX).optional(),
+  card: z.string().min(1).max(NAME_MAX).optional(),
+  cards: count(1, CARDS_MAX).optional(),
   rounds: count(1, ROUNDS_MAX).optional(),
   seed: count(0, SEED_MAX).optional(),
   until: time({ above: 0, max: 3600 }).optional(),

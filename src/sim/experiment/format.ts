@@ -37,11 +37,12 @@ export function titleOf({ name, outcomes }: Report): string {
 
 /** Without what a sweep varies, which the table tells. */
 function describe({ result: { experiment }, point }: Outcome): string {
-  const { workload, bytes, rounds, network, bufferBytes } = experiment
+  const { bytes, rounds, network, bufferBytes, workload } = experiment
   const unless = (field: string, text: string): string[] => (point?.field === field ? [] : [text])
-  const sent = point?.field === 'senders' ? 'incast' : describeWorkload(workload)
+  const sent = point?.field === 'senders' ? 'incast' : describeWorkload(experiment)
+  const size = `of ${formatValue(bytes, 'B')}`
   return [
-    [sent, ...unless('bytes', `of ${formatValue(bytes, 'B')}`)].join(' '),
+    workload.kind === 'moe' ? sent : [sent, ...unless('bytes', size)].join(' '),
     ...(rounds === 1 ? [] : unless('rounds', `${rounds} rounds`)),
     ...unless('hosts', describeNetwork(network)),
     ...unless('rate', formatValue(network.bytesPerSecond * 8, 'bit/s')),

@@ -5,7 +5,7 @@
 import { SputnikError } from '../../base/errors.js'
 import { fatTree, leafSpine, star, type Topology } from '../net/topology.js'
 import { DEFAULTS } from './defaults.js'
-import type { Fields, Workload } from './fields.js'
+import type { Fields } from './fields.js'
 import { unfit } from './fit.js'
 
 type Terms = {
@@ -33,19 +33,20 @@ const K_MAX = 24
 const LEAVES = 4
 const HOSTS = 16
 
-/** Hosts that were not said are as many as the workload needs. @throws SputnikError */
-export function networkOf(fields: Fields, workload: Workload): Network {
+/**
+ * `needed`: hosts that the workload must have; as many there are where nobody said a number.
+ * @throws SputnikError EXPERIMENT_UNFIT
+ */
+export function networkOf(fields: Fields, needed = 2): Network {
   const bytesPerSecond = fields.rate ?? DEFAULTS.rate
   const terms = { bytesPerSecond, delayS: fields.delay ?? DEFAULTS.delay }
-  const needed = workload.kind === 'incast' ? workload.senders + 1 : HOSTS
-  const network = shapeOf(fields, { ...terms, hosts: fields.hosts ?? needed })
-  if (network.hosts < needed && workload.kind === 'incast') {
-    throw unfit(
-      `hosts is ${network.hosts}, but an incast of ${workload.senders} senders needs ${needed}`,
-      `give hosts as ${needed} or more, or a workload of fewer senders`,
-    )
-  }
-  return network
+  const hosts = fields.hosts ?? (needed > 2 ? needed : HOSTS)
+  const network = shapeOf(fields, { ...terms, hosts })
+  if (network.hosts >= needed) return network
+  throw unfit(
+    `hosts is ${network.hosts}, but an incast of ${needed - 1} senders needs ${needed}`,
+    `give hosts as ${needed} or more, or a workload of fewer senders`,
+  )
 }
 
 function shapeOf(fields: Fields, terms: Terms): Network {

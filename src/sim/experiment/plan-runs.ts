@@ -17,7 +17,19 @@ export type PlannedRun = {
 
 export type SweepPoint = { readonly field: string; readonly text: string; readonly value: number }
 
-const SWEPT = ['hosts', 'rate', 'delay', 'buffer', 'mtu', 'ecn', 'rto', 'bytes', 'rounds', 'seed']
+const SWEPT = [
+  'hosts',
+  'rate',
+  'delay',
+  'buffer',
+  'mtu',
+  'ecn',
+  'rto',
+  'bytes',
+  'tokens',
+  'rounds',
+  'seed',
+]
 const POINTS_MAX = 64
 
 export const SWEEP_HELP = `senders, ${SWEPT.join(', ')}`

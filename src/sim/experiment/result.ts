@@ -5,7 +5,7 @@ import type { PacketNetwork } from '../net/packet-network.js'
 import { secondsOf } from '../net/time.js'
 import type { Bound } from './bound.js'
 import type { Experiment } from './experiment.js'
-import type { End, ExperimentRun } from './experiment-run.js'
+import type { End, ExperimentRun, RoundTime } from './experiment-run.js'
 import { deliveredBytes, type Sample } from './samples.js'
 
 /** Null where nothing finished. */
@@ -19,10 +19,11 @@ export type RunResult = {
   readonly experiment: Experiment
   readonly end: End
   readonly simulatedS: number
+  /** Of the round that was farthest from it. */
   readonly bound: Bound
   readonly flows: { readonly total: number; readonly finished: number } & Spread
   readonly rounds: { readonly total: number; readonly finished: number } & Spread
-  /** The slowest round over the bound; null when none finished. */
+  /** Of the round that was farthest from its bound; null when none finished. */
   readonly overBound: number | null
   /** Of what the bottleneck could carry until the last flow finished, the payload it did carry. */
   readonly goodputShare: number
@@ -65,20 +66,25 @@ export type Books = {
 
 /** At any time; a run that has not ended counts as stopped. */
 export function resultOf(run: ExperimentRun): RunResult {
-  const { network, bound, experiment } = run
+  const { network, experiment } = run
   const { counters, flows } = network
   const completions = completionsOf(network)
   const tookS = completions.flatMap((one) => (one.tookS === null ? [] : [one.tookS]))
-  const rounds = spreadOf(run.roundsS)
+  const slowest = slowestOf(run.rounds)
+  const bound = slowest?.bound ?? run.bound
   return {
     experiment,
     end: run.end ?? 'stopped',
     simulatedS: secondsOf(network.nowPs),
     bound,
     flows: { total: run.flowsTotal, finished: flows.finishedCount, ...spreadOf(tookS) },
-    rounds: { total: experiment.rounds, finished: run.roundsS.length, ...rounds },
-    overBound: rounds.maxS === null ? null : rounds.maxS / bound.seconds,
-    goodputShare: goodputShare(run, completions),
+    rounds: {
+      total: experiment.rounds,
+      finished: run.rounds.length,
+      ...spreadOf(run.rounds.map(({ seconds }) => seconds)),
+    },
+    overBound: slowest === undefined ? null : slowest.seconds / slowest.bound.seconds,
+    goodputShare: goodputShare({ network, bound }, completions),
     drops: counters.droppedPackets,
     trims: counters.trimmedPackets,
     returns: counters.returnedPackets,
@@ -115,8 +121,19 @@ function spreadOf(values: readonly number[]): Spread {
   return { p50S: quantile(values, 0.5), p99S: quantile(values, 0.99), maxS }
 }
 
-function goodputShare(run: ExperimentRun, completions: readonly Completion[]): number {
-  const { network, bound } = run
+/** By how far it is from its bound. */
+function slowestOf(rounds: readonly RoundTime[]): RoundTime | undefined {
+  const over = ({ seconds, bound }: RoundTime): number => seconds / bound.seconds
+  return rounds.reduce<RoundTime | undefined>(
+    (most, one) => (most === undefined || over(one) > over(most) ? one : most),
+    undefined,
+  )
+}
+
+function goodputShare(
+  { network, bound }: { readonly network: PacketNetwork; readonly bound: Bound },
+  completions: readonly Completion[],
+): number {
   const lastS = completions.reduce((last, { startS, tookS }) => {
     return tookS === null ? last : Math.max(last, startS + tookS)
   }, 0)

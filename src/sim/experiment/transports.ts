@@ -27,8 +27,6 @@ export type TransportTerms = {
   readonly flightBytes: number
   /** Least time-out of those that work out their own; absent: as they have it. */
   readonly leastTimeoutPs?: number
-  /** A host that asks for all it is sent, as a head does, and so can grant credit for it before. */
-  readonly asker?: number
 }
 
 export type TransportKind = {
@@ -81,10 +79,9 @@ export const TRANSPORTS: Readonly<Record<TransportName, TransportKind>> = {
   credits: {
     ...WINDOW,
     title: 'fabric credits',
-    make: ({ payloadBytes, leastTimeoutPs, asker }) =>
+    make: ({ payloadBytes, leastTimeoutPs }) =>
       fabricCredit({
         segmentBytes: payloadBytes,
-        isStanding: (host) => host !== asker,
         ...(leastTimeoutPs === undefined ? {} : { leastTimeoutPs }),
       }),
   },

@@ -17,6 +17,11 @@ export type FluidOptions = {
   readonly wireBytes: (bytes: number) => number
   /** From the sending of the last byte to its arrival, were nothing else on the way. */
   readonly pathS: (message: Message) => number
+  /**
+   * Whether what a host sends goes in the order in which it was sent, as from a queue: later
+   * messages have what earlier ones leave. Otherwise all of them share.
+   */
+  readonly isInTurn?: boolean
   /** What ends within so much of the time a flow took counts as ending together. */
   readonly tolerance?: number
 }
@@ -57,14 +62,21 @@ export class FluidNetwork implements MessageNetwork {
 
   run(): void {
     while (this.#flows.length > 0 || this.#agenda.count > 0) {
-      if (this.#isStale) shareLinks(this.#flows, this.#options.capacities)
+      if (this.#isStale) this.#share()
       this.#isStale = false
       const flowS = this.#flows.reduce(
-        (soonest, { leftBytes, bytesPerSecond }) => Math.min(soonest, leftBytes / bytesPerSecond),
+        (soonest, { leftBytes, bytesPerSecond }) =>
+          bytesPerSecond > 0 ? Math.min(soonest, leftBytes / bytesPerSecond) : soonest,
         Number.POSITIVE_INFINITY,
       )
       this.#advance(Math.min(this.#agenda.next, this.nowS + flowS))
     }
+  }
+
+  #share(): void {
+    const left = Float64Array.from(this.#options.capacities)
+    if (this.#options.isInTurn !== true) shareLinks(this.#flows, left)
+    else for (const turn of turnsOf(this.#flows)) shareLinks(turn, left)
   }
 
   #advance(toS: number): void {
@@ -84,24 +96,38 @@ export class FluidNetwork implements MessageNetwork {
   }
 }
 
-/** Progressive filling: the link with the least for each of its flows settles those. */
-function shareLinks(flows: readonly Flow[], capacities: readonly number[]): void {
-  const left = Float64Array.from(capacities)
-  const users = new Uint32Array(capacities.length)
-  const flowsOf = capacities.map((): Flow[] => [])
+/** The first flows of all hosts, then the second ones, and so on. */
+function turnsOf(flows: readonly Flow[]): Flow[][] {
+  const sent = new Map<number, number>()
+  const turns: Flow[][] = []
   for (const flow of flows) {
-    flow.bytesPerSecond = 0
+    const turn = sent.get(flow.message.from) ?? 0
+    sent.set(flow.message.from, turn + 1)
+    const others = turns[turn]
+    if (others === undefined) turns.push([flow])
+    else others.push(flow)
+  }
+  return turns
+}
+
+/**
+ * Progressive filling: the link with the least for each of its flows settles those. What is left of
+ * the links stays in `left`.
+ */
+function shareLinks(flows: readonly Flow[], left: Float64Array): void {
+  const users = new Uint32Array(left.length)
+  const flowsOf = Array.from(left, (): Flow[] => [])
+  const unsettled = new Set(flows)
+  for (const flow of flows) {
     for (const link of flow.links) {
       users[link] = (users[link] ?? 0) + 1
       flowsOf[link]?.push(flow)
     }
   }
-  for (;;) {
-    const link = tightest(left, users)
-    if (link === undefined) return
+  for (let link = tightest(left, users); link !== undefined; link = tightest(left, users)) {
     const share = (left[link] ?? 0) / (users[link] ?? 1)
     for (const flow of flowsOf[link] ?? []) {
-      if (flow.bytesPerSecond > 0) continue
+      if (!unsettled.delete(flow)) continue
       flow.bytesPerSecond = share
       for (const one of flow.links) {
         left[one] = Math.max(0, (left[one] ?? 0) - share)

@@ -49,21 +49,26 @@ export class LoadMaker {
     this.#partition = new Partition(options.domains)
   }
 
-  /** One layer; `choices` by source, who choose replicas without knowing of each other. */
+  /**
+   * One layer; `choices` by source, who choose replicas without knowing of each other. Each begins
+   * with another domain, or all would send to the same one at once.
+   */
   make(choices: readonly RouterChoice[], holders: RegionHolders): LayerLoad {
     const { domains, work: estimates } = this.#options
     const exchanges: MoeExchange[] = []
     const work = Array.from({ length: domains }, () => new Map<number, number>())
     choices.forEach((choice, source) => {
       const owners = this.#chooser.choose(choice, { ...holders, work: estimates })
-      this.#partition.split(choice, owners).forEach((share, domain) => {
-        const pairsOf = work[domain]
-        if (share.pairCount === 0 || pairsOf === undefined) return
+      const shares = this.#partition.split(choice, owners)
+      for (let turn = 1; turn <= domains; turn++) {
+        const domain = (source + turn) % domains
+        const [share, pairsOf] = [shares[domain], work[domain]]
+        if (share === undefined || pairsOf === undefined || share.pairCount === 0) continue
         exchanges.push({ source, domain, ...this.#sizes(share) })
         for (const expert of share.experts.subarray(0, share.pairCount)) {
           pairsOf.set(expert, (pairsOf.get(expert) ?? 0) + 1)
         }
-      })
+      }
     })
     return { exchanges, work }
   }

@@ -1,6 +1,6 @@
 /**
- * A 4-ary heap of events in typed arrays, ordered by time and then by order of arrival: half as deep
- * as a binary one, and the four children of a node lie side by side in memory (Johnson 1975).
+ * A 4-ary heap of events in typed arrays, ordered by time and then by order of arrival: half as
+ * deep as a binary one, and the four children of a node lie side by side in memory (Johnson 1975).
  */
 import { grownFloat64, grownInt32 } from './columns.js'
 import type { EventQueue } from './event-queue.js'

@@ -1,8 +1,8 @@
 /**
- * A network of packets: hosts, switches and links of a topology, moved from event to event, with one
- * transport at its hosts. Pure and deterministic: a seed and the same flows give the same events.
- * Whoever uses it adds flows, lets it run, and reads flows and counters. Knows nothing of models,
- * steps and costs.
+ * A network of packets: hosts, switches and links of a topology, moved from event to event, with
+ * one transport at its hosts. Pure and deterministic: a seed and the same flows give the same
+ * events. Whoever uses it adds flows, lets it run, and reads flows and counters. Knows nothing of
+ * models, steps and costs.
  */
 import { assert } from '../../base/assert.js'
 import { Prng } from '../../base/prng.js'
@@ -136,7 +136,10 @@ export class PacketNetwork implements Network {
   }
 
   /** Until nothing more happens or a limit is reached. */
-  run({ untilPs = Number.POSITIVE_INFINITY, events = Number.POSITIVE_INFINITY }: RunLimits = {}) {
+  run({
+    untilPs = Number.POSITIVE_INFINITY,
+    events = Number.POSITIVE_INFINITY,
+  }: RunLimits = {}): void {
     for (let left = events; left > 0 && this.#events.next(untilPs); left--) this.#handle()
   }
 

@@ -1,7 +1,8 @@
 /**
  * Which of the equal paths a packet takes: always the flow's, as a hash of its addresses would have
- * it (ECMP, RFC 2992), or each packet another one. A host that sprays deals its paths like a pack of
- * cards, shuffled anew each time it is through, so that it loads all of them alike (NDP, section 3).
+ * it (ECMP, RFC 2992), or each packet another one. A host that sprays deals its paths like a pack
+ * of cards, shuffled anew each time it is through, so that it loads all of them alike (NDP, section
+ * 3).
  */
 import type { Prng } from '../../base/prng.js'
 import { grownInt32 } from './columns.js'

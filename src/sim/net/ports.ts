@@ -1,7 +1,7 @@
 /**
- * Every port of every node, as one typed array per field: the link it leads to and the two queues of
- * packets before it. Port p and port p ^ 1 are the two directions of one cable. Only keeps packets in
- * order and counts their bytes; knows nothing of limits and time.
+ * Every port of every node, as one typed array per field: the link it leads to and the two queues
+ * of packets before it. Port p and port p ^ 1 are the two directions of one cable. Only keeps
+ * packets in order and counts their bytes; knows nothing of limits and time.
  */
 import { FLAG } from './packet.js'
 import { NONE, type PacketPool } from './packet-pool.js'

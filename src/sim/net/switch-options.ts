@@ -17,8 +17,8 @@ export type SharedBuffer = { readonly bytes: number; readonly alpha: number }
 
 /**
  * Marks what finds the queue longer than `maxBytes`, and with a chance that rises from 0 to
- * `maxChance` what finds it between `minBytes` and `maxBytes`. DCTCP's step at K: both are K. On the
- * queue's length of the moment, without RED's average, as DCTCP and DCQCN ask.
+ * `maxChance` what finds it between `minBytes` and `maxBytes`. DCTCP's step at K: both are K. On
+ * the queue's length of the moment, without RED's average, as DCTCP and DCQCN ask.
  */
 export type EcnMarking = {
   readonly minBytes: number

@@ -1,7 +1,7 @@
 /**
  * Output-queued switches: what comes in goes at once to the queue of the port that leads on, if the
- * buffer has room; otherwise it is cut down to its header, sent back, or dropped. Marks packets that
- * meet a long queue. Store and forward: a packet moves on when its last bit is there.
+ * buffer has room; otherwise it is cut down to its header, sent back, or dropped. Marks packets
+ * that meet a long queue. Store and forward: a packet moves on when its last bit is there.
  */
 import { assert } from '../../base/assert.js'
 import type { Prng } from '../../base/prng.js'

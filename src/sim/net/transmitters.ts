@@ -1,7 +1,8 @@
 /**
- * Sends packets from ports over links, one after another. When a port starts on a packet its arrival
- * at the other end is known, so a packet costs one event per hop, and a second one only where others
- * wait behind it. A packet that is being sent waits no more: it takes no room in the buffer.
+ * Sends packets from ports over links, one after another. When a port starts on a packet its
+ * arrival at the other end is known, so a packet costs one event per hop, and a second one only
+ * where others wait behind it. A packet that is being sent waits no more: it takes no room in the
+ * buffer.
  */
 import type { Counters } from './counters.js'
 import { EVENT, type Events } from './events.js'

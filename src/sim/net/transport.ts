@@ -1,8 +1,9 @@
 /**
  * The seam between the network and what sends over it. A transport is one object per simulation: it
- * keeps the state of the sender and the receiver of every flow (and of every host, where flows share
- * it), and moves it forward when the network calls. It is pure: what it does depends on the calls,
- * on `network.nowPs` and on `network.random` alone. Knows nothing of links, queues and topologies.
+ * keeps the state of the sender and the receiver of every flow (and of every host, where flows
+ * share it), and moves it forward when the network calls. It is pure: what it does depends on the
+ * calls, on `network.nowPs` and on `network.random` alone. Knows nothing of links, queues and
+ * topologies.
  *
  * To write one: a function `(network) => Transport` with the constants of its paper; columns (typed
  * arrays by flow number) or one small object per flow for state. See `fixed-window.ts`.

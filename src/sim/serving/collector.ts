@@ -20,8 +20,8 @@ export type CollectorOptions = {
   readonly stretches: number
 }
 
-/** Sums within the window. */
-export type Sums = Record<Outcome | 'arrived' | 'good', number> & {
+/** Sums within the window; `ended` and `good` are of requests that arrived within it. */
+export type Sums = Record<Outcome | 'arrived' | 'ended' | 'good', number> & {
   inputTokens: number
   cachedTokens: number
   outputTokens: number
@@ -86,7 +86,9 @@ export class Collector implements Watcher {
     const { outcome, endedS } = record
     if (outcome !== 'finished') this.series[outcome].add(1, { fromS: endedS, toS: endedS })
     if (this.#isMeasured(endedS)) this.sums[outcome]++
-    if (this.#isMeasured(record.arrivalS) && outcome === 'finished') this.#time(record)
+    if (!this.#isMeasured(record.arrivalS)) return
+    this.sums.ended++
+    if (outcome === 'finished') this.#time(record)
   }
 
   stepEnded({ shape, beganS: fromS, endedS: toS, generated }: StepRecord): void {
@@ -152,6 +154,7 @@ function emptySums(domains: number): Sums {
     finished: 0,
     failed: 0,
     rejected: 0,
+    ended: 0,
     good: 0,
     inputTokens: 0,
     cachedTokens: 0,

@@ -5,6 +5,7 @@
  */
 import { defined } from '../../base/assert.js'
 import type { Prng } from '../../base/prng.js'
+import { dispatchLayout } from '../../fabric/dispatch-layout.js'
 import { HEADER_BYTES } from '../../fabric/frame.js'
 import { Partition, type RouterChoice, type Share } from '../../fleet/partition.js'
 import { type DomainWork, ReplicaChooser } from '../../fleet/replica-choice.js'
@@ -54,9 +55,6 @@ export type LayerCostsOptions = {
   readonly prng: Prng
 }
 
-/** Of one token beside its row, and of one pair (fabric/dispatch.ts). */
-const TOKEN_BYTES = 2
-const PAIR_BYTES = 6
 /** Numbers of tokens up to here are told apart; above, those within 3 % of each other are one. */
 const EXACT_TOKENS = 64
 const STEPS_PER_DOUBLING = 23
@@ -166,7 +164,7 @@ export class LayerCosts {
     if (isLocal(domain)) return { domain, dispatchBytes: 0, computeS, combineBytes: 0 }
     return {
       domain,
-      dispatchBytes: HEADER_BYTES + copies * (dispatchRowBytes + TOKEN_BYTES) + pairs * PAIR_BYTES,
+      dispatchBytes: dispatchLayout({ tokens: copies, pairs, rowBytes: dispatchRowBytes }).bytes,
       computeS,
       combineBytes: HEADER_BYTES + copies * combineRowBytes,
     }

@@ -27,7 +27,7 @@ export type Links = {
   readonly bufferBytes: number
 }
 
-/** Dispatch, compute and combine one after the other, each as slow as the slowest port or domain. */
+/** Dispatch, compute and combine in turn, each as slow as the slowest port or domain. */
 export function closedForm({
   headBytesPerSecond,
   domainBytesPerSecond,

@@ -4,6 +4,7 @@
  * simulation, so connections are as warm as those of a fleet at work.
  */
 
+import { layerOf } from '../moe/layer-networks.js'
 import { PacketMessages } from '../moe/packets.js'
 import { playLayer } from '../moe/play-layer.js'
 import { markAbove } from '../net/switch-options.js'
@@ -11,7 +12,7 @@ import { star, type Topology } from '../net/topology.js'
 import type { TransportFactory } from '../net/transport.js'
 import { FabricCredit } from '../transport/fabric-credit.js'
 import { cubic, dctcp } from '../transport/window-transport.js'
-import type { Exchange, LayerNetwork, Links } from './layer-network.js'
+import type { LayerNetwork, Links } from './layer-network.js'
 
 export const PACKET_TRANSPORTS = ['credits', 'cubic', 'dctcp'] as const
 export type PacketTransport = (typeof PACKET_TRANSPORTS)[number]
@@ -20,8 +21,6 @@ export type PacketTransport = (typeof PACKET_TRANSPORTS)[number]
 const SEGMENT_BYTES = 1448
 /** Layers until credits know the links and TCP its windows. */
 const WARM_UP = 30
-/** Domains are the hosts after it. */
-const HEAD = 0
 /** All ports share the buffer; a queue may have as much as is free. */
 const ALPHA = 1
 /** DCTCP's mark at 10 Gb/s and more (SIGCOMM 2010, section 3.5): 65 packets. */
@@ -33,7 +32,7 @@ export function packetLayers(
 ): LayerNetwork {
   let credit: FabricCredit | undefined
   const withCredits: TransportFactory = (network) => {
-    credit = new FabricCredit(network, { isStanding: (host) => host !== HEAD })
+    credit = new FabricCredit(network)
     return credit
   }
   const factories: Record<PacketTransport, TransportFactory> = {
@@ -60,16 +59,6 @@ export function packetLayers(
     for (let left = isWarm ? 0 : WARM_UP; left > 0; left--) playLayer(messages, layer)
     isWarm = true
     return playLayer(messages, layer).totalS
-  }
-}
-
-function layerOf(exchanges: readonly Exchange[]): Parameters<typeof playLayer>[1] {
-  const computeS = new Map(exchanges.map((one) => [one.domain + 1, one.computeS]))
-  return {
-    exchanges: exchanges.map(({ domain, dispatchBytes, combineBytes }) => ({
-      ...{ source: HEAD, domain: domain + 1, dispatchBytes, combineBytes },
-    })),
-    computeS: (domain) => computeS.get(domain) ?? 0,
   }
 }
 

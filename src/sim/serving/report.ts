@@ -25,7 +25,7 @@ export type ServingReport = {
     readonly inputTokensPerSecond: number
     readonly outputTokensPerSecond: number
   }
-  /** Of requests that arrived within the window and finished. */
+  /** Of requests that arrived within the window; those that failed or were rejected count. */
   readonly goodput: {
     readonly slo: Slo
     readonly share: number | null
@@ -97,7 +97,7 @@ export function reportOf(
     },
     goodput: {
       slo: collector.options.slo,
-      share: collector.ttft.length === 0 ? null : sums.good / collector.ttft.length,
+      share: sums.ended === 0 ? null : sums.good / sums.ended,
       requestsPerSecond: sums.good / spanS,
       outputTokensPerSecond: sums.goodTokens / spanS,
     },

@@ -1,4 +1,4 @@
-/** The requests of a simulation, one after the other: made up from distributions, or as recorded. */
+/** The requests of a simulation, one after the other: made up, or as recorded. */
 import { Prng } from '../../base/prng.js'
 import { Arrivals, type Rate } from './arrivals.js'
 import { drawLength, type Lengths } from './lengths.js'

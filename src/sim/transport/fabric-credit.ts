@@ -1,15 +1,19 @@
 /**
- * The credits of the fabric as a transport: every host runs the very code of src/fabric (granter,
- * window, estimates, senders), every pair of hosts keeps one TCP connection open, and processes
- * look at their sockets every few microseconds. So what is measured is credit over TCP as it is
- * deployed. Host-side costs beside that look are not modelled.
+ * The credits of the fabric as a transport: the very code of src/fabric (granter, window,
+ * estimates, senders) at both ends of TCP connections that stay open, with processes that look at
+ * their sockets every few microseconds. So what is measured is credit over TCP as it is deployed.
+ * Host-side costs beside that look are not modelled.
+ *
+ * Whoever sends what nobody asked for is a head to whom receives it, who is its domain: domains
+ * give their heads some credit at any time, heads grant the answers that they ask for. A host can
+ * be both, with a process and connections for each.
  */
+import { defined } from '../../base/assert.js'
 import { Credits } from '../../fabric/credits.js'
-import { FLAG, KIND } from '../net/packet.js'
 import { PS_PER_US } from '../net/time.js'
 import type { Network, Transport, TransportFactory } from '../net/transport.js'
 import { LinkEnd } from './credit-link.js'
-import { type StreamPort, StreamReceiver, StreamSender, type StreamTerms } from './tcp-stream.js'
+import { idleRoundTripPs, type Streams, TcpConnection } from './tcp-connection.js'
 
 export type FabricCreditOptions = {
   /** Payload of a full TCP segment. Default 1448. */
@@ -18,11 +22,6 @@ export type FabricCreditOptions = {
   readonly leastTimeoutPs?: number
   /** How soon after an arrival a process looks. Default 10 us. */
   readonly pollPs?: number
-  /**
-   * Whether all who may send to a host hold some credit at any time, as heads do that dispatch to a
-   * domain; a head grants what it asked for. Default: all hosts.
-   */
-  readonly isStanding?: (host: number) => boolean
 }
 
 /** An answer that `from` will have for `to`. */
@@ -33,23 +32,23 @@ const INITIAL_WINDOW = 10
 const LEAST_TIMEOUT_PS = 200_000 * PS_PER_US
 const POLL_PS = 10 * PS_PER_US
 const MS_PER_PS = 1e-9
-/** What a NIC holds before TCP waits for it (Linux' small queues). */
-const NIC_BYTES = 256 * 1024
 /** A heartbeat or an acknowledgement on the wire. */
 const SMALL_BYTES = 128
 /** Timer of a host. */
 const POLL = 0
 
-/** One end with its half of the connection. */
-type End = {
-  readonly host: number
-  readonly link: LinkEnd
-  readonly out: StreamSender
-  readonly in: StreamReceiver
-}
+type Role = 'head' | 'domain'
 
-/** Packets of a connection travel under the number of the first flow between its hosts. */
-type Connection = { readonly source: End; readonly destination: End }
+type End = { readonly host: number; readonly link: LinkEnd }
+
+/** By what they are to each other, and by the flow that carries their packets. */
+type Connection = {
+  readonly head: End
+  readonly domain: End
+  readonly source: End
+  readonly destination: End
+  readonly tcp: TcpConnection
+}
 
 export function fabricCredit(options: FabricCreditOptions = {}): TransportFactory {
   return (network) => new FabricCredit(network, options)
@@ -59,67 +58,76 @@ export class FabricCredit implements Transport {
   readonly name = 'credits over TCP'
   readonly #network: Network
   readonly #options: FabricCreditOptions
-  readonly #credits = new Map<number, Credits>()
-  /** Ends by host, then by the host at the other end. */
-  readonly #ends = new Map<number, Map<number, End>>()
-  /** By the flow that carries it. */
+  /** Of the processes of each role, by host. */
+  readonly #credits = { head: new Map<number, Credits>(), domain: new Map<number, Credits>() }
+  /** By host. */
+  readonly #ends: End[][]
+  /** By head and domain, and by the flow that carries it. */
   readonly #connections = new Map<number, Connection>()
+  readonly #carried = new Map<number, Connection>()
+  /** By head and domain: answers that were asked for and are no flows yet. */
+  readonly #asked = new Map<number, number>()
+  /** From which end each flow goes that has not begun. */
+  readonly #endOf = new Map<number, End>()
   /** By host: when its process looks next. */
   readonly #dueAt = new Map<number, number>()
-  /** Flows whose hosts are connected. */
+  /** Flows whose ends are known. */
   #known = 0
 
-  constructor(network: Network, options: FabricCreditOptions) {
+  constructor(network: Network, options: FabricCreditOptions = {}) {
     this.#network = network
     this.#options = options
+    this.#ends = Array.from({ length: network.hosts }, () => [])
   }
 
-  /** Replies about to be asked for by one host, all of one step at once, before it asks. */
+  /**
+   * Replies that heads ask for now, all of one step at once. What asks for them, or they
+   * themselves, are flows already.
+   */
   expect(replies: readonly ExpectedReply[]): void {
-    this.#connectAll()
-    const [first] = replies
-    const credits = first === undefined ? undefined : this.#credits.get(first.to)
-    if (first === undefined || credits === undefined) return
-    const requests = replies.flatMap(({ from, to, bytes }) => {
-      const link = this.#ends.get(to)?.get(from)?.link
-      return link === undefined ? [] : [{ peer: link.peer, transfer: link.expect(), bytes }]
-    })
-    credits.request(requests, this.#nowMs())
-    this.#wake(first.to, this.#network.nowPs)
+    for (const { from, to } of replies) {
+      const key = this.#key(to, from)
+      this.#asked.set(key, (this.#asked.get(key) ?? 0) + 1)
+    }
+    this.#assignAll()
+    for (const head of new Set(replies.map(({ to }) => to))) {
+      const requests = replies.flatMap(({ from, to, bytes }) => {
+        const link = this.#connections.get(this.#key(to, from))?.head.link
+        if (to !== head || link === undefined) return []
+        return [{ peer: link.peer, transfer: link.expect(), bytes }]
+      })
+      this.#creditsOf(head, 'head').request(requests, this.#nowMs())
+      this.#wake(head, this.#network.nowPs)
+    }
   }
 
   start(flow: number): void {
-    this.#connectAll()
-    const { source, destination, bytes } = this.#network.flows
-    const from = source[flow] ?? 0
-    this.#end(from, destination[flow] ?? 0)?.link.offer(flow, bytes[flow] ?? 0)
-    this.#wake(from, this.#network.nowPs)
+    this.#assignAll()
+    const end = defined(this.#endOf.get(flow), 'end of a flow')
+    this.#endOf.delete(flow)
+    end.link.offer(flow, this.#network.flows.bytes[flow] ?? 0)
+    this.#wake(end.host, this.#network.nowPs)
   }
 
   receiverGot(packet: number): void {
-    const connection = this.#connections.get(this.#network.packets.flow[packet] ?? 0)
-    if (connection !== undefined) this.#got(packet, connection.destination)
+    const connection = this.#connectionOf(packet)
+    this.#came(connection.destination, connection.tcp.got(packet))
   }
 
   senderGot(packet: number): void {
-    const connection = this.#connections.get(this.#network.packets.flow[packet] ?? 0)
-    if (connection !== undefined) this.#got(packet, connection.source)
+    const connection = this.#connectionOf(packet)
+    this.#came(connection.source, connection.tcp.got(packet))
   }
 
-  /** Timer 0 is of what the source of the carrying flow sends, timer 1 of what it receives. */
   flowTimer(flow: number, which: number): void {
-    const connection = this.#connections.get(flow)
-    if (connection === undefined) return
-    this.#network.timedOut(flow)
-    ;(which === 0 ? connection.source : connection.destination).out.timedOut()
+    this.#carried.get(flow)?.tcp.timedOut(which)
   }
 
-  /** The process of a host looks at all its links. */
+  /** The processes of a host look at all their links. */
   hostTimer(host: number): void {
-    let idleMs = Number.POSITIVE_INFINITY
-    const ends = [...(this.#ends.get(host)?.values() ?? [])]
+    const ends = this.#ends[host] ?? []
     for (const { link } of ends) link.poll()
-    for (const { link } of ends) idleMs = Math.min(idleMs, link.idleMs)
+    const idleMs = ends.reduce((least, { link }) => Math.min(least, link.idleMs), Infinity)
     if (!Number.isFinite(idleMs)) return
     const waitPs = Math.max(this.#pollPs, Math.ceil(idleMs / MS_PER_PS))
     this.#wake(host, this.#network.nowPs + waitPs)
@@ -133,6 +141,17 @@ export class FabricCredit implements Transport {
     return this.#network.nowPs * MS_PER_PS
   }
 
+  #connectionOf(packet: number): Connection {
+    const flow = this.#network.packets.flow[packet] ?? 0
+    return defined(this.#carried.get(flow), 'connection of a packet')
+  }
+
+  #came({ host, link }: End, bytes: number): void {
+    if (bytes === 0) return
+    link.came(bytes)
+    this.#wake(host, this.#network.nowPs + this.#pollPs)
+  }
+
   /** At that time or earlier. */
   #wake(host: number, atPs: number): void {
     const known = this.#dueAt.get(host) ?? Number.POSITIVE_INFINITY
@@ -141,143 +160,75 @@ export class FabricCredit implements Transport {
     this.#network.setHostTimer(host, POLL, atPs)
   }
 
-  #end(host: number, other: number): End | undefined {
-    return this.#ends.get(host)?.get(other)
+  #key(head: number, domain: number): number {
+    return head * this.#network.hosts + domain
   }
 
-  /** Hosts are connected before anything is sent, as domains join before they are asked. */
-  #connectAll(): void {
-    const { flows } = this.#network
-    for (; this.#known < flows.count; this.#known++) {
-      const source = flows.source[this.#known] ?? 0
-      const destination = flows.destination[this.#known] ?? 0
-      if (this.#end(source, destination) === undefined) this.#connect(this.#known)
+  /**
+   * Which connection each flow takes. Hosts are connected before anything is sent, as domains join
+   * before they are asked.
+   */
+  #assignAll(): void {
+    for (; this.#known < this.#network.flows.count; this.#known++) {
+      this.#endOf.set(this.#known, this.#assign(this.#known))
     }
   }
 
-  #connect(carrier: number): void {
+  #assign(flow: number): End {
     const { flows } = this.#network
-    const from = flows.source[carrier] ?? 0
-    const to = flows.destination[carrier] ?? 0
-    const there = this.#sender(carrier, true)
-    const back = this.#sender(carrier, false)
-    const source = this.#makeEnd(from, to, { out: there, in: new StreamReceiver(back.sizes) })
-    const destination = this.#makeEnd(to, from, { out: back, in: new StreamReceiver(there.sizes) })
-    LinkEnd.join(source.link, destination.link)
-    this.#connections.set(carrier, { source, destination })
-    const roundTripUs = (this.#idlePs(from, to, SMALL_BYTES) + 2 * this.#pollPs) / PS_PER_US
-    source.link.roundTrip(roundTripUs)
-    destination.link.roundTrip(roundTripUs)
+    const from = flows.source[flow] ?? 0
+    const to = flows.destination[flow] ?? 0
+    const answering = this.#key(to, from)
+    const asked = this.#asked.get(answering) ?? 0
+    if (asked === 0) {
+      const known = this.#connections.get(this.#key(from, to))
+      return (known ?? this.#connect(flow, { head: from, domain: to })).head
+    }
+    this.#asked.set(answering, asked - 1)
+    const known = this.#connections.get(answering)
+    return (known ?? this.#connect(flow, { head: to, domain: from })).domain
   }
 
-  #makeEnd(host: number, other: number, streams: Pick<End, 'out' | 'in'>): End {
+  #connect(carrier: number, hosts: Readonly<Record<Role, number>>): Connection {
+    const tcp = new TcpConnection(this.#network, carrier, {
+      segmentBytes: this.#options.segmentBytes ?? SEGMENT_BYTES,
+      initialWindow: INITIAL_WINDOW,
+      leastTimeoutPs: this.#options.leastTimeoutPs ?? LEAST_TIMEOUT_PS,
+    })
+    const isFromHead = this.#network.flows.source[carrier] === hosts.head
+    const [atHead, atDomain] = isFromHead
+      ? [tcp.atSource, tcp.atDestination]
+      : [tcp.atDestination, tcp.atSource]
+    const head = this.#makeEnd(hosts.head, { role: 'head', streams: atHead })
+    const domain = this.#makeEnd(hosts.domain, { role: 'domain', streams: atDomain })
+    LinkEnd.join(head.link, domain.link)
+    const [source, destination] = isFromHead ? [head, domain] : [domain, head]
+    const connection = { head, domain, source, destination, tcp }
+    this.#carried.set(carrier, connection)
+    this.#connections.set(this.#key(hosts.head, hosts.domain), connection)
+    const roundTripPs = idleRoundTripPs(this.#network, carrier, SMALL_BYTES) + 2 * this.#pollPs
+    head.link.roundTrip(roundTripPs / PS_PER_US)
+    domain.link.roundTrip(roundTripPs / PS_PER_US)
+    return connection
+  }
+
+  #makeEnd(host: number, { role, streams }: { role: Role; streams: Streams }): End {
     const link = new LinkEnd({
-      credits: this.#creditsOf(host),
+      credits: this.#creditsOf(host, role),
       now: () => this.#nowMs(),
       write: (bytes) => streams.out.write(bytes),
       onRead: (flow, bytes) => this.#network.delivered(flow, bytes),
     })
-    const end = { host, link, ...streams }
-    const ends = this.#ends.get(host) ?? new Map<number, End>()
-    this.#ends.set(host, ends.set(other, end))
+    const end = { host, link }
+    this.#ends[host]?.push(end)
     return end
   }
 
-  #creditsOf(host: number): Credits {
-    const known = this.#credits.get(host)
+  #creditsOf(host: number, role: Role): Credits {
+    const known = this.#credits[role].get(host)
     if (known !== undefined) return known
-    const isStanding = this.#options.isStanding?.(host) ?? true
-    const credits = new Credits({ isStanding, now: () => this.#nowMs() })
-    this.#credits.set(host, credits)
+    const credits = new Credits({ isStanding: role === 'domain', now: () => this.#nowMs() })
+    this.#credits[role].set(host, credits)
     return credits
-  }
-
-  #idlePs(from: number, to: number, bytes: number): number {
-    return this.#network.zeroLoadPs(from, to, bytes) + this.#network.zeroLoadPs(to, from, bytes)
-  }
-
-  #sender(carrier: number, isForward: boolean): StreamSender {
-    const { flows } = this.#network
-    const from = (isForward ? flows.source : flows.destination)[carrier] ?? 0
-    const to = (isForward ? flows.destination : flows.source)[carrier] ?? 0
-    const segmentBytes = this.#options.segmentBytes ?? SEGMENT_BYTES
-    const terms: StreamTerms = {
-      segmentBytes,
-      initialWindow: INITIAL_WINDOW,
-      leastTimeoutPs: this.#options.leastTimeoutPs ?? LEAST_TIMEOUT_PS,
-      idlePs: this.#idlePs(from, to, segmentBytes),
-    }
-    return new StreamSender(this.#port(carrier, { from, isForward }), terms)
-  }
-
-  #port(carrier: number, { from, isForward }: { from: number; isForward: boolean }): StreamPort {
-    const network = this.#network
-    const timer = isForward ? 0 : 1
-    return {
-      get nowPs() {
-        return network.nowPs
-      },
-      get isNicFull() {
-        return network.nicBytes(from) > NIC_BYTES
-      },
-      send: ({ sequence, payload, isAgain }) => {
-        if (isAgain) network.retransmitted(carrier)
-        const data = { kind: KIND.data, sequence, arrived: 0, payload, echoPs: 0 }
-        this.#sendPacket(carrier, { isForward, ...data })
-      },
-      setDeadline: (atPs) => {
-        if (atPs === undefined) network.cancelFlowTimer(carrier, timer)
-        else network.setFlowTimer(carrier, timer, atPs)
-      },
-      // CUBIC never holds less than a packet.
-      setPace: () => {},
-    }
-  }
-
-  #got(packet: number, end: End): void {
-    const { packets } = this.#network
-    const carrier = packets.flow[packet] ?? 0
-    const sequence = packets.sequence[packet] ?? 0
-    if (packets.kind[packet] === KIND.ack) {
-      const roundTripPs = this.#network.nowPs - (packets.echoPs[packet] ?? 0)
-      const arrived = packets.value[packet] ?? 0
-      end.out.acknowledged({ acked: sequence, arrived, roundTripPs, isMarked: false })
-      return
-    }
-    const echoPs = packets.sentPs[packet] ?? 0
-    const isForward = ((packets.flags[packet] ?? 0) & FLAG.toSender) !== 0
-    const bytes = end.in.take(sequence)
-    const ack = { kind: KIND.ack, sequence: end.in.next, arrived: sequence, payload: 0, echoPs }
-    this.#sendPacket(carrier, { isForward, ...ack })
-    if (bytes === 0) return
-    end.link.came(bytes)
-    this.#wake(end.host, this.#network.nowPs + this.#pollPs)
-  }
-
-  #sendPacket(
-    carrier: number,
-    packet: {
-      readonly isForward: boolean
-      readonly kind: typeof KIND.data | typeof KIND.ack
-      readonly sequence: number
-      /** Of an acknowledgement: the segment that caused it. */
-      readonly arrived: number
-      readonly payload: number
-      readonly echoPs: number
-    },
-  ): void {
-    const { isForward, kind, sequence, arrived, payload, echoPs } = packet
-    const { packets } = this.#network
-    const at = isForward
-      ? this.#network.toReceiver(carrier, kind, payload, 0)
-      : this.#network.toSender(carrier, kind, 0)
-    if (!isForward) {
-      packets.payload[at] = payload
-      packets.bytes[at] = (packets.bytes[at] ?? 0) + payload
-    }
-    packets.sequence[at] = sequence
-    packets.value[at] = arrived
-    packets.echoPs[at] = echoPs
-    this.#network.send(at)
   }
 }

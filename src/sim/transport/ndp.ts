@@ -112,14 +112,17 @@ class Ndp implements Transport {
       return
     }
     const receiver = this.#receivers[flow]
-    if (receiver === undefined || receiver.outstanding <= 0 || receiver.isDone) return
+    if (receiver === undefined || receiver.isDone) return
     const { nowPs } = this.#network
     const timeoutPs = this.#timeoutPs(flow)
-    if (receiver.silentSincePs + timeoutPs <= nowPs) {
+    const isSilent = receiver.silentSincePs + timeoutPs <= nowPs
+    // However many seem to be outstanding: what came twice is counted twice.
+    if (isSilent && !receiver.isQueued) {
       receiver.pull(nowPs)
       this.#sendPull(flow, receiver)
     }
-    this.#network.setFlowTimer(flow, which, receiver.silentSincePs + timeoutPs)
+    const sincePs = isSilent ? nowPs : receiver.silentSincePs
+    this.#network.setFlowTimer(flow, which, sincePs + timeoutPs)
   }
 
   /** One more pull may go. */

@@ -1,7 +1,7 @@
 /**
  * One direction of a TCP connection that stays open: bytes are written from time to time and come
- * out in order. The window is CUBIC's and recovery selective, as Linux has them; what is written at once begins a
- * segment of its own, as with TCP_NODELAY. Knows nothing of what the bytes mean.
+ * out in order. The window is CUBIC's and recovery selective, as Linux has them; what is written at
+ * once begins a segment of its own, as with TCP_NODELAY. Knows nothing of what the bytes mean.
  */
 import { Arrivals } from './arrivals.js'
 import { Cubic } from './cubic.js'

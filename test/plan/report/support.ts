@@ -1,11 +1,11 @@
 /** Plans for tests of what is said of them. */
 import assert from 'node:assert/strict'
-import type { PlanRequest } from '../../../src/plan/report/make-plan.js'
+import type { PlanQuestion } from '../../../src/plan/report/make-plan.js'
 import { makePlan } from '../../../src/plan/report/make-plan.js'
 import type { Plan, PlanResult } from '../../../src/plan/report/plan.js'
 import { CHAT, fleet, host, model } from '../cost/support.js'
 
-export const SMALL: PlanRequest = {
+export const SMALL: PlanQuestion = {
   model: model('qwen3-30b-a3b', 'q4_K'),
   fleet: fleet({
     head: host('rtx-5090', { priceUsd: 900 }),
@@ -15,7 +15,7 @@ export const SMALL: PlanRequest = {
   alternatives: [],
 }
 
-export function planOf(request: Partial<PlanRequest> = {}): Plan & PlanResult {
+export function planOf(request: Partial<PlanQuestion> = {}): Plan & PlanResult {
   const plan = makePlan({ ...SMALL, ...request })
   assert.ok(plan.fits, plan.answer.sentences.join(' '))
   return plan

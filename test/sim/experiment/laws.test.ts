@@ -7,6 +7,7 @@ import { ExperimentRun } from '../../../src/sim/experiment/experiment-run.js'
 import { checkFields } from '../../../src/sim/experiment/fields.js'
 import { type RunResult, resultOf } from '../../../src/sim/experiment/result.js'
 import { TRANSPORT_NAMES, type TransportName } from '../../../src/sim/experiment/transports.js'
+import { trafficOf } from '../../../src/sim/experiment/workload.js'
 
 const PS = 1e-12
 const NETWORKS = ['star', 'leaf-spine', 'fat-tree'] as const
@@ -41,7 +42,8 @@ for (const topology of NETWORKS) {
 test('the bound of a far message counts every link of its way', () => {
   for (const topology of NETWORKS) {
     const given = { topology, hosts: 16, workload: 'permutation', bytes: '1 B' }
-    const { seconds } = boundOf(makeExperiment(checkFields(given, 'test'), 'tcp'))
+    const experiment = makeExperiment(checkFields(given, 'test'), 'tcp')
+    const { seconds } = boundOf(trafficOf(experiment)(), experiment)
     assert.ok(Math.abs(seconds - LINKS[topology] * (1e-6 + 65 / 12.5e9)) < PS, topology)
   }
 })
@@ -83,6 +85,34 @@ test('no transport beats the bound, whatever the network and workload', () => {
     },
   )
   fc.assert(property, { numRuns: 40, seed: 1 })
+})
+
+test('no transport beats the bound of layers with experts, apart or whole', () => {
+  for (const layout of ['apart', 'whole'] as const) {
+    for (const transport of ['ndp', 'dctcp', 'credits'] as const) {
+      const given = { workload: 'moe:qwen3-30b-a3b', layout, hosts: 5, tokens: 32, rounds: 3 }
+      const { overBound, end, flows, rounds } = run(given, transport)
+      assert.equal(end, 'finished')
+      assert.equal(rounds.finished, 3)
+      // A dispatch and a combine of each pair of hosts, where each has some token for each.
+      assert.equal(flows.finished, layout === 'apart' ? 3 * 2 * 4 : 3 * 2 * 5 * 4)
+      assert.ok((overBound ?? 0) >= 1, `${layout}, ${transport}: ${overBound}`)
+    }
+  }
+})
+
+test('the slowest domain bounds a layer: dispatch, work and combine one after the other', () => {
+  const given = {
+    workload: 'moe:deepseek-v3',
+    hosts: 33,
+    tokens: 1,
+    rounds: 20,
+    rate: '400 Gbit/s',
+  }
+  const { overBound, bound } = run(given, 'ndp')
+  assert.match(bound.bottleneck, /^through host \d+$/)
+  // One token, and hardly anything to wait for on the way.
+  assert.ok((overBound ?? 9) < 1.05, `${overBound}`)
 })
 
 test('an oversubscribed leaf is the bottleneck, and goodput is a share of it', () => {

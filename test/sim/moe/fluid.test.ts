@@ -7,11 +7,12 @@ import type { Message } from '../../../src/sim/moe/network.js'
 import { allToAll, incast, permutation } from '../../../src/sim/moe/patterns.js'
 import { fluidStar } from '../../../src/sim/moe/star.js'
 
-const PACKET = { payloadBytes: 1000, headerBytes: 50 }
+const PAYLOAD = 1000
+const HEADER = 64
 
 function star(hosts: number): FluidNetwork {
   const hostBytesPerSecond = new Array<number>(hosts).fill(1e9)
-  return fluidStar({ hostBytesPerSecond, latencyS: 1e-6, packet: PACKET })
+  return fluidStar({ hostBytesPerSecond, latencyS: 1e-6, payloadBytes: PAYLOAD })
 }
 
 function arrivals(network: FluidNetwork, messages: readonly Message[]): number[] {
@@ -28,17 +29,17 @@ function near(actual: number, expected: number): void {
 test('an incast ends when the receiver link has carried all of it', () => {
   const times = arrivals(star(11), incast(10, 100_000))
   assert.equal(times.length, 10)
-  for (const time of times) near(time, (10 * 105_000) / 1e9 + 1e-6 + 1050 / 1e9)
+  for (const time of times) near(time, (10 * 106_400) / 1e9 + 1e-6 + 1064 / 1e9)
 })
 
 test('a permutation runs at the rate of the links', () => {
   const times = arrivals(star(64), permutation(64, 1e6, Prng.fromSeed(5)))
-  for (const time of times) near(time, 1.05e6 / 1e9 + 1e-6 + 1050 / 1e9)
+  for (const time of times) near(time, 1.064e6 / 1e9 + 1e-6 + 1064 / 1e9)
 })
 
 test('all-to-all takes what one host sends', () => {
   const times = arrivals(star(16), allToAll(16, 10_000))
-  near(Math.max(...times), (15 * 10_500) / 1e9 + 1e-6 + 1050 / 1e9)
+  near(Math.max(...times), (15 * 10_640) / 1e9 + 1e-6 + 1064 / 1e9)
 })
 
 test('flows on a parking lot get the max-min fair shares', () => {
@@ -65,7 +66,7 @@ test('no link carries more than it can, and none that has work to do idles', () 
       const messages = flows.filter(({ from, to }) => from !== to)
       fc.pre(messages.length > 0)
       const last = Math.max(...arrivals(star(6), messages))
-      const wire = (bytes: number): number => bytes + 50 * Math.ceil(bytes / 1000)
+      const wire = (bytes: number): number => bytes + HEADER * Math.ceil(bytes / PAYLOAD)
       const loads = [0, 1, 2, 3, 4, 5].flatMap((host) => [
         messages.reduce((sum, { from, bytes }) => sum + (from === host ? wire(bytes) : 0), 0),
         messages.reduce((sum, { to, bytes }) => sum + (to === host ? wire(bytes) : 0), 0),
@@ -89,4 +90,25 @@ test('timers and arrivals come in the order of their time', () => {
   })
   network.run()
   assert.deepEqual(order, ['now', 'first', 'answer', 'late'])
+})
+
+test('in turn, the first message arrives as if it were alone, the last as if all shared', () => {
+  const messages = [1, 2, 3, 4].map((to) => ({ from: 0, to, bytes: 250_000 }))
+  const hostBytesPerSecond = new Array<number>(5).fill(1e9)
+  const options = { hostBytesPerSecond, latencyS: 1e-6, payloadBytes: PAYLOAD }
+  const times = arrivals(fluidStar({ ...options, isInTurn: true }), messages)
+  const shared = arrivals(fluidStar(options), messages)
+  times.forEach((time, at) => {
+    near(time, ((at + 1) * 266_000) / 1e9 + 1e-6 + 1064 / 1e9)
+  })
+  near(Math.max(...times), Math.max(...shared))
+})
+
+test('in turn, a slow receiver holds nobody up', () => {
+  const hostBytesPerSecond = [1e9, 1e8, 1e9]
+  const network = fluidStar({ hostBytesPerSecond, latencyS: 0, payloadBytes: 1000, isInTurn: true })
+  const messages = [1, 2].map((to) => ({ from: 0, to, bytes: 90_000 }))
+  const [fast = 0, slow = 0] = arrivals(network, messages)
+  near(slow, 95_760 / 1e8 + 1064 / 1e8)
+  near(fast, 95_760 / 0.9e9 + 1064 / 1e9)
 })

@@ -16,6 +16,8 @@ import {
 import type { TransportFactory } from '../../../src/sim/net/transport.js'
 import { WheelQueue } from '../../../src/sim/net/wheel-queue.js'
 import { dcqcn } from '../../../src/sim/transport/dcqcn.js'
+import { fabricCredit } from '../../../src/sim/transport/fabric-credit.js'
+import { ndp } from '../../../src/sim/transport/ndp.js'
 import { cubic, dctcp, newReno, swift } from '../../../src/sim/transport/window-transport.js'
 import { checkBooks } from './census.js'
 
@@ -65,6 +67,8 @@ const transports: fc.Arbitrary<TransportFactory> = fc.constantFrom(
   dctcp(TCP),
   swift({ ...TCP, queuePs: 2e7 }),
   dcqcn(PAYLOAD),
+  ndp({ ...PAYLOAD, initialWindow: 10 }),
+  fabricCredit({ leastTimeoutPs: 1e9 }),
 )
 
 const traffic = fc.record({

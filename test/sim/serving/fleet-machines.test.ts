@@ -96,6 +96,8 @@ test('a fleet without replicas and without a source fails what needs lost pages'
   const { finished, failed } = simulation.counts
   assert.equal(finished + failed, 400)
   assert.ok(failed > 50, `${failed}`)
+  const { good, ended } = recorder.sums
+  assert.deepEqual([good, ended], [finished, 400])
   const ends = recorder.records.filter(({ outcome }) => outcome === 'failed')
   const times = ends.map(({ endedS }) => endedS)
   // Six seconds are waited for pages, and the domain comes back with them on its disk.

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { stepTimes } from '../../../src/plan/cost/step-time.js'
+import { steadyRate } from '../../../src/sim/serving/arrivals.js'
 import { closedForm, flowModel } from '../../../src/sim/serving/layer-network.js'
 import {
   layOutFor,
@@ -8,8 +9,9 @@ import {
   planMachines,
   roomForSequences,
 } from '../../../src/sim/serving/plan-machines.js'
+import { Traffic } from '../../../src/sim/serving/requests.js'
 import { fleet, host, model } from '../../plan/cost/support.js'
-import { mean } from './support.js'
+import { mean, run } from './support.js'
 
 const QWEN = model('qwen3-30b-a3b', 'q4_K')
 const FLEET = fleet({
@@ -81,4 +83,24 @@ test('a fleet that works as one takes exactly the time of the cost model', () =>
   assert.equal(seconds, stepTimes(QWEN, rack)({ ...load, promptContextTokens: 50.5 }))
   assert.equal(headS, seconds)
   assert.deepEqual([names.length, domainS.length], [0, 0])
+})
+
+test('a fleet that is always full makes as many tokens as the cost model says', () => {
+  const [parallel, promptTokens, outputTokens, durationS] = [32, 8, 400, 300]
+  const requests = new Traffic({
+    rate: steadyRate(50),
+    prompts: { kind: 'fixed', tokens: promptTokens },
+    outputs: { kind: 'fixed', tokens: outputTokens },
+    contextLength: 4096,
+    durationS,
+    seed: 1,
+  })
+  const { recorder } = run({
+    ...{ parallel, requests, durationS, warmupS: 60, waitingMax: 100 },
+    machines: machines(),
+  })
+  const load = { prefillTokens: 0, decodeSequences: parallel, contextTokens: outputTokens / 2 }
+  const expected = parallel / stepTimes(QWEN, FLEET)(load)
+  const perSecond = recorder.sums.outputTokens / (durationS - 60)
+  assert.ok(Math.abs(perSecond / expected - 1) < 0.05, `${perSecond} is not near ${expected}`)
 })

@@ -27,7 +27,7 @@ function answerInRounds(replyBytes: number, isCredited: boolean): Rounds {
   let credit: FabricCredit | undefined
   const transport: TransportFactory = (network) => {
     if (!isCredited) return cubic({ payloadBytes: 1448 })(network)
-    credit = new FabricCredit(network, { isStanding: (host) => host !== 0 })
+    credit = new FabricCredit(network)
     return credit
   }
   const messages = new PacketMessages({

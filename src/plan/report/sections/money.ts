@@ -97,7 +97,7 @@ function alternativeRow({ name, hourUsd, best, comparison, problem }: Alternativ
     count(best.outputTokensPerSecond),
     duration(best.tpotS),
     usd(best.outputMtokUsd),
-    costRatio > 1 ? `${times(costRatio)} dearer` : `${times(1 / costRatio)} cheaper`,
+    ratioText(costRatio),
     `${count(tieTokensPerSecond)} tokens/s`,
     tieUtilisation === undefined
       ? '-'
@@ -105,6 +105,11 @@ function alternativeRow({ name, hourUsd, best, comparison, problem }: Alternativ
         ? 'never'
         : months(breakEvenMonths),
   ]
+}
+
+function ratioText(costRatio: number): string {
+  if (costRatio === 0) return 'free'
+  return costRatio > 1 ? `${times(costRatio)} dearer` : `${times(1 / costRatio)} cheaper`
 }
 
 function speedRow(row: SpeedRow, alternatives: readonly Alternative[]): string[] {

@@ -1,0 +1,90 @@
+/**
+ * The layers of a model's step as rounds: hosts that have tokens send each domain one copy of those
+ * it holds experts for, a domain that has all of its own computes, and sums go back.
+ */
+
+import { findCard } from '../../plan/catalog/catalogue.js'
+import { denseRate, matmulRate } from '../../plan/catalog/rates.js'
+import { EFFICIENCY } from '../../plan/cost/efficiency.js'
+import type { ModelShape } from '../../plan/model/shape.js'
+import { MoeTraffic } from '../moe/moe-step.js'
+import type { LayerExchange } from '../moe/play-layer.js'
+import type { Experiment } from './experiment.js'
+import { unfit } from './fit.js'
+import type { Answer, Round, Traffic } from './rounds.js'
+
+/** As the fleet's wire has it where a file does not say otherwise: q8_0 out, bf16 back. */
+const WIRE = { dispatchBytesPerValue: 34 / 32, combineBytesPerValue: 2 } as const
+
+export type MoeWorkload = {
+  readonly kind: 'moe'
+  readonly shape: ModelShape
+  readonly layout: 'apart' | 'whole'
+  /** Of a step, over all hosts. */
+  readonly tokens: number
+  /** Of each domain. */
+  readonly cards: number
+  readonly card: string
+}
+
+/** @throws SputnikError CARD_UNKNOWN, PLACEMENT_FULL */
+export function moeTraffic(workload: MoeWorkload, { network, seed }: Experiment): Traffic {
+  const { shape, layout, tokens, cards } = workload
+  const traffic = new MoeTraffic({
+    ...{ shape, layout, seed, replicas: 1, copyPer: 'domain', popularity: { kind: 'uniform' } },
+    ...WIRE,
+    domains: domainsOf(workload, network.hosts),
+    cards: new Array(cards).fill(cardOf(workload.card, shape.bits.experts)),
+    callS: EFFICIENCY.vendors.others.layerS,
+    bytesPerSecond: network.bytesPerSecond,
+  })
+  let layer = 0
+  return () => {
+    const at = layer++ % traffic.layers
+    return roundOf(traffic.played(at, traffic.load(at, tokens)))
+  }
+}
+
+export function domainsOf({ layout }: MoeWorkload, hosts: number): number {
+  return layout === 'apart' ? hosts - 1 : hosts
+}
+
+function cardOf(id: string, weightBits: number) {
+  const card = findCard(id)
+  const rate = matmulRate(card, weightBits)?.rate ?? denseRate(card, 'fp32')
+  if (rate === undefined) throw unfit(`${card.name} has no rate for such experts`, 'choose another')
+  return {
+    bytesPerSecond: card.bandwidth.value * EFFICIENCY.memoryShare,
+    flopsPerSecond: rate.value * EFFICIENCY.vendors.others.computeShare,
+    memoryBytes: card.usableMemory.value * (1 - EFFICIENCY.workspaceShare),
+  }
+}
+
+type Played = {
+  readonly exchanges: readonly LayerExchange[]
+  readonly computeS: (domain: number) => number
+}
+
+function roundOf({ exchanges, computeS }: Played): Round {
+  // What stays on its host takes no network.
+  const sent = exchanges.filter(({ source, domain }) => source !== domain)
+  const answersBy = new Map<number, Answer[]>()
+  for (const { source, domain, combineBytes } of sent) {
+    const answers = answersBy.get(domain) ?? []
+    answers.push({ from: domain, to: source, bytes: combineBytes, afterS: computeS(domain) })
+    answersBy.set(domain, answers)
+  }
+  const missing = new Map([...answersBy].map(([domain, answers]) => [domain, answers.length]))
+  return {
+    messages: sent.map(({ source, domain, dispatchBytes, combineBytes }) => ({
+      ...{ from: source, to: domain, bytes: dispatchBytes, replyBytes: combineBytes },
+    })),
+    answers: [...answersBy.values()].flat(),
+    answersTo: (message) => {
+      const domain = sent[message]?.domain ?? -1
+      const left = (missing.get(domain) ?? 0) - 1
+      missing.set(domain, left)
+      return left === 0 ? (answersBy.get(domain) ?? []) : []
+    },
+  }
+}
