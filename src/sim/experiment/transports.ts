@@ -25,6 +25,9 @@ export type TransportTerms = {
   readonly payloadBytes: number
   /** What is under way in one round trip through an idle network. */
   readonly flightBytes: number
+  /** That round trip, and one with every queue on the way full. */
+  readonly roundTripPs: number
+  readonly longestTripPs: number
   /** Least time-out of those that work out their own; absent: as they have it. */
   readonly leastTimeoutPs?: number
 }
@@ -51,6 +54,8 @@ const WINDOW = {
 
 /** What one queue of NDP's switches holds, which the first window covers as well (section 4). */
 const NDP_QUEUE_PACKETS = 8
+/** Headers tell of what switches do; silence means something only long after that. */
+const NDP_TRIPS = 30
 
 export const TRANSPORTS: Readonly<Record<TransportName, TransportKind>> = {
   tcp: { ...WINDOW, title: 'TCP NewReno', make: newReno },
@@ -70,9 +75,10 @@ export const TRANSPORTS: Readonly<Record<TransportName, TransportKind>> = {
     isTrimReader: true,
     isLossless: false,
     isOrderFree: true,
-    make: ({ payloadBytes, flightBytes }) =>
+    make: ({ payloadBytes, flightBytes, roundTripPs, longestTripPs }) =>
       ndp({
         payloadBytes,
+        timeoutPs: NDP_TRIPS * roundTripPs + longestTripPs,
         initialWindow: Math.ceil(flightBytes / payloadBytes) + NDP_QUEUE_PACKETS,
       }),
   },
