@@ -98,7 +98,10 @@ const UNIFORM: Popularity = { kind: 'uniform' }
 function addNetworkOptions(command: Command): void {
   command
     .addOption(
-      new Option('--network <name>', 'flows without packets, or packets with this transport')
+      new Option(
+        '--network <name>',
+        'flows without packets, or packets with this transport (kept: TCP that stays open)',
+      )
         .choices(STEP_NETWORKS)
         .default('credits'),
     )

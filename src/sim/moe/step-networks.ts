@@ -8,7 +8,20 @@ import type { MessageNetwork } from './network.js'
 import { PacketMessages } from './packets.js'
 import { fluidStar, packetStar, type StarTerms } from './star.js'
 
-export const STEP_NETWORKS = ['flows', 'credits', 'ndp', 'tcp', 'cubic', 'dctcp', 'swift'] as const
+/**
+ * `kept`: the TCP connections of `credits`, without credits. Other TCPs open a connection for each
+ * message.
+ */
+export const STEP_NETWORKS = [
+  'flows',
+  'credits',
+  'kept',
+  'ndp',
+  'tcp',
+  'cubic',
+  'dctcp',
+  'swift',
+] as const
 export type StepNetwork = (typeof STEP_NETWORKS)[number]
 
 export type StepNetworkTerms = StarTerms & {
@@ -52,7 +65,10 @@ function packetParts(
 ): { readonly switches: SwitchOptions; readonly transport: TransportFactory } {
   const tcp = { payloadBytes: SEGMENT_BYTES }
   const switches: SwitchOptions = { bufferBytes }
-  if (name === 'credits') return { switches, transport: (network) => new FabricCredit(network) }
+  if (name === 'credits' || name === 'kept') {
+    const options = { isCredited: name === 'credits' }
+    return { switches, transport: (network) => new FabricCredit(network, options) }
+  }
   if (name === 'tcp') return { switches, transport: newReno(tcp) }
   if (name === 'cubic') return { switches, transport: cubic(tcp) }
   if (name === 'swift') return { switches, transport: swift(tcp) }
