@@ -8,6 +8,7 @@ import { fabricCredit } from '../transport/fabric-credit.js'
 import { ndp } from '../transport/ndp.js'
 import { cubic, dctcp, newReno, swift } from '../transport/window-transport.js'
 
+/** `kept`: the TCP connections of `credits`, without credits; other TCPs open one for each flow. */
 export const TRANSPORT_NAMES = [
   'tcp',
   'cubic',
@@ -16,6 +17,7 @@ export const TRANSPORT_NAMES = [
   'dcqcn',
   'ndp',
   'credits',
+  'kept',
 ] as const
 
 export type TransportName = (typeof TRANSPORT_NAMES)[number]
@@ -82,13 +84,12 @@ export const TRANSPORTS: Readonly<Record<TransportName, TransportKind>> = {
         initialWindow: Math.ceil(flightBytes / payloadBytes) + NDP_QUEUE_PACKETS,
       }),
   },
-  credits: {
-    ...WINDOW,
-    title: 'fabric credits',
-    make: ({ payloadBytes, leastTimeoutPs }) =>
-      fabricCredit({
-        segmentBytes: payloadBytes,
-        ...(leastTimeoutPs === undefined ? {} : { leastTimeoutPs }),
-      }),
-  },
+  credits: { ...WINDOW, title: 'fabric credits', make: (terms) => fabric(terms, true) },
+  kept: { ...WINDOW, title: 'fabric without', make: (terms) => fabric(terms, false) },
+}
+
+function fabric(terms: TransportTerms, isCredited: boolean): TransportFactory {
+  const { payloadBytes: segmentBytes, leastTimeoutPs } = terms
+  const timeout = leastTimeoutPs === undefined ? {} : { leastTimeoutPs }
+  return fabricCredit({ segmentBytes, isCredited, ...timeout })
 }
