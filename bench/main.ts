@@ -21,6 +21,7 @@ import {
   formatSection,
   type Section,
 } from './report.js'
+import { simCredits } from './sim-credits.js'
 import { simIncast } from './sim-incast.js'
 import { simNet } from './sim-net.js'
 import { simQueue } from './sim-queue.js'
@@ -44,6 +45,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   simQueue,
   simNet,
   simIncast,
+  simCredits,
 ]
 const ROUNDS = 7
 const COUNT_MAX = 10_000

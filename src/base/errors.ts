@@ -129,7 +129,10 @@ export const ERRORS = {
   // Planning
   CARD_UNKNOWN: server(3, 'See the names with `sputnik cards`.'),
   SEARCH_INVALID: server(2, 'Give as `{field}` {expected}.'),
-  PRICE_UNKNOWN: server(2, 'Give `price` of the card, or `rent` of all machines, in the fleet file.'),
+  PRICE_UNKNOWN: server(
+    2,
+    'Give `price` of the card, or `rent` of all machines, in the fleet file.',
+  ),
   MODEL_UNKNOWN: server(3, 'Give a .gguf file, a config.json, or one of: {available}.'),
   MODEL_SHAPE: server(1, 'Plan with a model by name; `sputnik plan --help` lists them.'),
   FLEET_UNKNOWN: server(3, 'Give a file (.yaml or .json), or one of: {available}.'),

@@ -120,7 +120,7 @@ function toJson({ name, outcomes, planned }: Report): string {
   const runs = outcomes.map((outcome) => {
     const { samples: _, completions: __, ...result } = outcome.result
     const { point, wallS } = outcome
-    return { ...result, point, wallS, packetsPerSecond: packetsPerSecond(outcome) }
+    return { ...result, point, wallS, packetsPerSecond: packetsPerSecond([outcome]) }
   })
   const isComplete = outcomes.length === planned && !outcomes.some(isPartial)
   return JSON.stringify({ name, isComplete, planned, runs })

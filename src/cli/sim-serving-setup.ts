@@ -11,6 +11,7 @@ import { resolveModel } from '../plan/model/resolve-model.js'
 import type { ModelShape } from '../plan/model/shape.js'
 import type { Workload } from '../plan/workload.js'
 import { resolveWorkload } from '../plan/workload-file.js'
+import { rememberedLayers } from '../sim/moe/layer-networks.js'
 import { dailyWave, hourlyRate, type Rate, steadyRate } from '../sim/serving/arrivals.js'
 import type { CollectorOptions } from '../sim/serving/collector.js'
 import { type Fault, faultsOf, type Outage, randomOutages } from '../sim/serving/faults.js'
@@ -84,6 +85,8 @@ const PARALLEL_MAX = 256
 const WARMUP_SHARE = 0.05
 const STRETCHES = 240
 const TRACE_BYTES_MAX = 1e9
+/** Layers whose bytes and computations differ by less than this are simulated in packets once. */
+const GRAIN = 0.01
 
 /** @throws SputnikError USAGE, TRACE_INVALID, and those of reading model, fleet and workload */
 export function prepareServing(modelName: string, options: ServingOptions): ServingSetup {
@@ -186,7 +189,10 @@ function networkFor(options: ServingOptions): (links: Links) => LayerNetwork {
   const { network: transport } = options
   if (transport === 'closed') return closedForm
   if (transport === 'flow') return flowModel
-  return (links) => packetLayers(links, { transport, seed: seedFor(options, 'packets') })
+  return (links) => {
+    const packets = packetLayers(links, { transport, seed: seedFor(options, 'packets') })
+    return rememberedLayers(packets, { links, grain: GRAIN })
+  }
 }
 
 const COUNTS = z.array(z.array(z.number().min(0)).min(1)).min(1)

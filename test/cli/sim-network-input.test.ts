@@ -105,6 +105,7 @@ for (const [args, problem, remedy] of UNFIT) {
 for (const args of [
   '--workload all-to-all --hosts 2000',
   '--workload moe:deepseek-v3 --layout whole --hosts 256',
+  '--workload all-to-all --hosts 512 --compare tcp,ndp --sweep seed=1,2,3,4,5',
   '--bytes 1TB',
   '--topology leaf-spine --leaves 1024 --spines 1024 --hosts 4096',
 ]) {

@@ -1,6 +1,6 @@
 /**
  * The least time a round can take on its network, whatever the transport: every byte of it has to
- * pass the links of its hosts and, from leaf to leaf, the uplinks; and a host that answers must have
+ * pass the links of its hosts and, from leaf to leaf, the uplinks; a host that answers must have
  * what it answers to, and the time that takes. No transport is faster; one message alone takes
  * exactly so long (zero-load latency and serialisation).
  */

@@ -9,7 +9,7 @@ import { psOf, secondsOf } from '../net/time.js'
 import { FabricCredit } from '../transport/fabric-credit.js'
 import { type Bound, boundOf } from './bound.js'
 import { type Experiment, payloadBytesOf, roundTripS } from './experiment.js'
-import { topologyOf } from './network-shape.js'
+import { pathOf, slowestOf, topologyOf } from './network-shape.js'
 import { payloadOf, type Round, type Traffic } from './rounds.js'
 import { Samples } from './samples.js'
 import { switchOptionsOf } from './switching.js'
@@ -138,10 +138,16 @@ export class ExperimentRun {
 }
 
 function transportOf(experiment: Experiment) {
-  const { leastTimeoutS, network } = experiment
+  const { leastTimeoutS, network, bufferBytes } = experiment
+  const tripS = roundTripS(experiment)
+  const { links } = pathOf(network)
+  // Trimming keeps as many headers as packets.
+  const fullS = (2 * 2 * links * bufferBytes) / slowestOf(network)
   return TRANSPORTS[experiment.transport].make({
     payloadBytes: payloadBytesOf(experiment),
-    flightBytes: network.bytesPerSecond * roundTripS(experiment),
+    flightBytes: network.bytesPerSecond * tripS,
+    roundTripPs: psOf(tripS),
+    longestTripPs: psOf(tripS + fullS),
     ...(leastTimeoutS === undefined ? {} : { leastTimeoutPs: psOf(leastTimeoutS) }),
   })
 }

@@ -2,7 +2,7 @@
 import { formatTable } from '../../base/table.js'
 import { formatValue } from '../../chart/number-format.js'
 import type { Experiment } from './experiment.js'
-import { endOf, isPartial, metricsOf, nameOf, type Outcome } from './metrics.js'
+import { endOf, isPartial, metricsOf, nameOf, type Outcome, packetsPerSecond } from './metrics.js'
 import { describeNetwork } from './network-shape.js'
 import type { RunResult } from './result.js'
 import { TRANSPORTS } from './transports.js'
@@ -25,6 +25,7 @@ export function formatReport(report: Report): string {
     ...(warning === undefined ? [] : [warning]),
     '',
     ...(planned === 1 ? list(first) : table(outcomes)),
+    speedOf(outcomes),
   ].join('\n')
 }
 
@@ -58,6 +59,12 @@ export function warningOf({ outcomes, planned }: Report): string | undefined {
   if (partial.length === 0 && missing === 0) return undefined
   const ends = partial.map((outcome) => `${nameOf(outcome)}: ${endOf(outcome)}`)
   return `PARTIAL RESULT: ${[...ends, ...(missing > 0 ? [`${missing} runs not begun`] : [])].join('; ')}`
+}
+
+/** The one line that differs from run to run. */
+function speedOf(outcomes: readonly Outcome[]): string {
+  const rate = formatValue(packetsPerSecond(outcomes), 'packets')
+  return `${rate} transmitted per second of wall time.`
 }
 
 function list(outcome: Outcome): string[] {

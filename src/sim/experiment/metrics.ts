@@ -71,16 +71,14 @@ export const METRICS: readonly Metric[] = [
     name: 'packet transmissions',
     text: ({ result }) => String(result.transmissions),
   },
-  {
-    title: 'per wall s',
-    name: 'of those per second of wall time',
-    text: (outcome) => formatValue(packetsPerSecond(outcome), 'packets').replace(' packets', ''),
-  },
   { title: 'event hash', name: 'event hash', text: ({ result }) => result.eventHash },
 ]
 
-export function packetsPerSecond({ result, wallS }: Outcome): number {
-  return wallS > 0 ? result.transmissions / wallS : 0
+/** Packets transmitted per second of computing. */
+export function packetsPerSecond(outcomes: readonly Outcome[]): number {
+  const packets = outcomes.reduce((sum, { result }) => sum + result.transmissions, 0)
+  const wallS = outcomes.reduce((sum, outcome) => sum + outcome.wallS, 0)
+  return wallS > 0 ? packets / wallS : 0
 }
 
 /** Of these runs. */

@@ -116,6 +116,21 @@ export function pathOf(network: Network): Terms & { readonly links: number } {
   return { ...network, links }
 }
 
+/** Bytes per second of the slowest link, and of the fastest. */
+export function slowestOf(network: Network): number {
+  return Math.min(...ratesOf(network))
+}
+
+export function fastestOf(network: Network): number {
+  return Math.max(...ratesOf(network))
+}
+
+function ratesOf(network: Network): readonly number[] {
+  const { bytesPerSecond } = network
+  if (network.kind !== 'leaf-spine') return [bytesPerSecond]
+  return [bytesPerSecond, network.uplinkBytesPerSecond]
+}
+
 /** Of the switch that has most. */
 export function portsOf(network: Network): number {
   if (network.kind === 'star') return network.hosts

@@ -8,6 +8,7 @@ import { type Experiment, makeExperiment } from './experiment.js'
 import { checkFields, type Fields } from './fields.js'
 import { unfit } from './fit.js'
 import type { TransportName } from './transports.js'
+import { messageCount } from './workload.js'
 
 export type PlannedRun = {
   readonly experiment: Experiment
@@ -34,8 +35,21 @@ const POINTS_MAX = 64
 
 export const SWEEP_HELP = `senders, ${SWEPT.join(', ')}`
 
+/** What is kept of every flow until the report. */
+const MESSAGES_MAX = 1 << 21
+
 /** Every experiment is checked before the first is run. @throws SputnikError */
 export function planRuns(fields: Fields): PlannedRun[] {
+  const runs = runsOf(fields)
+  const messages = runs.reduce((sum, { experiment }) => {
+    return sum + messageCount(experiment) * experiment.rounds
+  }, 0)
+  if (messages <= MESSAGES_MAX) return runs
+  const text = `${messages} messages in ${runs.length} runs; at most ${MESSAGES_MAX}`
+  throw new SputnikError('SIM_TOO_LARGE', text)
+}
+
+function runsOf(fields: Fields): PlannedRun[] {
   const transports = transportsOf(fields)
   if (fields.sweep === undefined) {
     return transports.map((transport) => ({ experiment: makeExperiment(fields, transport) }))

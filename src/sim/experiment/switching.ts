@@ -3,7 +3,7 @@ import { HEADER_BYTES } from '../net/packet.js'
 import type { PauseThresholds, SwitchOptions } from '../net/switch-options.js'
 import { type EcnMarking, markAbove, pauseHeadroomBytes } from '../net/switch-options.js'
 import { type Experiment, roundTripS } from './experiment.js'
-import { pathOf, portsOf } from './network-shape.js'
+import { fastestOf, portsOf } from './network-shape.js'
 
 /** DCTCP's at 1 Gb/s, where bursts and not the round trip decide (section 3.5). */
 const MARK_PACKETS = 20
@@ -22,7 +22,7 @@ export function switchOptionsOf(experiment: Experiment): SwitchOptions {
 
 function markingOf(experiment: Experiment, ecn: true | number): EcnMarking {
   if (typeof ecn === 'number') return markAbove(ecn)
-  const { bytesPerSecond } = pathOf(experiment.network)
+  const { bytesPerSecond } = experiment.network
   if (experiment.transport !== 'dcqcn') return markAbove(stepBytes(experiment))
   const factor = bytesPerSecond / DCQCN_RATE
   const { minBytes, maxBytes, maxChance } = DCQCN_MARKS
@@ -43,7 +43,7 @@ function stepBytes(experiment: Experiment): number {
 function losslessOf(experiment: Experiment): SwitchOptions & { readonly pause: PauseThresholds } {
   const { network, mtuBytes, bufferBytes } = experiment
   const headroomBytes = pauseHeadroomBytes({
-    bytesPerSecond: fastest(experiment),
+    bytesPerSecond: fastestOf(network),
     propagationS: network.delayS,
     latencyS: 0,
     packetBytes: mtuBytes,
@@ -58,9 +58,3 @@ function losslessOf(experiment: Experiment): SwitchOptions & { readonly pause: P
 
 /** Queues are counted in 31 bits. */
 const QUEUE_MAX = 2 ** 31 - 1 - HEADER_BYTES
-
-function fastest({ network }: Experiment): number {
-  const { bytesPerSecond } = network
-  if (network.kind !== 'leaf-spine') return bytesPerSecond
-  return Math.max(bytesPerSecond, network.uplinkBytesPerSecond)
-}

@@ -8,6 +8,7 @@ import { fabricCredit } from '../transport/fabric-credit.js'
 import { ndp } from '../transport/ndp.js'
 import { cubic, dctcp, newReno, swift } from '../transport/window-transport.js'
 
+/** `kept`: the TCP connections of `credits`, without credits; other TCPs open one for each flow. */
 export const TRANSPORT_NAMES = [
   'tcp',
   'cubic',
@@ -16,6 +17,7 @@ export const TRANSPORT_NAMES = [
   'dcqcn',
   'ndp',
   'credits',
+  'kept',
 ] as const
 
 export type TransportName = (typeof TRANSPORT_NAMES)[number]
@@ -25,6 +27,9 @@ export type TransportTerms = {
   readonly payloadBytes: number
   /** What is under way in one round trip through an idle network. */
   readonly flightBytes: number
+  /** That round trip, and one with every queue on the way full. */
+  readonly roundTripPs: number
+  readonly longestTripPs: number
   /** Least time-out of those that work out their own; absent: as they have it. */
   readonly leastTimeoutPs?: number
 }
@@ -51,6 +56,8 @@ const WINDOW = {
 
 /** What one queue of NDP's switches holds, which the first window covers as well (section 4). */
 const NDP_QUEUE_PACKETS = 8
+/** Headers tell of what switches do; silence means something only long after that. */
+const NDP_TRIPS = 30
 
 export const TRANSPORTS: Readonly<Record<TransportName, TransportKind>> = {
   tcp: { ...WINDOW, title: 'TCP NewReno', make: newReno },
@@ -70,19 +77,19 @@ export const TRANSPORTS: Readonly<Record<TransportName, TransportKind>> = {
     isTrimReader: true,
     isLossless: false,
     isOrderFree: true,
-    make: ({ payloadBytes, flightBytes }) =>
+    make: ({ payloadBytes, flightBytes, roundTripPs, longestTripPs }) =>
       ndp({
         payloadBytes,
+        timeoutPs: NDP_TRIPS * roundTripPs + longestTripPs,
         initialWindow: Math.ceil(flightBytes / payloadBytes) + NDP_QUEUE_PACKETS,
       }),
   },
-  credits: {
-    ...WINDOW,
-    title: 'fabric credits',
-    make: ({ payloadBytes, leastTimeoutPs }) =>
-      fabricCredit({
-        segmentBytes: payloadBytes,
-        ...(leastTimeoutPs === undefined ? {} : { leastTimeoutPs }),
-      }),
-  },
+  credits: { ...WINDOW, title: 'fabric credits', make: (terms) => fabric(terms, true) },
+  kept: { ...WINDOW, title: 'fabric without', make: (terms) => fabric(terms, false) },
+}
+
+function fabric(terms: TransportTerms, isCredited: boolean): TransportFactory {
+  const { payloadBytes: segmentBytes, leastTimeoutPs } = terms
+  const timeout = leastTimeoutPs === undefined ? {} : { leastTimeoutPs }
+  return fabricCredit({ segmentBytes, isCredited, ...timeout })
 }

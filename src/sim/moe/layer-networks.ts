@@ -1,23 +1,10 @@
 /**
- * Ways to time the layers of a fleet with one head that stand beside packets, for the simulation
- * of serving: from fluids, or remembered from a layer like it. The head is host 0, domain d is
- * host d + 1.
+ * The layers of a fleet with one head, as the simulation of serving sees them and as they are
+ * played: the head is host 0, domain d is host d + 1.
  */
 import type { Exchange, LayerNetwork, Links } from '../serving/layer-network.js'
-import { type LayerPlayer, type MemoryOptions, playOn, RememberedLayers } from './layer-players.js'
 import type { PlayedLayer } from './play-layer.js'
-import { fluidStar } from './star.js'
-
-/** Payload of a full TCP segment. */
-const SEGMENT_BYTES = 1448
-
-/** What a host sends goes in turn, as TCP lets it. */
-export function fluidLayers(links: Links): LayerNetwork {
-  const { headBytesPerSecond, domainBytesPerSecond, latencyS } = links
-  const hostBytesPerSecond = [headBytesPerSecond, ...domainBytesPerSecond]
-  const options = { hostBytesPerSecond, latencyS, payloadBytes: SEGMENT_BYTES, isInTurn: true }
-  return layersOf(playOn(fluidStar(options)))
-}
+import { type MemoryOptions, RememberedLayers } from './remembered-layers.js'
 
 /**
  * `network` is asked only for layers unlike those before. Domains whose ports are of one speed can
@@ -31,10 +18,6 @@ export function rememberedLayers(
   const seconds = (layer: PlayedLayer): number => network(exchangesOf(layer))
   const memory = new RememberedLayers(seconds, { grain, kindOf })
   return (exchanges) => memory.play(layerOf(exchanges))
-}
-
-export function layersOf(play: LayerPlayer): LayerNetwork {
-  return (exchanges) => play(layerOf(exchanges)).totalS
 }
 
 export function layerOf(exchanges: readonly Exchange[]): PlayedLayer {

@@ -16,8 +16,7 @@ import { expertShares, type Popularity } from '../serving/popularity.js'
 import { Router } from '../serving/router.js'
 import { domainComputeS, type ExpertCard, type ExpertCost } from './domain-compute.js'
 import { type CopyPer, type LayerLoad, LoadMaker, type RowBytes } from './layer-load.js'
-import type { LayerPlayer } from './layer-players.js'
-import type { LayerTimes, PlayedLayer } from './play-layer.js'
+import type { PlayedLayer } from './play-layer.js'
 
 /**
  * `apart`: one head routes all tokens and holds no experts; it is host 0, and domain d host d + 1.
@@ -42,15 +41,6 @@ export type MoeOptions = {
   /** Of a domain's port, for the choice among replicas. */
   readonly bytesPerSecond: number
   readonly seed: number
-}
-
-export type MoeStep = {
-  readonly layers: readonly LayerTimes[]
-  readonly seconds: number
-  /** What of that no domain computed in: of each layer all but its longest computation. */
-  readonly networkS: number
-  readonly dispatchBytes: number
-  readonly combineBytes: number
 }
 
 const US_PER_S = 1e6
@@ -123,24 +113,6 @@ export class MoeTraffic {
       })),
       computeS: (host) => this.#computeS(layer, { domain: host - first, work }),
     }
-  }
-
-  /** All layers, one after the other; the trunk takes no time here. */
-  step(tokens: number, play: LayerPlayer): MoeStep {
-    const sums = { seconds: 0, networkS: 0, dispatchBytes: 0, combineBytes: 0 }
-    const layers = Array.from({ length: this.layers }, (_, layer) => {
-      const played = this.played(layer, this.load(layer, tokens))
-      for (const { source, domain, dispatchBytes, combineBytes } of played.exchanges) {
-        if (source === domain) continue
-        sums.dispatchBytes += dispatchBytes
-        sums.combineBytes += combineBytes
-      }
-      const times = play(played)
-      sums.seconds += times.totalS
-      sums.networkS += times.totalS - times.computeS
-      return times
-    })
-    return { layers, ...sums }
   }
 
   #computeS(layer: number, { domain, work }: { domain: number; work: LayerLoad['work'] }): number {

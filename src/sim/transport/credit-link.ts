@@ -12,7 +12,7 @@ import {
 } from '../../fabric/credit-message.js'
 import type { Credits } from '../../fabric/credits.js'
 import { HEADER_BYTES } from '../../fabric/frame.js'
-import { Credited } from '../../fabric/link-credit.js'
+import { Credited, type LinkCredit, Uncredited } from '../../fabric/link-credit.js'
 
 /** As fabric/frame-writer.ts: most messages in one frame of credit. */
 const MESSAGES_MAX = 6
@@ -23,7 +23,8 @@ type Frame =
   | { readonly kind: 'credit'; readonly bytes: Uint8Array; left: number }
 
 export type LinkEndOptions = {
-  readonly credits: Credits
+  /** Of the process; absent: every frame goes at once. */
+  readonly credits?: Credits
   /** Monotonic clock in milliseconds. */
   readonly now: () => number
   /** Hands bytes to the stream. */
@@ -36,7 +37,7 @@ type Transfer = { readonly flow: number; readonly bytes: number }
 
 export class LinkEnd {
   readonly #options: LinkEndOptions
-  readonly #credit: Credited
+  readonly #credit: LinkCredit
   /** On their way from here, and from the other end. */
   readonly #out: Frame[] = []
   #in: Frame[] = []
@@ -56,7 +57,7 @@ export class LinkEnd {
     const { credits, now } = options
     this.#options = options
     const link = { send: () => this.flush(), comeBytes: () => this.#cameBytes }
-    this.#credit = new Credited({ credits, now, link })
+    this.#credit = credits === undefined ? new Uncredited() : new Credited({ credits, now, link })
   }
 
   static join(one: LinkEnd, other: LinkEnd): void {

@@ -22,6 +22,8 @@ export type FabricCreditOptions = {
   readonly leastTimeoutPs?: number
   /** How soon after an arrival a process looks. Default 10 us. */
   readonly pollPs?: number
+  /** False: the same links without credits, to measure what they bring. */
+  readonly isCredited?: boolean
 }
 
 /** An answer that `from` will have for `to`. */
@@ -55,7 +57,7 @@ export function fabricCredit(options: FabricCreditOptions = {}): TransportFactor
 }
 
 export class FabricCredit implements Transport {
-  readonly name = 'credits over TCP'
+  readonly name: string
   readonly #network: Network
   readonly #options: FabricCreditOptions
   /** Of the processes of each role, by host. */
@@ -75,6 +77,7 @@ export class FabricCredit implements Transport {
   #known = 0
 
   constructor(network: Network, options: FabricCreditOptions = {}) {
+    this.name = options.isCredited === false ? 'TCP, connections kept' : 'credits over TCP'
     this.#network = network
     this.#options = options
     this.#ends = Array.from({ length: network.hosts }, () => [])
@@ -85,11 +88,13 @@ export class FabricCredit implements Transport {
    * themselves, are flows already.
    */
   expect(replies: readonly ExpectedReply[]): void {
+    // Without credits nobody is told of what is to come, but it takes the same connections.
     for (const { from, to } of replies) {
       const key = this.#key(to, from)
       this.#asked.set(key, (this.#asked.get(key) ?? 0) + 1)
     }
     this.#assignAll()
+    if (!this.#isCredited) return
     for (const head of new Set(replies.map(({ to }) => to))) {
       const requests = replies.flatMap(({ from, to, bytes }) => {
         const link = this.#connections.get(this.#key(to, from))?.head.link
@@ -131,6 +136,10 @@ export class FabricCredit implements Transport {
     if (!Number.isFinite(idleMs)) return
     const waitPs = Math.max(this.#pollPs, Math.ceil(idleMs / MS_PER_PS))
     this.#wake(host, this.#network.nowPs + waitPs)
+  }
+
+  get #isCredited(): boolean {
+    return this.#options.isCredited ?? true
   }
 
   get #pollPs(): number {
@@ -214,7 +223,7 @@ export class FabricCredit implements Transport {
 
   #makeEnd(host: number, { role, streams }: { role: Role; streams: Streams }): End {
     const link = new LinkEnd({
-      credits: this.#creditsOf(host, role),
+      ...(this.#isCredited && { credits: this.#creditsOf(host, role) }),
       now: () => this.#nowMs(),
       write: (bytes) => streams.out.write(bytes),
       onRead: (flow, bytes) => this.#network.delivered(flow, bytes),

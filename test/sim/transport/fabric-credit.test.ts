@@ -23,11 +23,11 @@ type Rounds = {
 }
 
 /** 16 domains answer one head in rounds, through a port of 1 Gbit/s with a buffer of 100 kB. */
-function answerInRounds(replyBytes: number, isCredited: boolean): Rounds {
+function answerInRounds(replyBytes: number, way: 'credits' | 'kept' | 'cubic'): Rounds {
   let credit: FabricCredit | undefined
   const transport: TransportFactory = (network) => {
-    if (!isCredited) return cubic({ payloadBytes: 1448 })(network)
-    credit = new FabricCredit(network)
+    if (way === 'cubic') return cubic({ payloadBytes: 1448 })(network)
+    credit = new FabricCredit(network, { isCredited: way === 'credits' })
     return credit
   }
   const messages = new PacketMessages({
@@ -59,7 +59,7 @@ for (const [kilobytes, least] of [
   [256, 0.93],
 ] as const) {
   test(`credits over TCP bring an incast of ${kilobytes} kB replies through without a drop`, () => {
-    const { goodput, messages } = answerInRounds(kilobytes * 1000, true)
+    const { goodput, messages } = answerInRounds(kilobytes * 1000, 'credits')
     const { counters, flows } = messages.network
     assert.equal(counters.droppedPackets, 0)
     assert.equal(
@@ -70,20 +70,22 @@ for (const [kilobytes, least] of [
   })
 }
 
-test('TCP alone loses packets in the same incast, and waits for its time-out', () => {
-  const { worstS, messages } = answerInRounds(64_000, false)
-  const { counters, flows } = messages.network
-  assert.ok(counters.droppedPackets > 0)
-  assert.ok(flows.timeouts.reduce((sum, count) => sum + count, 0) > 0)
-  assert.ok(worstS > 3 * answerInRounds(64_000, true).worstS, `${worstS} s`)
-})
+for (const way of ['kept', 'cubic'] as const) {
+  test(`without credits TCP (${way}) loses packets in the same incast, and times out`, () => {
+    const { worstS, messages } = answerInRounds(64_000, way)
+    const { counters, flows } = messages.network
+    assert.ok(counters.droppedPackets > 0)
+    assert.ok(flows.timeouts.reduce((sum, count) => sum + count, 0) > 0)
+    assert.ok(worstS > 3 * answerInRounds(64_000, 'credits').worstS, `${worstS} s`)
+  })
+}
 
 test('the packet network and the state machines alone measure the same goodput', () => {
   const alone = runWithCredits({
     ...{ domains: DOMAINS, nsPerByte: 8, bufferBytes: 100_000, propagationUs: 20, hostUs: 10 },
     ...{ computeUs: 20, seed: 7, rounds: ROUNDS, warmUpRounds: WARM_UP, replyBytes: 64_000 },
   })
-  const { goodput } = answerInRounds(64_000, true)
+  const { goodput } = answerInRounds(64_000, 'credits')
   // Of the one, packets have 90 bytes around them, and time counts from the first byte.
   assert.ok(Math.abs(goodput - alone.goodput) <= 0.02, `${goodput} and ${alone.goodput}`)
 })
@@ -130,6 +132,8 @@ test('what a tiny buffer drops, TCP sends again until all of it is there', () =>
 })
 
 test('the same seed gives the same events', () => {
-  const [one, other] = [0, 1].map(() => answerInRounds(32_000, true).messages.network.eventHash)
+  const [one, other] = [0, 1].map(
+    () => answerInRounds(32_000, 'credits').messages.network.eventHash,
+  )
   assert.equal(one, other)
 })

@@ -1,16 +1,8 @@
 /**
- * The ways to find out how long a layer takes: packets, fluids, or the memory of a layer like it.
- * All are one function, so that whoever plays steps need not know which it is.
+ * Finds out once what holds for all layers of one pattern of traffic. Knows nothing of how it is
+ * found out.
  */
-
-import type { MessageNetwork } from './network.js'
-import { type LayerTimes, type PlayedLayer, playLayer } from './play-layer.js'
-
-export type LayerPlayer = (layer: PlayedLayer) => LayerTimes
-
-export function playOn(network: MessageNetwork): LayerPlayer {
-  return (layer) => playLayer(network, layer)
-}
+import type { PlayedLayer } from './play-layer.js'
 
 export type MemoryOptions = {
   /**

@@ -1,0 +1,84 @@
+/** The networks that a step can be played over, and what each asks of the switch. */
+import { markAbove, type SwitchOptions } from '../net/switch-options.js'
+import type { TransportFactory } from '../net/transport.js'
+import { FabricCredit } from '../transport/fabric-credit.js'
+import { ndp } from '../transport/ndp.js'
+import { cubic, dctcp, newReno, swift } from '../transport/window-transport.js'
+import type { MessageNetwork } from './network.js'
+import { PacketMessages } from './packets.js'
+import { fluidStar, packetStar, type StarTerms } from './star.js'
+
+/**
+ * `kept`: the TCP connections of `credits`, without credits. Other TCPs open a connection for each
+ * message.
+ */
+export const STEP_NETWORKS = [
+  'flows',
+  'credits',
+  'kept',
+  'ndp',
+  'tcp',
+  'cubic',
+  'dctcp',
+  'swift',
+] as const
+export type StepNetwork = (typeof STEP_NETWORKS)[number]
+
+export type StepNetworkTerms = StarTerms & {
+  /** Of each port of the switch. */
+  readonly bufferBytes: number
+  readonly seed: number
+}
+
+/** An Ethernet frame of 1500 bytes carries so much of TCP. */
+const SEGMENT_BYTES = 1448
+/** NDP was made for long packets. */
+const NDP_PAYLOAD_BYTES = 8936
+const NDP_QUEUE_PACKETS = 8
+const NDP_WINDOW = 15
+/** DCTCP's mark at 10 Gb/s and more (SIGCOMM 2010, section 3.5). */
+const MARK_PACKETS = 65
+
+export function stepNetwork(name: StepNetwork, terms: StepNetworkTerms): MessageNetwork {
+  const { seed } = terms
+  if (name === 'flows') return fluidStar({ ...terms, payloadBytes: SEGMENT_BYTES, isInTurn: true })
+  const { switches, transport } = packetParts(name, terms)
+  let made: ReturnType<TransportFactory> | undefined
+  return new PacketMessages({
+    topology: packetStar(terms),
+    switches,
+    transport: (network) => {
+      made = transport(network)
+      return made
+    },
+    multipath: name === 'ndp' ? 'packet' : 'flow',
+    seed,
+    expect: (replies) => {
+      if (made instanceof FabricCredit) made.expect(replies)
+    },
+  })
+}
+
+function packetParts(
+  name: Exclude<StepNetwork, 'flows'>,
+  { bufferBytes }: StepNetworkTerms,
+): { readonly switches: SwitchOptions; readonly transport: TransportFactory } {
+  const tcp = { payloadBytes: SEGMENT_BYTES }
+  const switches: SwitchOptions = { bufferBytes }
+  if (name === 'credits' || name === 'kept') {
+    const options = { isCredited: name === 'credits' }
+    return { switches, transport: (network) => new FabricCredit(network, options) }
+  }
+  if (name === 'tcp') return { switches, transport: newReno(tcp) }
+  if (name === 'cubic') return { switches, transport: cubic(tcp) }
+  if (name === 'swift') return { switches, transport: swift(tcp) }
+  if (name === 'dctcp') {
+    const ecn = markAbove(Math.min(bufferBytes / 2, MARK_PACKETS * SEGMENT_BYTES))
+    return { switches: { ...switches, ecn }, transport: dctcp(tcp) }
+  }
+  const queueBytes = Math.min(bufferBytes, NDP_QUEUE_PACKETS * (NDP_PAYLOAD_BYTES + 64))
+  return {
+    switches: { bufferBytes: queueBytes, trim: { urgentBytes: queueBytes, isReturning: true } },
+    transport: ndp({ payloadBytes: NDP_PAYLOAD_BYTES, initialWindow: NDP_WINDOW }),
+  }
+}
