@@ -15,6 +15,7 @@ import type { Directory } from '../pages/directory.js'
 import type { HolderTable } from '../pages/holder-table.js'
 import { Migration } from '../pages/migration.js'
 import type { FleetDomain } from './fleet-domain.js'
+import { MOVES } from './limits.js'
 import { PageMoves } from './page-moves.js'
 import { wantedPlacement } from './placer.js'
 
@@ -37,8 +38,6 @@ export type RelocationOptions = {
   readonly onMoved: (stuck: number) => void
 }
 
-const BYTES_IN_FLIGHT = 64 << 20
-const MOVES_PER_DOMAIN = 64
 /** Cards of the head's host; only the ratio between cards counts. */
 const OWN_SPEED = { flopsPerSecond: 1e12, bytesPerSecond: 10e9 }
 /** Between two looks at what else can move. */
@@ -150,7 +149,7 @@ export class Relocation {
     const sizes = regions.map(({ pageBytes }) => pageBytes)
     this.#migration = new Migration({
       ...{ wanted, regions },
-      limits: { bytesInFlight: BYTES_IN_FLIGHT, movesPerDomain: MOVES_PER_DOMAIN },
+      limits: MOVES,
       capacityBytes: new Map(
         [...members, ...spares].map((domain) => [domain.id, usableBytes(domain, sizes)]),
       ),
