@@ -31,4 +31,4 @@ export type FromChild =
 
 export const MODEL_HASH = 'ab'.repeat(32)
 /** A process that has no core for a while must not be taken for a dead one. */
-export const INCAST_TIMING = { heartbeatMs: 200, leaseMs: 30_000 } as const
+export const INCAST_TIMING = { heartbeatMs: 1000, leaseMs: 30_000 } as const

@@ -29,18 +29,14 @@ export function streamCompletion(
     stream_options: { include_usage: true },
   })
   const sent = now()
+  return postCompletion(port, body).then((response) => timeStream(response, sent))
+}
+
+export function postCompletion(port: number, body: string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const options = {
-      host: '127.0.0.1',
-      port,
-      path: '/v1/completions',
-      method: 'POST',
-      agent: AGENT,
-    }
+    const where = { host: '127.0.0.1', port, path: '/v1/completions', method: 'POST' }
     const headers = { 'content-type': 'application/json' }
-    const asked = request({ ...options, headers }, (response) => {
-      timeStream(response, sent).then(resolve, reject)
-    })
+    const asked = request({ ...where, agent: AGENT, headers }, resolve)
     asked.on('error', reject)
     asked.end(body)
   })

@@ -2,7 +2,8 @@
  * A greedy stream whose every token is kept with the time it came, for benchmarks that disturb
  * what they measure: a stream that fails says so instead of throwing.
  */
-import { Agent, type IncomingMessage, request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import { postCompletion } from './stream-client.js'
 import { now } from './support.js'
 
 export type Ask = { readonly prompt: readonly number[]; readonly maxTokens: number }
@@ -15,8 +16,6 @@ export type TimedStream = {
   /** Why it did not end as it should. */
   error: string | undefined
 }
-
-const AGENT = new Agent({ keepAlive: true })
 
 type Chunk = {
   readonly error?: { readonly code: string; readonly message: string }
@@ -37,21 +36,14 @@ export function openStream(
     stream: true,
     return_token_ids: true,
   })
-  const ended = new Promise<void>((resolve) => {
-    const fail = (error: Error): void => {
+  const ended = postCompletion(port, body)
+    .then((response) => read(response, stream))
+    .catch((error: Error) => {
       stream.error ??= error.message
-      resolve()
-    }
-    const where = { host: '127.0.0.1', port, path: '/v1/completions', method: 'POST' }
-    const headers = { 'content-type': 'application/json' }
-    const asked = request({ ...where, agent: AGENT, headers }, (response) => {
-      read(response, stream).then(resolve, fail)
     })
-    asked.on('error', fail)
-    asked.end(body)
-  }).then(() => {
-    if (stream.tokens.length < maxTokens) stream.error ??= `${stream.tokens.length} tokens came`
-  })
+    .then(() => {
+      if (stream.tokens.length < maxTokens) stream.error ??= `${stream.tokens.length} tokens came`
+    })
   return { stream, ended }
 }
 

@@ -219,3 +219,8 @@ export function toPlain(error: unknown): PlainError {
 export function fromPlain(plain: PlainError): SputnikError {
   return new SputnikError(plain.code, plain.message, plain.details)
 }
+
+/** For people, short: the message of an error, without its stack. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -25,7 +25,7 @@ import {
   readHeader,
   writeHeader,
 } from '../fabric/frame.js'
-import type { Link, ReceivedFrame } from '../fabric/link.js'
+import { bytesOf, type Link, type ReceivedFrame } from '../fabric/link.js'
 import { DEVICE_TYPE, ggml } from '../native/ggml.js'
 import type { Pointer } from '../native/memory.js'
 import { createThreadpool, useThreadpool } from '../native/threadpool.js'
@@ -90,7 +90,7 @@ export class Card {
 
   #handle(frame: ReceivedFrame): void {
     const { kind } = readHeader(frame.buffer.view)
-    const bytes = frame.buffer.bytes.subarray(0, frame.bytes)
+    const bytes = bytesOf(frame)
     if (kind === FRAME.dispatch) this.#compute(frame)
     else if (kind === FRAME.load) this.#loadPages(readControl(bytes, loadSchema))
     else if (kind === FRAME.records) this.#learn(bytes)

@@ -2,7 +2,7 @@
  * The demo's one chat request, sent and read as any client would. Knows nothing of the server
  * beyond its URL.
  */
-import { SputnikError } from '../base/errors.js'
+import { reasonOf, SputnikError } from '../base/errors.js'
 import { readEvents } from './sse-client.js'
 
 /** The model in the box goes on where its user stops. */
@@ -35,7 +35,7 @@ export async function askDemo(url: string, onText: (text: string) => void): Prom
     return await readAnswer(response.body, onText)
   } catch (error) {
     if (error instanceof SputnikError) throw error
-    throw failed(error instanceof Error ? error.message : String(error), error)
+    throw failed(reasonOf(error), error)
   }
 }
 

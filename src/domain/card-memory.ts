@@ -1,4 +1,5 @@
 /** How much memory each card of a domain lends, and how many pages of each region fit. Pure. */
+import { totalBytes } from '../pages/capacity.js'
 import type { TableRegion } from '../pages/domain-table.js'
 import type { CardSpec } from './domain-cards.js'
 
@@ -54,7 +55,7 @@ export function withSlots(
   regions: readonly TableRegion[],
 ): CardSpec {
   if (card.tier === 'host') return { ...card, slots: regions.map(({ experts }) => experts) }
-  const all = regions.reduce((sum, { experts, pageBytes }) => sum + experts * pageBytes, 0)
+  const all = totalBytes(regions)
   const part = Math.min(1, slotBytes / Math.max(1, all))
   return { ...card, slots: regions.map(({ experts }) => Math.floor(part * experts)) }
 }

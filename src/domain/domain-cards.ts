@@ -2,9 +2,11 @@
  * The cards of a domain from their start to their service: what each is told to load and what its
  * experts compute, who is silent for too long, who is started again. Pure; knows no dispatches.
  */
+
 import { defined } from '../base/assert.js'
 import { SputnikError } from '../base/errors.js'
 import type { ExpertRecord } from '../base/expert.js'
+import { pageBytes } from '../card/check-region.js'
 import { helloSchema, type Load, type LoadRegion, readControl } from '../fabric/control.js'
 import { FRAME, PROTOCOL_VERSION } from '../fabric/frame.js'
 import type { TableCard, TableRegion } from '../pages/domain-table.js'
@@ -21,10 +23,7 @@ export type DomainLoad = {
 
 /** What the page table knows of them. */
 export function tableRegions({ regions }: DomainLoad): TableRegion[] {
-  return regions.map(({ experts, tensors }) => ({
-    experts,
-    pageBytes: tensors.reduce((sum, { sliceBytes }) => sum + sliceBytes, 0),
-  }))
+  return regions.map((region) => ({ experts: region.experts, pageBytes: pageBytes(region) }))
 }
 
 export type DomainCardsOptions = {

@@ -26,7 +26,7 @@ import {
   unmapSchema,
 } from '../fabric/control.js'
 import { FRAME, type FrameHeader, PROTOCOL_VERSION, readHeader } from '../fabric/frame.js'
-import type { ReceivedFrame } from '../fabric/link.js'
+import { bytesOf, type ReceivedFrame } from '../fabric/link.js'
 import { DomainTable } from '../pages/domain-table.js'
 import { CardSpeeds } from './card-speeds.js'
 import type { Failed } from './dispatch-queue.js'
@@ -312,10 +312,6 @@ export class Domain {
     this.#statusAt = now
     this.#outbox.tellHead(FRAME.status, this.status)
   }
-}
-
-function bytesOf({ buffer, bytes }: ReceivedFrame): Uint8Array {
-  return buffer.bytes.subarray(0, bytes)
 }
 
 /** What a card says is checked, but it may still say what nobody expects. */

@@ -11,6 +11,7 @@ import {
   helloSchema,
   type Load,
   MAP_PAGES_MAX,
+  type MapAnswer,
   mappedSchema,
   type PageAt,
   type Progress,
@@ -20,7 +21,7 @@ import {
   readMapFailure,
 } from '../fabric/control.js'
 import { FRAME, type FrameKind, PROTOCOL_VERSION, readHeader } from '../fabric/frame.js'
-import type { Link, ReceivedFrame } from '../fabric/link.js'
+import { bytesOf, type Link, type ReceivedFrame } from '../fabric/link.js'
 import { StepLink } from '../fabric/step-link.js'
 import type { Sockets } from '../native/sockets.js'
 import { CardProcess } from './card-process.js'
@@ -38,9 +39,6 @@ export type LocalDomainOptions = {
   readonly now: () => number
   readonly onProgress: (id: number, bytes: number) => void
 }
-
-/** How a `map` or `unmap` ended; after an error the card has the pages it had before. */
-export type MapAnswer = { readonly id: number; readonly error?: SputnikError }
 
 /** Maps that were not answered, and answers that were not fetched. */
 const CHANGES_MAX = 256
@@ -249,8 +247,4 @@ export class LocalDomain {
   #failed(what: string): SputnikError {
     return new SputnikError('CARD_FAILED', `card ${this.id} (process ${this.pid}) ${what}`)
   }
-}
-
-function bytesOf(frame: ReceivedFrame): Uint8Array {
-  return frame.buffer.bytes.subarray(0, frame.bytes)
 }

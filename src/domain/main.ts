@@ -46,7 +46,7 @@ const now = (): number => performance.now()
 const tell = (event: DomainEvent): void => void process.send?.(event)
 
 process.once('message', ({ config }: DomainCommand) => {
-  serve(config).catch(fail)
+  serve(config).catch(end)
 })
 process.once('disconnect', () => process.exit(0))
 // Ctrl+C reaches the whole group, but the parent decides when a domain ends.
@@ -69,12 +69,12 @@ async function serve(config: DomainConfig): Promise<void> {
     },
     spinUs: SPIN_US,
     now,
-    onCrash: fail,
+    onCrash: end,
     onEvent: (event: FabricEvent) => {
       if (event.kind === 'failed') end(fromPlain(event.error))
       // The head's own reason, when it gave one.
       if (event.kind === 'ended') end(event.error ? fromPlain(event.error) : lost(event.reason))
-      if (event.kind === 'joined') run({ config, fabric, cards, joined: event }).catch(fail)
+      if (event.kind === 'joined') run({ config, fabric, cards, joined: event }).catch(end)
     },
   })
 }
@@ -109,10 +109,6 @@ function lost(reason: string): SputnikError {
 /** Nothing else tells that the parent is gone while this thread is busy. */
 function isWantedBy(parent: number): () => boolean {
   return () => process.ppid === parent
-}
-
-function fail(error: unknown): void {
-  end(error)
 }
 
 function end(error: unknown): void {

@@ -6,7 +6,7 @@ import { statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { cacheDirectory } from '../base/cache.js'
-import { SputnikError } from '../base/errors.js'
+import { reasonOf, SputnikError } from '../base/errors.js'
 import type { Logger } from '../base/log.js'
 import type { Manifest } from '../pages/manifest.js'
 import { PageFiles } from '../pages/page-files.js'
@@ -109,7 +109,7 @@ export class UrlSources {
       this.#opened.push(await HttpSource.open(url, { manifest, signal: this.#stop.signal }))
       return true
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = reasonOf(error)
       if (!this.#stop.signal.aborted) log.warn('an address gives no pages', { reason })
       return false
     }

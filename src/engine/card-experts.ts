@@ -28,6 +28,7 @@ import { pagesOf } from '../pages/placement.js'
 import { viewJoined, viewOwn } from './domain-view.js'
 import { expertsUsed } from './experts-used.js'
 import { FleetDoor } from './fleet-door.js'
+import type { DomainView } from './fleet-protocol.js'
 import { tierOfDevice, viewExperts, viewPlacement } from './fleet-view.js'
 import { OwnRoom } from './own-room.js'
 import type { EngineConfig, ExpertsView, FleetAction, FleetView } from './protocol.js'
@@ -164,20 +165,25 @@ export class CardExperts implements Experts {
     if (door === undefined) return null
     const fleet = this.#fleet
     const { moving, toMove, directory } = fleet
-    const memoryBytes = this.#room.cardBytes
     return {
       ...viewPlacement({ directory, regions: this.#layers }),
       headId: door.headId,
       address: door.address,
       modelHash: door.modelHash,
-      domains: [
-        ...this.#domains.map((domain) => viewOwn(domain, { fleet, memoryBytes })),
-        ...viewJoined(fleet, performance.now()),
-      ],
+      domains: this.#viewDomains(),
       moving,
       toMove,
       events: this.#news.changes,
     }
+  }
+
+  #viewDomains(): DomainView[] {
+    const fleet = this.#fleet
+    const memoryBytes = this.#room.cardBytes
+    return [
+      ...this.#domains.map((domain) => viewOwn(domain, { fleet, memoryBytes })),
+      ...viewJoined(fleet, performance.now()),
+    ]
   }
 
   changeFleet(action: FleetAction, node: string): void {
@@ -187,10 +193,7 @@ export class CardExperts implements Experts {
 
   experts(): ExpertsView {
     const { directory, usage } = this.#fleet
-    const domains = [
-      ...this.#domains.map((domain) => viewOwn(domain, { fleet: this.#fleet, memoryBytes: 0 })),
-      ...viewJoined(this.#fleet, performance.now()),
-    ]
+    const domains = this.#viewDomains()
     const devices = new Map(domains.map(({ id, devices: names }) => [id, names[0] ?? '']))
     return viewExperts({
       directory,

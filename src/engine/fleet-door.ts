@@ -2,7 +2,7 @@
  * Where domains of other hosts come in: the fabric thread of a head, and what its events mean for
  * the fleet. Knows nothing of steps.
  */
-import { SputnikError } from '../base/errors.js'
+import { reasonOf, SputnikError } from '../base/errors.js'
 import type { Logger } from '../base/log.js'
 import { stateDirectory } from '../base/state.js'
 import { Fabric } from '../fabric/fabric.js'
@@ -171,7 +171,7 @@ export class FleetDoor {
   }
 
   #report(error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = reasonOf(error)
     this.#options.log.error('the fleet has a problem', { reason })
   }
 }

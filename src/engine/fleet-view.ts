@@ -4,6 +4,7 @@
  */
 
 import type { Usage } from '../fleet/usage.js'
+import { totalBytes } from '../pages/capacity.js'
 import type { Directory } from '../pages/directory.js'
 import { NO_DOMAIN } from '../pages/holder-table.js'
 import type { ExpertLayerView, ExpertsView, FleetView, TierBytes } from './fleet-protocol.js'
@@ -42,7 +43,7 @@ export function viewPlacement({
     if (count === 0) orphans++
     if (count < replicas) short++
   }
-  const pageBytes = regions.reduce((sum, region) => sum + region.experts * region.pageBytes, 0)
+  const pageBytes = totalBytes(regions)
   return { epoch, replicas, pages: table.entries, pageBytes, orphans, short }
 }
 

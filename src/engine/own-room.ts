@@ -1,6 +1,5 @@
 /** How many pages the cards of the head's own host have room for, and which they begin with. */
-import type { RegionPages } from '../pages/capacity.js'
-import { totalBytes } from '../pages/capacity.js'
+import { heldBytes, type RegionPages, totalBytes } from '../pages/capacity.js'
 import { dealPages } from '../pages/placement.js'
 import type { EngineConfig } from './protocol.js'
 
@@ -32,9 +31,6 @@ export class OwnRoom {
 
   /** Memory for pages of one card. */
   get cardBytes(): number {
-    return this.#regions.reduce(
-      (sum, { pageBytes }, region) => sum + pageBytes * this.slots(region),
-      0,
-    )
+    return heldBytes(this.#regions, (region) => this.slots(region))
   }
 }

@@ -191,6 +191,9 @@ export type Progress = z.infer<typeof progressSchema>
 export type MapRequest = z.infer<typeof mapSchema>
 export type UnmapRequest = z.infer<typeof unmapSchema>
 type Failed = z.infer<typeof failedSchema>
+/** How a `map` or `unmap` ended; after an error the other end has the pages it had before. */
+export type MapAnswer = { readonly id: number; readonly error?: SputnikError }
+
 export type PageAt = MapRequest['pages'][number]
 /** Where a page lies when not in the model's files. */
 export type PageSource = NonNullable<NonNullable<MapRequest['sources']>[number]>
@@ -253,10 +256,7 @@ export function readFarewell(frame: Uint8Array): SputnikError {
 }
 
 /** The id and the error of a `map` or `unmap` that failed; undefined when something else did. */
-export function readMapFailure(
-  frame: Uint8Array,
-  card: number,
-): { id: number; error: SputnikError } | undefined {
+export function readMapFailure(frame: Uint8Array, card: number): Required<MapAnswer> | undefined {
   const failed = readControl(frame, failedSchema)
   return failed.id === undefined ? undefined : { id: failed.id, error: failureOf(failed, card) }
 }

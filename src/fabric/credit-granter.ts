@@ -138,7 +138,11 @@ export class CreditGranter {
     this.#pump(nowUs)
   }
 
-  /** Bytes of a transfer came in. Of a connection that is gone they change nothing. */
+  /**
+   * Bytes of a transfer came in, or the word that no more will. Of a connection that is gone they
+   * change nothing. Replies that are no longer wanted must be let in all the same, or they would
+   * keep others of the peer waiting.
+   */
   arrived(arrival: Arrival, nowUs: number): void {
     const account = this.#find(arrival)
     if (account === undefined) return
@@ -154,18 +158,6 @@ export class CreditGranter {
     this.#window.update(this.#rate.bytesPerSecond, this.#meanUs)
     if (account.remaining > 0) this.#flow(account)
     else this.#rest(account, nowUs)
-    this.#pump(nowUs)
-  }
-
-  /**
-   * The last byte of a transfer came, before as many as were asked for. Not for replies that are no
-   * longer wanted: those must be let in and dropped, or they would keep others of the peer waiting.
-   */
-  finished({ peer, generation, transfer }: Connection & { transfer: number }, nowUs: number): void {
-    const account = this.#find({ peer, generation })
-    if (account === undefined) return
-    account.finish(transfer)
-    if (account.remaining === 0) this.#rest(account, nowUs)
     this.#pump(nowUs)
   }
 

@@ -80,37 +80,6 @@ export function readCreditMessage(view: DataView, offset: number): CreditMessage
   return { kind: 'forfeit', generation, forfeitedBytes: position }
 }
 
-/**
- * The grant inside a dispatch, for its reply. The field is always there: zeros stand for a link
- * without credits.
- */
-export type ReplyBudget = Grant
-
-export function writeReplyBudget(
-  view: DataView,
-  offset: number,
-  budget: ReplyBudget | undefined,
-): void {
-  if (budget !== undefined) writeCreditMessage(view, offset, budget)
-  else for (let at = 0; at < CREDIT_MESSAGE_BYTES; at++) view.setUint8(offset + at, 0)
-}
-
-/** @throws SputnikError FRAME_INVALID */
-export function readReplyBudget(view: DataView, offset: number): ReplyBudget | undefined {
-  check(view.byteLength - offset >= CREDIT_MESSAGE_BYTES, 'too short')
-  if (isZero(view, offset)) return undefined
-  const message = readCreditMessage(view, offset)
-  check(message.kind === 'grant', 'not a grant, inside a dispatch')
-  return message
-}
-
-function isZero(view: DataView, offset: number): boolean {
-  for (let at = 0; at < CREDIT_MESSAGE_BYTES; at += 4) {
-    if (view.getUint32(offset + at, true) !== 0) return false
-  }
-  return true
-}
-
 function detailOf(message: CreditMessage): number {
   if (message.kind === 'grant') return message.leaseUs
   return message.kind === 'want' ? message.bytes : 0

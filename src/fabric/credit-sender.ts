@@ -25,7 +25,7 @@ export type Departure = {
   readonly isLast: boolean
 }
 
-type Waiting = { readonly transfer: number; left: number; wantedUs: number | undefined }
+type Waiting = { readonly transfer: number; left: number; wantedUs: number }
 
 export class CreditSender {
   readonly #generation: number
@@ -76,7 +76,8 @@ export class CreditSender {
     if (this.#waiting.has(transfer)) return true
     if (this.#waiting.size >= TRANSFERS_MAX) return false
     this.#expire(nowUs)
-    const waiting: Waiting = { transfer, left: bytes, wantedUs: undefined }
+    // One the receiver knows of is asked for only when nothing comes.
+    const waiting: Waiting = { transfer, left: bytes, wantedUs: nowUs }
     this.#waiting.set(transfer, waiting)
     this.#backlog += bytes
     // What the receiver asked for it sees coming by its first bytes, if any can go.
@@ -113,8 +114,7 @@ export class CreditSender {
     this.#expire(nowUs)
     const [first] = this.#waiting.values()
     if (first === undefined || this.creditBytes > 0) return
-    const askedUs = first.wantedUs
-    if (askedUs !== undefined && nowUs - askedUs < this.#repeatUs) return
+    if (nowUs - first.wantedUs < this.#repeatUs) return
     this.#want(first, { nowUs, endBytes: this.#sent + first.left })
   }
 
@@ -139,8 +139,7 @@ export class CreditSender {
   get nextTickUs(): number | undefined {
     if (this.creditBytes > 0) return this.#expiresUs
     const [first] = this.#waiting.values()
-    if (first === undefined) return undefined
-    return first.wantedUs === undefined ? 0 : first.wantedUs + this.#repeatUs
+    return first === undefined ? undefined : first.wantedUs + this.#repeatUs
   }
 
   get #repeatUs(): number {

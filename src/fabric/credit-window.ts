@@ -28,7 +28,7 @@ const SHARE_STALLED_MIN = 4 * SEGMENT_BYTES
 
 const TURN_SEGMENTS_MAX = 90
 /** Senders at work: few enough that a turn is worth its grant, and not so few that one matters. */
-const TURNS = 6
+const TURNS = 4
 
 /** Bandwidth-delay product beyond which a round trip is taken for a mistake. */
 const PIPE_MAX = 64 * 1024 * 1024

@@ -87,12 +87,6 @@ export class Credits {
     }
   }
 
-  /** A reply that was asked for will not come: its peer said so, or it is wanted no more. */
-  giveUp(peer: number, { transfer, nowMs }: { transfer: number; nowMs: number }): void {
-    this.#granter.finished({ peer, generation: GENERATION, transfer }, toUs(nowMs))
-    this.#deliver()
-  }
-
   /** Moves on what time alone changes. Data links call it too, whenever they find nothing. */
   tick(nowMs: number): void {
     const nowUs = toUs(nowMs)

@@ -7,7 +7,7 @@ import { SputnikError } from '../base/errors.js'
 import type { Channel } from '../native/channel.js'
 import type { NativeBuffer } from '../native/memory.js'
 import { localSockets } from '../native/sockets.js'
-import type { Credits } from './credits.js'
+import type { Arrived, Credits } from './credits.js'
 import { FRAME, HEADER_BYTES, isTransfer, transferIn } from './frame.js'
 import { FrameReader } from './frame-reader.js'
 import { FrameWriter } from './frame-writer.js'
@@ -127,7 +127,7 @@ export class DataLink implements Link {
 
   receive(timeoutMs: number): ReceivedFrame | undefined {
     const { now, spinUs } = this.#options
-    return receiveFrom(this, { now, spinUs, yield: () => localSockets().yield() }, timeoutMs)
+    return receiveFrom(this, { now, spinUs, yield: localSockets().yield }, timeoutMs)
   }
 
   /** With an error, the peer is told why. */
@@ -211,9 +211,11 @@ export class DataLink implements Link {
     if (kind === FRAME.piece) {
       const whole = this.#joiner.add(frame, bytes)
       if (whole === 0) return undefined
-      this.#credit.arrived({ transfer: transferIn(frame.view), bytes: 0, isLast: true })
+      this.#credit.arrived(nothingMoreOf(frame.view))
       return { buffer: this.#joiner.frame, bytes: whole }
     }
+    // Of a dispatch that failed no combine is to come.
+    if (kind === FRAME.failed) this.#credit.arrived(nothingMoreOf(frame.view))
     if (isTransfer(kind) && !this.#joiner.isIdle) {
       throw new SputnikError('FRAME_INVALID', 'a frame came between the pieces of another')
     }
@@ -249,4 +251,8 @@ export class DataLink implements Link {
       wake: () => {},
     }
   }
+}
+
+function nothingMoreOf(view: DataView): Arrived {
+  return { transfer: transferIn(view), bytes: 0, isLast: true }
 }

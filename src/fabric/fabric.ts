@@ -3,7 +3,7 @@
  * them, which share the credit of this process. Knows nothing of what peers are for.
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
-import { SputnikError, toPlain } from '../base/errors.js'
+import { reasonOf, SputnikError, toPlain } from '../base/errors.js'
 import { localSockets } from '../native/sockets.js'
 import { Credits } from './credits.js'
 import { openDataChannel } from './data-channel.js'
@@ -83,7 +83,7 @@ export class Fabric {
           this.#tell({ kind: 'close', peer, reason, ...(told && { error: toPlain(told) }) }),
       })
     } catch (error) {
-      this.refuse(joined, error instanceof Error ? error.message : String(error))
+      this.refuse(joined, reasonOf(error))
       throw error
     }
   }

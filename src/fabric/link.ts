@@ -12,6 +12,11 @@ export type ReceivedFrame = {
   readonly bytes: number
 }
 
+/** The whole frame, as valid as it. */
+export function bytesOf({ buffer, bytes }: ReceivedFrame): Uint8Array {
+  return buffer.bytes.subarray(0, bytes)
+}
+
 /** What to wait for while nothing comes. */
 export type Waits = {
   /** -1: nothing that poll(2) could wait for. */

@@ -3,7 +3,7 @@
  * are under way at a time, the others wait here. Knows nothing of whether bytes are right.
  */
 import type { Socket } from 'node:net'
-import { SputnikError } from '../base/errors.js'
+import { reasonOf, SputnikError } from '../base/errors.js'
 import type { PageAt } from './control.js'
 import type { Frame, FrameStream } from './frame-stream.js'
 import { openPagesOver } from './handshake-io.js'
@@ -172,7 +172,7 @@ export class PageClient {
     try {
       for (const frame of this.#frames.push(chunk)) this.#accept(frame)
     } catch (error) {
-      this.end(error instanceof Error ? error.message : String(error))
+      this.end(reasonOf(error))
     }
   }
 

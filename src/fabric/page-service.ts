@@ -3,7 +3,9 @@
  * and knows which nodes serve pages themselves. Lives in the fabric thread, so that steps and pages
  * do not wait for each other. Knows nothing of steps.
  */
+
 import { X509Certificate } from 'node:crypto'
+import { reasonOf } from '../base/errors.js'
 import { checkKnown } from './admission.js'
 import type { PageAt } from './control.js'
 import type { FrameStream } from './frame-stream.js'
@@ -159,7 +161,7 @@ export class PageService implements PagesDoor {
       try {
         this.check(nodeId)
       } catch (error) {
-        serving.end(error instanceof Error ? error.message : String(error))
+        serving.end(reasonOf(error))
       }
     }
   }

@@ -4,7 +4,7 @@
  * ask.
  */
 import type { Duplex } from 'node:stream'
-import { SputnikError } from '../base/errors.js'
+import { reasonOf, SputnikError } from '../base/errors.js'
 import type { PageAt } from './control.js'
 import { encodeHeader, type FrameStream, frameHeader } from './frame-stream.js'
 import {
@@ -212,8 +212,4 @@ function checkWithin({ offset, length }: Range, bytes: number | undefined): void
 function rangeOf(bytes: Uint8Array, range: Range): Uint8Array {
   checkWithin(range, bytes.length)
   return bytes.subarray(range.offset, range.offset + range.length)
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

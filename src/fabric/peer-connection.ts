@@ -4,7 +4,7 @@
  * connection; uses no native code.
  */
 import type { Duplex } from 'node:stream'
-import { SputnikError } from '../base/errors.js'
+import { reasonOf, SputnikError } from '../base/errors.js'
 import { FRAME, HEADER_BYTES, writeHeader } from './frame.js'
 import type { Frame, FrameStream } from './frame-stream.js'
 import { fromRefused, toRefused } from './handshake-ends.js'
@@ -86,7 +86,7 @@ export class PeerConnection {
     try {
       for (const frame of frames.push(chunk)) this.#accept(frame)
     } catch (error) {
-      this.end(error instanceof Error ? error.message : String(error))
+      this.end(reasonOf(error))
     }
   }
 

@@ -3,7 +3,7 @@
  * dropped. Knows nothing of how they prove themselves.
  */
 import type { Socket } from 'node:net'
-import { SputnikError } from '../base/errors.js'
+import { reasonOf, SputnikError } from '../base/errors.js'
 import { type SecureConnection, tune } from './secure-socket.js'
 
 export type PendingOptions = {
@@ -77,7 +77,7 @@ export class PendingSockets {
 }
 
 function asRefused(error: unknown): SputnikError {
-  const reason = error instanceof Error ? error.message : String(error)
+  const reason = reasonOf(error)
   return new SputnikError('PEER_REFUSED', `a connection failed: ${reason}`, {}, error)
 }
 

@@ -5,7 +5,7 @@
  */
 import { BlockList, connect as connectTcp, isIP, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
-import { SputnikError } from '../base/errors.js'
+import { reasonOf, SputnikError } from '../base/errors.js'
 import { codeOf } from '../base/state.js'
 import { type Identity, nodeIdOf } from './identity.js'
 import { pinOfCertificate, takePeerCertificate } from './peer-key.js'
@@ -124,7 +124,7 @@ function verifyHead(socket: TLSSocket, { pin, host, port }: ConnectOptions): Sec
 }
 
 function connectError(error: unknown, address: string): SputnikError {
-  const reason = error instanceof Error ? error.message : String(error)
+  const reason = reasonOf(error)
   const code = codeOf(error) ?? ''
   const isTls = code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS') || code === 'EPROTO'
   return new SputnikError(

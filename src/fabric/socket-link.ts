@@ -7,7 +7,7 @@ import { allocateNative, type NativeBuffer } from '../native/memory.js'
 import type { Sockets } from '../native/sockets.js'
 import { FRAME_BYTES_MAX, HEADER_BYTES, readHeader } from './frame.js'
 import type { Link, ReceivedFrame, Waits } from './link.js'
-import { waitAny } from './wait-any.js'
+import { receiveFrom } from './receive.js'
 
 export type SocketLinkOptions = {
   readonly sockets: Sockets
@@ -21,8 +21,6 @@ export type SocketLinkOptions = {
 }
 
 const BUFFER_BYTES_FIRST = 1 << 16
-/** Attempts to receive between two looks at the clock. */
-const TRIES_PER_LOOK = 8
 
 export class SocketLink implements Link {
   readonly waits: Waits
@@ -61,20 +59,8 @@ export class SocketLink implements Link {
   }
 
   receive(timeoutMs: number): ReceivedFrame | undefined {
-    const { now, spinUs } = this.#options
-    const deadline = now() + timeoutMs
-    let spinUntil = now() + spinUs / 1000
-    for (let tries = 1; ; tries++) {
-      const frame = this.poll()
-      if (frame !== undefined) return frame === 'gone' ? undefined : frame
-      this.#options.sockets.yield()
-      if (tries % TRIES_PER_LOOK !== 0) continue
-      const time = now()
-      if (time < spinUntil) continue
-      if (time >= deadline) return undefined
-      waitAny([this], deadline - time)
-      spinUntil = 0
-    }
+    const { now, spinUs, sockets } = this.#options
+    return receiveFrom(this, { now, spinUs, yield: sockets.yield }, timeoutMs)
   }
 
   /** A frame that is whole by now; what is there of an unfinished one is kept. */

@@ -11,7 +11,7 @@ import { SputnikError } from '../base/errors.js'
 import { readFailure } from '../fabric/control.js'
 import type { WireFormat } from '../fabric/dispatch.js'
 import { FRAME, FRAME_TOKENS_MAX, type FrameHeader, readHeader } from '../fabric/frame.js'
-import type { ReceivedFrame } from '../fabric/link.js'
+import { bytesOf, type ReceivedFrame } from '../fabric/link.js'
 import type { NativeBuffer } from '../native/memory.js'
 import { NO_DOMAIN } from '../pages/holder-table.js'
 import { Asks, type AsksOptions } from './asks.js'
@@ -263,7 +263,7 @@ export class Dispatcher {
     domain: number,
     { frame, piece, now }: { frame: ReceivedFrame; piece: Piece | undefined; now: number },
   ): void {
-    const error = readFailure(frame.buffer.bytes.subarray(0, frame.bytes), domain)
+    const error = readFailure(bytesOf(frame), domain)
     // What a step that is over asked for may have left the domain since.
     if (piece === undefined) return
     if (!this.#options.isReplaceable(domain)) {

@@ -1,12 +1,9 @@
 /** What the fleet needs of a domain, whether its card is a process of this host or far away. */
 import type { SputnikError } from '../base/errors.js'
 import type { ExpertRecord } from '../base/expert.js'
-import type { PageAt } from '../fabric/control.js'
+import type { MapAnswer, PageAt } from '../fabric/control.js'
 import type { Link } from '../fabric/link.js'
 import type { CardCapacity } from '../pages/capacity.js'
-
-/** How a `map` or `unmap` ended; after an error the domain has the pages it had before. */
-export type MapAnswer = { readonly id: number; readonly error?: SputnikError }
 
 export type FleetDomain = {
   readonly id: number

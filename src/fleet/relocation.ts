@@ -8,7 +8,9 @@ import { holdersOf, type TrafficRequest, tableOf } from '../pages/better-placeme
 import {
   type CardCapacity,
   type DomainCapacity,
+  heldBytes,
   type RegionPages,
+  UNMEASURED_SPEED,
   usableBytes,
 } from '../pages/capacity.js'
 import type { Directory } from '../pages/directory.js'
@@ -38,8 +40,8 @@ export type RelocationOptions = {
   readonly onMoved: (stuck: number) => void
 }
 
-/** Cards of the head's host; only the ratio between cards counts. */
-const OWN_SPEED = { flopsPerSecond: 1e12, bytesPerSecond: 10e9 }
+type Rooms = { readonly members: DomainCapacity[]; readonly spares: DomainCapacity[] }
+
 /** Between two looks at what else can move. */
 const LOOK_MS = 20
 /** So long a domain that could not take pages is given no more than it has. */
@@ -124,28 +126,28 @@ export class Relocation {
   relocate(holders: readonly (readonly number[])[]): void {
     if (this.#isDue || this.#migration !== undefined) return
     const { regions, replicas } = this.#options
-    this.#begin(tableOf({ regions, replicas }, holders))
+    this.#begin(tableOf({ regions, replicas }, holders), this.#rooms())
   }
 
   #replace(): void {
     this.#isDue = false
     const { regions, replicas, directory, popularity } = this.#options
     const current = directory.copy()
-    this.#begin(
-      wantedPlacement({ ...{ regions, replicas, popularity, current }, ...this.#rooms() }),
-    )
+    const rooms = this.#rooms()
+    this.#begin(wantedPlacement({ ...{ regions, replicas, popularity, current }, ...rooms }), rooms)
   }
 
-  #rooms(): { members: DomainCapacity[]; spares: DomainCapacity[] } {
+  #rooms(): Rooms {
     const { own, isSpare, ownBytes: memoryBytes } = this.#options
-    const ours = own.map((id) => this.#bounded({ id, cards: [{ memoryBytes, speed: OWN_SPEED }] }))
+    const ours = own.map((id) =>
+      this.#bounded({ id, cards: [{ memoryBytes, speed: UNMEASURED_SPEED }] }),
+    )
     const joined = this.#options.members().map((member) => this.#bounded(member))
     return { members: isSpare ? joined : [...ours, ...joined], spares: isSpare ? ours : [] }
   }
 
-  #begin(wanted: HolderTable): void {
+  #begin(wanted: HolderTable, { members, spares }: Rooms): void {
     const { regions } = this.#options
-    const { members, spares } = this.#rooms()
     const sizes = regions.map(({ pageBytes }) => pageBytes)
     this.#migration = new Migration({
       ...{ wanted, regions },
@@ -181,10 +183,7 @@ export class Relocation {
   #mapFailed(domain: FleetDomain, { code, message }: SputnikError, pages: number): void {
     const { directory, regions, onFailed } = this.#options
     const occupied = directory.occupied(domain.id)
-    const bytes = regions.reduce(
-      (sum, { pageBytes }, region) => sum + pageBytes * (occupied[region] ?? 0),
-      0,
-    )
+    const bytes = heldBytes(regions, (region) => occupied[region] ?? 0)
     const waitMs = code === 'CARD_FULL' ? FULL_MS : RETRY_MS
     this.#full.set(domain.id, { bytes, untilMs: this.#nowMs + waitMs })
     this.#isDue = true

@@ -8,6 +8,7 @@ import {
   controlFrame,
   type DomainStatus,
   helloSchema,
+  type MapAnswer,
   mappedSchema,
   type PageAt,
   progressSchema,
@@ -17,10 +18,10 @@ import {
 } from '../fabric/control.js'
 import { FRAME, type FrameKind, readHeader } from '../fabric/frame.js'
 import type { Join } from '../fabric/handshake-messages.js'
-import type { Link, ReceivedFrame } from '../fabric/link.js'
+import { bytesOf, type Link, type ReceivedFrame } from '../fabric/link.js'
 import { StepLink } from '../fabric/step-link.js'
-import type { CardCapacity } from '../pages/capacity.js'
-import type { JoinedDomain, MapAnswer } from './fleet-domain.js'
+import { type CardCapacity, UNMEASURED_SPEED } from '../pages/capacity.js'
+import type { JoinedDomain } from './fleet-domain.js'
 
 /** The link to a domain, with what its fabric thread knows of it. */
 export type PeerLink = Link & {
@@ -78,11 +79,11 @@ export class RemoteDomain implements JoinedDomain {
   get cards(): readonly CardCapacity[] {
     const { status } = this
     if (status === undefined) {
-      return this.join.cards.map(({ memoryBytes }) => ({ memoryBytes, speed: SPEED }))
+      return this.join.cards.map(({ memoryBytes }) => ({ memoryBytes, speed: UNMEASURED_SPEED }))
     }
     return status.cards.map(({ memoryBytes, points }) => ({
       memoryBytes,
-      speed: points.length > 0 ? { points } : SPEED,
+      speed: points.length > 0 ? { points } : UNMEASURED_SPEED,
     }))
   }
 
@@ -154,7 +155,7 @@ export class RemoteDomain implements JoinedDomain {
   /** Deals with all frames but those a step waits for. */
   #take(frame: ReceivedFrame): boolean {
     const { kind } = readHeader(frame.buffer.view)
-    const bytes = frame.buffer.bytes.subarray(0, frame.bytes)
+    const bytes = bytesOf(frame)
     if (kind === FRAME.hello) readControl(bytes, helloSchema)
     else if (kind === FRAME.ready) this.#note(readControl(bytes, progressSchema), true)
     else if (kind === FRAME.progress) this.#note(readControl(bytes, progressSchema), false)
@@ -196,9 +197,6 @@ export class RemoteDomain implements JoinedDomain {
     this.#answers.push(answer)
   }
 }
-
-/** Until it is measured; only the ratio between cards counts. */
-const SPEED = { flopsPerSecond: 1e12, bytesPerSecond: 10e9 }
 
 /** What of a status a placement goes by; speeds count once they are known. */
 function placementKey(status: DomainStatus | undefined): string {

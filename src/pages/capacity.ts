@@ -11,6 +11,9 @@ export type CardSpeed =
   | { readonly points: readonly { readonly tokens: number; readonly usPerPair: number }[] }
   | { readonly flopsPerSecond: number; readonly bytesPerSecond: number }
 
+/** Of a card that was not measured yet; only the ratio between cards counts. */
+export const UNMEASURED_SPEED: CardSpeed = { flopsPerSecond: 1e12, bytesPerSecond: 10e9 }
+
 export type CardCapacity = { readonly memoryBytes: number; readonly speed: CardSpeed }
 
 export type DomainCapacity = { readonly id: number; readonly cards: readonly CardCapacity[] }
@@ -113,6 +116,14 @@ export function makeQuotas(request: QuotaRequest): Quota[] {
 
 export function totalBytes(regions: readonly RegionPages[]): number {
   return regions.reduce((sum, { experts, pageBytes }) => sum + experts * pageBytes, 0)
+}
+
+/** Of so many pages of each region. */
+export function heldBytes(
+  regions: readonly RegionPages[],
+  pages: (region: number) => number,
+): number {
+  return regions.reduce((sum, { pageBytes }, region) => sum + pageBytes * pages(region), 0)
 }
 
 function checkFit(

@@ -4,7 +4,7 @@
  * bytes travel; the directory tells it what is under way.
  */
 import { defined } from '../base/assert.js'
-import type { RegionPages } from './capacity.js'
+import { heldBytes, type RegionPages } from './capacity.js'
 import type { Directory, Move } from './directory.js'
 import type { HolderTable, Page } from './holder-table.js'
 
@@ -121,9 +121,8 @@ class Round {
     this.#options = options
     for (const move of directory.stagedMoves()) this.#account(move)
     for (const [domain, capacity] of options.capacityBytes) {
-      const used = directory
-        .occupied(domain)
-        .reduce((sum, pages, region) => sum + pages * this.#pageBytes(region), 0)
+      const pages = directory.occupied(domain)
+      const used = heldBytes(options.regions, (region) => pages[region] ?? 0)
       this.#freeBytes.set(domain, capacity - used)
     }
   }

@@ -2,12 +2,12 @@
  * Gets pages from sources in an order of preference, within a bound of memory, each checked by its
  * hash before anybody sees it. Knows nothing of what sources are.
  */
-import { SputnikError } from '../base/errors.js'
+import { reasonOf, SputnikError } from '../base/errors.js'
 import { abortable } from './abortable.js'
 import { ByteBudget } from './byte-budget.js'
 import { type PageRef, pageName } from './manifest.js'
 import { hashPage } from './page-hash.js'
-import { type PageSource, reasonOf } from './page-source.js'
+import type { PageSource } from './page-source.js'
 
 export type PageFetcherOptions = {
   /** In order of preference; asked for anew with each page, since sources come and go. */

@@ -7,12 +7,12 @@ import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { readFile, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { assert } from '../base/assert.js'
-import { SputnikError } from '../base/errors.js'
+import { reasonOf, SputnikError } from '../base/errors.js'
 import { formatBytes } from '../base/units.js'
 import { removeOldDrafts, writeAtomic } from './atomic-file.js'
 import { type PageRef, pageName } from './manifest.js'
 import type { PageSource } from './page-source.js'
-import { reasonOf, sourceFailed } from './page-source.js'
+import { sourceFailed } from './page-source.js'
 
 export type PageFilesOptions = {
   /** Of all pages together, given what is there already; pinned pages count too. */

@@ -21,8 +21,3 @@ export type PageSource = {
 export function sourceFailed(name: string, problem: string, cause?: unknown): SputnikError {
   return new SputnikError('SOURCE_FAILED', `${name}: ${problem}`, { source: name }, cause)
 }
-
-/** For people, short: the message of an error, without its stack. */
-export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}

@@ -3,7 +3,13 @@
  * fire together need few copies of a token. Pure; knows nothing of how pages get where they belong.
  */
 import { assert, defined } from '../base/assert.js'
-import { type DomainCapacity, makeQuotas, type Quota, type RegionPages } from './capacity.js'
+import {
+  type DomainCapacity,
+  makeQuotas,
+  type Quota,
+  type RegionPages,
+  totalBytes,
+} from './capacity.js'
 import { dealRegion } from './deal-region.js'
 import { HolderTable, type RegionSize } from './holder-table.js'
 import { improveRegion } from './improve-region.js'
@@ -67,7 +73,7 @@ function placeAfresh(occupancy: Occupancy, request: PlacementRequest): void {
   const { regions, replicas } = request
   const pairUs = Float64Array.from(occupancy.quotas, (quota) => quota.pairUs)
   let doneBytes = 0
-  const allBytes = regions.reduce((sum, { experts, pageBytes }) => sum + experts * pageBytes, 0)
+  const allBytes = totalBytes(regions)
   regions.forEach((size, region) => {
     doneBytes += size.experts * size.pageBytes
     const counts = regionCounts(occupancy, { size, replicas, share: doneBytes / allBytes })

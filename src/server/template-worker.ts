@@ -2,9 +2,11 @@
  * The worker thread that renders one chat template. Knows nothing of time limits: its owner
  * ends it when it takes too long.
  */
+
 import { parentPort, workerData } from 'node:worker_threads'
 import { Template } from '@huggingface/jinja'
 import { assert } from '../base/assert.js'
+import { reasonOf } from '../base/errors.js'
 
 export type RenderAnswer = { readonly text: string } | { readonly error: string }
 
@@ -24,6 +26,6 @@ function render(variables: Record<string, unknown>): RenderAnswer {
     if (Buffer.byteLength(text) > maxBytes) return { error: `more than ${maxBytes} bytes of text` }
     return { text }
   } catch (error) {
-    return { error: error instanceof Error ? error.message : String(error) }
+    return { error: reasonOf(error) }
   }
 }

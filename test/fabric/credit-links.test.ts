@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { Prng } from '../../src/base/prng.js'
 import { Credits } from '../../src/fabric/credits.js'
 import { FRAME, transferOf } from '../../src/fabric/frame.js'
-import { frameOf, sameBytes } from './frames.js'
+import { frameOf, nextFrame, sameBytes } from './frames.js'
 import { type End, endOf } from './link-pair.js'
 import { type MemoryChannel, memoryPair } from './memory-channel.js'
 
@@ -69,7 +69,7 @@ test('what all peers may send at once stays within the window of their receiver'
   assert.equal(balance.granted, balance.arrived + balance.outstanding + balance.returned)
 })
 
-test('replies that are given up, and links that end, give their credit back', () => {
+test('replies that fail, and links that end, give their credit back', () => {
   const all = star(3)
   step(all, 1, 5000)
   const [first, second, third] = all.pairs
@@ -79,18 +79,27 @@ test('replies that are given up, and links that end, give their credit back', ()
   all.credits.request(replies, all.clock.ms)
   assert.ok(all.credits.balance.outstanding > 0)
   first.head.link.close()
-  all.credits.giveUp(second.head.link.peer, { transfer, nowMs: all.clock.ms })
+  const failure = frameOf(FRAME.failed, { bytes: 40, step: 2 })
+  assert.equal(second.node.link.send(failure, 40), true)
+  sameBytes(nextFrame(second.head.link, [second.node.link]), failure)
   third.head.link.close()
-  // The one that was given up keeps what it was granted until its lease ends.
+  // The one that failed keeps what it was granted until its lease ends.
   for (let turn = 0; turn < 1000; turn++) {
     all.clock.ms += 1
     assert.equal(second.head.link.poll(), undefined)
     assert.equal(second.node.link.poll(), undefined)
   }
   assert.equal(all.credits.balance.outstanding, 0)
-  // And the link goes on.
+  // And the link goes on, however many more fail.
+  for (let number = 4; number < 2000; number++) {
+    const replies = [{ peer: second.head.link.peer, transfer: transferOf(number, 0), bytes: 9000 }]
+    all.credits.request(replies, all.clock.ms)
+    const next = frameOf(FRAME.failed, { bytes: 40, step: number })
+    assert.equal(second.node.link.send(next, 40), true)
+    sameBytes(nextFrame(second.head.link, [second.node.link]), next)
+  }
   const one: Star = { ...all, pairs: [second] }
-  step(one, 3, 20_000)
+  step(one, 3000, 20_000)
 })
 
 test('links rest when nothing is under way', () => {

@@ -7,9 +7,7 @@ import {
   type CreditMessage,
   LEASE_US_MAX,
   readCreditMessage,
-  readReplyBudget,
   writeCreditMessage,
-  writeReplyBudget,
 } from '../../src/fabric/credit-message.js'
 import { FRAME_BYTES_MAX } from '../../src/fabric/frame.js'
 
@@ -104,16 +102,3 @@ for (const [what, message, at, value] of WRONG) {
     assert.throws(() => readCreditMessage(view, 4), { code: 'FRAME_INVALID' })
   })
 }
-
-test('readReplyBudget gives back a grant, or none', () => {
-  const view = empty()
-  writeReplyBudget(view, 4, GRANT)
-  assert.deepEqual(readReplyBudget(view, 4), GRANT)
-  writeReplyBudget(view, 4, undefined)
-  assert.equal(readReplyBudget(view, 4), undefined)
-})
-
-test('readReplyBudget refuses what is not a grant', () => {
-  assert.throws(() => readReplyBudget(written(WANT), 4), { code: 'FRAME_INVALID' })
-  assert.throws(() => readReplyBudget(empty(), 8), { code: 'FRAME_INVALID' })
-})

@@ -176,12 +176,12 @@ test('connected takes the place of an older connection', () => {
   assert.throws(() => granter.connected({ peer: 1, generation: 6 }, 3), /must rise/)
 })
 
-test('finished forgets what a shorter answer leaves open', () => {
+test('the last of a shorter answer leaves nothing open', () => {
   const granter = new CreditGranter()
   granter.connected({ peer: 1, generation: 1 }, 0)
   granter.request({ peer: 1, transfer: 1, bytes: 90_000 }, 0)
   granter.arrived({ peer: 1, generation: 1, transfer: 1, bytes: 100 }, 1)
-  granter.finished({ peer: 1, generation: 1, transfer: 1 }, 1)
+  granter.arrived({ peer: 1, generation: 1, transfer: 1, bytes: 0, isLast: true }, 1)
   const { granted } = granter.balance
   granter.tick(1_000_000)
   assert.equal(granter.balance.granted, granted)

@@ -3,6 +3,7 @@ import type { SputnikError } from '../../src/base/errors.js'
 import { SputnikError as Failure } from '../../src/base/errors.js'
 import {
   controlFrame,
+  type MapAnswer,
   mappedSchema,
   type PageAt,
   readControl,
@@ -10,7 +11,7 @@ import {
 } from '../../src/fabric/control.js'
 import { FRAME, type FrameKind, readHeader } from '../../src/fabric/frame.js'
 import type { Link, ReceivedFrame, Waits } from '../../src/fabric/link.js'
-import type { MapAnswer, OwnDomain } from '../../src/fleet/fleet-domain.js'
+import type { OwnDomain } from '../../src/fleet/fleet-domain.js'
 import type { NativeBuffer } from '../../src/native/memory.js'
 import { copyFrame, giveFrame, takeFrame } from './frames.js'
 import { IntegerCard } from './integer-card.js'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect, createServer, type Socket } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import { after, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { connect as connectTls, createServer as createTls, type TLSSocket } from 'node:tls'
@@ -199,6 +199,17 @@ async function nodeHandshake(): Promise<void> {
   server.close()
 }
 
+/** A connection of Node to a server that begins to listen, closed again, and its duplicate. */
+async function duplicateOf(server: Server): Promise<{ raw: Socket; fd: number }> {
+  await once(server, 'listening')
+  const { port } = defined(server.address(), 'address') as { port: number }
+  const raw = connect({ port, host: '127.0.0.1' }).pause()
+  await once(raw, 'connect')
+  const fd = sockets.duplicate((raw as Socket & { _handle: { fd: number } })._handle.fd)
+  raw.destroy()
+  return { raw, fd }
+}
+
 test('TlsChannel talks to the TLS of Node', async () => {
   const server = createTls({
     ...TLS_OPTIONS,
@@ -207,12 +218,7 @@ test('TlsChannel talks to the TLS of Node', async () => {
     requestCert: true,
   }).listen(0, '127.0.0.1')
   cleanUps.push(() => server.close())
-  await once(server, 'listening')
-  const { port } = defined(server.address(), 'address') as { port: number }
-  const raw = connect({ port, host: '127.0.0.1' }).pause()
-  await once(raw, 'connect')
-  const fd = sockets.duplicate((raw as Socket & { _handle: { fd: number } })._handle.fd)
-  raw.destroy()
+  const { fd } = await duplicateOf(server)
   const ours = channel(fd, node, { peer: head, isServer: false })
   const accepted = once(server, 'secureConnection')
   while (!ours.open()) await turn()
@@ -238,12 +244,7 @@ test('TlsChannel talks to the TLS of Node', async () => {
 test('a descriptor that was duplicated outlives the first one', async () => {
   const server = createServer((socket) => socket.end('still there')).listen(0, '127.0.0.1')
   cleanUps.push(() => server.close())
-  await once(server, 'listening')
-  const { port } = defined(server.address(), 'address') as { port: number }
-  const raw = connect({ port, host: '127.0.0.1' }).pause()
-  await once(raw, 'connect')
-  const fd = sockets.duplicate((raw as Socket & { _handle: { fd: number } })._handle.fd)
-  raw.destroy()
+  const { raw, fd } = await duplicateOf(server)
   await once(raw, 'close')
   assert.ok(sockets.wait(fd, 10_000))
   const count = sockets.receive(fd, memory.address, memory.bytes.length)

@@ -2,7 +2,9 @@
  * Pages out of a copy of the model on this machine. A copy need not be the same file: whatever it
  * has in the shape of the manifest is offered. Knows nothing of who asks.
  */
+
 import { defined } from '../../base/assert.js'
+import { reasonOf } from '../../base/errors.js'
 import type { Range } from '../../fabric/page-messages.js'
 import { SliceReader } from '../../fabric/slice-reader.js'
 import { mapPages } from '../../gguf/pages.js'
@@ -13,7 +15,7 @@ import { knownManifest, type ManifestOptions } from '../manifest-store.js'
 import { hashPage } from '../page-hash.js'
 import { PageLocations } from '../page-locations.js'
 import type { PageSource } from '../page-source.js'
-import { reasonOf, sourceFailed } from '../page-source.js'
+import { sourceFailed } from '../page-source.js'
 
 /** To tell a copy from another model. */
 const REGIONS_TRIED = 4

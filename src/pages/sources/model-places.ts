@@ -2,10 +2,12 @@
  * Where people keep models, and looking for a copy of one there: headers and single pages are read,
  * never whole files, and never for long.
  */
+
 import { type Dirent, readdirSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { SputnikError } from '../../base/errors.js'
+import { totalBytes } from '../capacity.js'
 import type { Manifest } from '../manifest.js'
 import { FileSource, type FileSourceOptions } from './file.js'
 
@@ -49,7 +51,7 @@ export async function findCopy(
   manifest: Manifest,
   { places, isLate, ...options }: SearchOptions,
 ): Promise<FileSource | undefined> {
-  const bytesMin = manifest.regions.reduce((sum, one) => sum + one.experts * one.pageBytes, 0)
+  const bytesMin = totalBytes(manifest.regions)
   for (const path of modelFiles(places)) {
     if (isLate()) return undefined
     if (!isLargeEnough(path, bytesMin)) continue

@@ -2,10 +2,11 @@
  * Pages from another node that holds them, in pieces small enough to share a link with dispatches.
  * Knows nothing of links: it is given a function that asks.
  */
+import { reasonOf } from '../../base/errors.js'
 import { abortable } from '../abortable.js'
 import type { PageRef } from '../manifest.js'
 import type { PageSource } from '../page-source.js'
-import { reasonOf, sourceFailed } from '../page-source.js'
+import { sourceFailed } from '../page-source.js'
 
 /** Part of a page; rejects when the peer refuses or is lost. */
 export type AskPeer = (

@@ -5,8 +5,8 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { SputnikError } from '../../base/errors.js'
-import { reasonOf, sourceFailed } from '../page-source.js'
+import { reasonOf, SputnikError } from '../../base/errors.js'
+import { sourceFailed } from '../page-source.js'
 import { checkAnswer, type RemoteState, redirectOf } from './range-answer.js'
 
 export type RemoteOptions = {
