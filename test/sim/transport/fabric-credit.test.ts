@@ -6,8 +6,7 @@ import { incast, permutation } from '../../../src/sim/moe/patterns.js'
 import { playLayer } from '../../../src/sim/moe/play-layer.js'
 import { PacketNetwork } from '../../../src/sim/net/packet-network.js'
 import { leafSpine, star } from '../../../src/sim/net/topology.js'
-import type { TransportFactory } from '../../../src/sim/net/transport.js'
-import { FabricCredit, fabricCredit } from '../../../src/sim/transport/fabric-credit.js'
+import { fabricCredit } from '../../../src/sim/transport/fabric-credit.js'
 import { cubic } from '../../../src/sim/transport/window-transport.js'
 import { runWithCredits } from '../../support/incast-run.js'
 
@@ -24,19 +23,13 @@ type Rounds = {
 
 /** 16 domains answer one head in rounds, through a port of 1 Gbit/s with a buffer of 100 kB. */
 function answerInRounds(replyBytes: number, way: 'credits' | 'kept' | 'cubic'): Rounds {
-  let credit: FabricCredit | undefined
-  const transport: TransportFactory = (network) => {
-    if (way === 'cubic') return cubic({ payloadBytes: 1448 })(network)
-    credit = new FabricCredit(network, { isCredited: way === 'credits' })
-    return credit
-  }
+  const kept = fabricCredit({ isCredited: way === 'credits' })
   const messages = new PacketMessages({
     topology: star({ hosts: DOMAINS + 1, bytesPerSecond: GBIT, propagationS: 10e-6 }),
     switches: { bufferBytes: 100_000 },
-    transport,
+    transport: way === 'cubic' ? cubic({ payloadBytes: 1448 }) : kept,
     multipath: 'flow',
     seed: 1,
-    expect: (replies) => credit?.expect(replies),
   })
   const prng = Prng.fromSeed(7)
   const exchanges = Array.from({ length: DOMAINS }, (_, at) => ({
