@@ -9,9 +9,10 @@
  * be both, with a process and connections for each.
  */
 import { defined } from '../../base/assert.js'
+import { SEGMENT_BYTES } from '../../fabric/credit-window.js'
 import { Credits } from '../../fabric/credits.js'
 import { PS_PER_US } from '../net/time.js'
-import type { Network, Transport, TransportFactory } from '../net/transport.js'
+import type { ExpectedReply, Network, Transport, TransportFactory } from '../net/transport.js'
 import { LinkEnd } from './credit-link.js'
 import { INITIAL_WINDOW, idleRoundTripPs, LEAST_TIMEOUT_PS } from './linux.js'
 import { type Streams, TcpConnection } from './tcp-connection.js'
@@ -27,10 +28,6 @@ export type FabricCreditOptions = {
   readonly isCredited?: boolean
 }
 
-/** An answer that `from` will have for `to`. */
-export type ExpectedReply = { readonly from: number; readonly to: number; readonly bytes: number }
-
-const SEGMENT_BYTES = 1448
 const POLL_PS = 10 * PS_PER_US
 const MS_PER_PS = 1e-9
 /** A heartbeat or an acknowledgement on the wire. */
@@ -82,10 +79,6 @@ export class FabricCredit implements Transport {
     this.#ends = Array.from({ length: network.hosts }, () => [])
   }
 
-  /**
-   * Replies that heads ask for now, all of one step at once. What asks for them, or they
-   * themselves, are flows already.
-   */
   expect(replies: readonly ExpectedReply[]): void {
     // Without credits nobody is told of what is to come, but it takes the same connections.
     for (const { from, to } of replies) {

@@ -6,8 +6,7 @@ import { incast, permutation } from '../../../src/sim/moe/patterns.js'
 import { playLayer } from '../../../src/sim/moe/play-layer.js'
 import { PacketNetwork } from '../../../src/sim/net/packet-network.js'
 import { leafSpine, star } from '../../../src/sim/net/topology.js'
-import type { TransportFactory } from '../../../src/sim/net/transport.js'
-import { FabricCredit, fabricCredit } from '../../../src/sim/transport/fabric-credit.js'
+import { fabricCredit } from '../../../src/sim/transport/fabric-credit.js'
 import { cubic } from '../../../src/sim/transport/window-transport.js'
 import { runWithCredits } from '../../support/incast-run.js'
 
@@ -32,19 +31,13 @@ function answerInRounds(
   way: 'credits' | 'kept' | 'cubic',
   { bytesPerSecond, bufferBytes } = SHALLOW,
 ): Rounds {
-  let credit: FabricCredit | undefined
-  const transport: TransportFactory = (network) => {
-    if (way === 'cubic') return cubic({ payloadBytes: 1448 })(network)
-    credit = new FabricCredit(network, { isCredited: way === 'credits' })
-    return credit
-  }
+  const kept = fabricCredit({ isCredited: way === 'credits' })
   const messages = new PacketMessages({
     topology: star({ hosts: DOMAINS + 1, bytesPerSecond, propagationS: 10e-6 }),
     switches: { bufferBytes },
-    transport,
+    transport: way === 'cubic' ? cubic({ payloadBytes: 1448 }) : kept,
     multipath: 'flow',
     seed: 1,
-    expect: (replies) => credit?.expect(replies),
   })
   const prng = Prng.fromSeed(7)
   const exchanges = Array.from({ length: DOMAINS }, (_, at) => ({
