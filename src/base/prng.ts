@@ -68,6 +68,11 @@ export class Prng {
     return Math.floor(this.nextFloat() * below)
   }
 
+  /** Exponential with mean 1: the time between independent events. */
+  nextExponential(): number {
+    return -Math.log(1 - this.nextFloat())
+  }
+
   /** Standard normal (Marsaglia's polar method); its spare value is not part of `state`. */
   nextGaussian(): number {
     const spare = this.#spare

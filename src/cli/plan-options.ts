@@ -124,6 +124,7 @@ export type PlanOptions = WorkloadOptions &
     readonly targetTps?: number
     readonly cards?: readonly string[]
     readonly rented?: boolean
+    readonly full?: boolean
     readonly json?: boolean
     readonly markdown?: boolean
     readonly html?: string

@@ -6,15 +6,15 @@ import { Command, Option } from 'commander'
 import { SputnikError } from '../base/errors.js'
 import { RACKS } from '../plan/catalog/racks.js'
 import { calibrationTable } from '../plan/cost/calibration.js'
-import { calibrationMarkdown, calibrationRecord } from '../plan/cost/calibration-table.js'
 import { RACK_TERMS } from '../plan/fleet/rack-fleet.js'
 import { exampleFleets } from '../plan/fleet/resolve-fleet.js'
 import { PLAN_MODEL_HELP, resolveModel } from '../plan/model/resolve-model.js'
+import { calibrationMarkdown, calibrationRecord } from '../plan/report/calibration-table.js'
 import { changeFleet } from '../plan/report/change-fleet.js'
 import { makePlan } from '../plan/report/make-plan.js'
 import type { Plan } from '../plan/report/plan.js'
 import { chartedPage } from '../plan/report/plan-charts.js'
-import { planPage } from '../plan/report/plan-page.js'
+import { planPage, planSummary } from '../plan/report/plan-page.js'
 import { chartedSearchPage, searchPage } from '../plan/report/search-report.js'
 import { PLAN_WORKLOAD_HELP, resolveWorkload } from '../plan/workload-file.js'
 import { decimal, integer } from './options.js'
@@ -108,6 +108,7 @@ function addSearch(command: Command): Command {
 
 function addOutputs(command: Command): Command {
   return command
+    .option('--full', 'print all sections, not only what fits two screens')
     .option('--json', 'print one JSON object; docs/plan.md describes it')
     .option('--markdown', 'print markdown')
     .option('--html <file>', 'also write one page with charts')
@@ -132,7 +133,7 @@ function runPlan(model: string | undefined, options: PlanOptions): void {
   } else {
     checkSearchOnly(options)
     const plan = planFor(model, options)
-    const page = () => planPage(plan)
+    const page = () => (options.full === true ? planPage(plan) : planSummary(plan))
     printResult(options, { result: plan, page, charted: () => chartedPage(plan) })
   }
 }

@@ -1,6 +1,5 @@
 /** `sputnik sim network`: an experiment on a packet network. Needs no native library. */
 import { Command } from 'commander'
-import { SputnikError } from '../base/errors.js'
 import { readInputFile } from '../plan/input-file.js'
 import {
   checkFields,
@@ -12,8 +11,9 @@ import { formatReport, type Report } from '../sim/experiment/format.js'
 import { isPartial, packetsPerSecond } from '../sim/experiment/metrics.js'
 import { experimentPage } from '../sim/experiment/page.js'
 import { planRuns, SWEEP_HELP } from '../sim/experiment/plan-runs.js'
-import { type TraceForm, traceLines } from '../sim/experiment/trace.js'
+import { traceLines } from '../sim/experiment/trace.js'
 import { TRANSPORT_NAMES } from '../sim/experiment/transports.js'
+import { traceFormOf } from '../sim/trace-line.js'
 import { runExperiments } from './sim-network-run.js'
 import { STOPPED_STATUS } from './stop-signal.js'
 import { checkOutput, writeLines, writeOutput } from './write-output.js'
@@ -108,12 +108,6 @@ function fieldsOf(path: string | undefined, given: object): Fields {
   const { compare: _, transport: __, ...rest } = written
   const isChosen = said.transport !== undefined || said.compare !== undefined
   return { ...(isChosen ? rest : written), ...said }
-}
-
-function traceFormOf(path: string): TraceForm {
-  if (/\.csv$/i.test(path)) return 'csv'
-  if (/\.(jsonl|ndjson)$/i.test(path)) return 'jsonl'
-  throw new SputnikError('USAGE', `--trace ${path}: its name must end in .csv or .jsonl`)
 }
 
 function toJson({ name, outcomes, planned }: Report): string {

@@ -1,7 +1,7 @@
 /** Writes what happened in a simulation of serving, one line for each request and step. */
 import { closeSync, writeSync } from 'node:fs'
-import { SputnikError } from '../base/errors.js'
 import type { RequestRecord, StepRecord } from '../sim/serving/simulation.js'
+import { type TraceForm, type TraceRecord, traceFormOf, traceLine } from '../sim/trace-line.js'
 import { openOutput } from './write-output.js'
 
 const COLUMNS = [
@@ -20,13 +20,11 @@ const COLUMNS = [
   'context_tokens',
 ] as const
 
-type Line = { readonly [column in (typeof COLUMNS)[number]]?: string | number | undefined }
-
 const BUFFER_CHARACTERS = 1 << 16
 
 export class TraceFile {
   readonly #fd: number
-  readonly #isCsv: boolean
+  readonly #form: TraceForm
   #buffer = ''
 
   /**
@@ -34,12 +32,9 @@ export class TraceFile {
    * @throws SputnikError USAGE, OUTPUT_UNWRITABLE
    */
   constructor(path: string) {
-    this.#isCsv = /\.csv$/i.test(path)
-    if (!this.#isCsv && !/\.(jsonl|ndjson)$/i.test(path)) {
-      throw new SputnikError('USAGE', `--trace ${path}: its name must end in .csv or .jsonl`)
-    }
+    this.#form = traceFormOf(path)
     this.#fd = openOutput(path)
-    if (this.#isCsv) this.#buffer = `${COLUMNS.join(',')}\n`
+    if (this.#form === 'csv') this.#buffer = `${COLUMNS.join(',')}\n`
   }
 
   request(record: RequestRecord): void {
@@ -74,10 +69,8 @@ export class TraceFile {
     closeSync(this.#fd)
   }
 
-  #write(line: Line): void {
-    this.#buffer += this.#isCsv
-      ? `${COLUMNS.map((column) => line[column] ?? '').join(',')}\n`
-      : `${JSON.stringify(line)}\n`
+  #write(record: TraceRecord<(typeof COLUMNS)[number]>): void {
+    this.#buffer += `${traceLine(record, { columns: COLUMNS, form: this.#form })}\n`
     if (this.#buffer.length >= BUFFER_CHARACTERS) this.#flush()
   }
 

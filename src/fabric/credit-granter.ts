@@ -320,6 +320,15 @@ export class CreditGranter {
     const { fromUs, bytes } = this.#burst
     this.#rate.idle()
     this.#rate.atLeast(bytes, nowUs - fromUs)
+    if (this.#isHeldByPace(nowUs)) this.#rate.tooSlow()
+  }
+
+  /** Somebody could send, and nothing but the pace is in the way. */
+  #isHeldByPace(nowUs: number): boolean {
+    const [first] = this.#queue
+    const bytes = first === undefined ? 0 : this.#turnOf(first)
+    if (first === undefined || bytes === 0 || !this.#mayHave(first, bytes)) return false
+    return this.#window.paceUs(bytes, nowUs) > nowUs
   }
 
   #grant(account: CreditAccount, { bytes, nowUs }: { bytes: number; nowUs: number }): void {

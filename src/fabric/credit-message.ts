@@ -11,6 +11,8 @@ import { SputnikError } from '../base/errors.js'
 import { FRAME_BYTES_MAX } from './frame.js'
 
 export const CREDIT_MESSAGE_BYTES = 24
+/** In one frame. */
+export const CREDIT_MESSAGES_MAX = 6
 
 /** Longest lease a grant may carry. */
 export const LEASE_US_MAX = 60_000_000

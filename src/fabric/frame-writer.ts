@@ -11,7 +11,7 @@ import { defined } from '../base/assert.js'
 import type { Channel } from '../native/channel.js'
 import { copyNative } from '../native/libc.js'
 import { allocateCollected, type NativeBuffer, nativeViews } from '../native/memory.js'
-import { CREDIT_MESSAGE_BYTES, writeCreditMessage } from './credit-message.js'
+import { CREDIT_MESSAGE_BYTES, CREDIT_MESSAGES_MAX, writeCreditMessage } from './credit-message.js'
 import { FRAME, HEADER_BYTES, isTransfer, transferIn, writeHeader } from './frame.js'
 import type { CreditSource } from './link-credit.js'
 
@@ -25,10 +25,11 @@ type Waiting = {
   sent: number
 }
 
-/** Before each frame; a multiple of 64, so that frames are aligned. */
+/**
+ * Before each frame, for the headers of credit and piece and as many messages as go together; a
+ * multiple of 64, so that frames are aligned.
+ */
 const ROOM_BYTES = 192
-/** With the headers of credit and piece they fit the room. */
-const MESSAGES_MAX = 6
 const SLOT_BYTES_FIRST = 1 << 12
 const FREE_SLOTS_MAX = 4
 /** What a peer may leave untaken before it is given up. */
@@ -151,7 +152,7 @@ export class FrameWriter {
   }
 
   #writeCredit(): void {
-    const messages = this.#credit.takeMessages(MESSAGES_MAX)
+    const messages = this.#credit.takeMessages(CREDIT_MESSAGES_MAX)
     const payloadBytes = messages.length * CREDIT_MESSAGE_BYTES
     this.#from -= HEADER_BYTES + payloadBytes
     const { bytes } = this.#slot.whole

@@ -22,6 +22,8 @@ const SAMPLE_US = 2000
 /** As BBR ends its start: so many samples in a row that bring less than so much growth. */
 const STEADY_SAMPLES = 3
 const GROWTH_PERCENT = 110
+/** How much faster than thought a link may be that was found idle; found again, it is raised again. */
+const RAISE_PERCENT = 125
 
 /** Before anything is measured: 100 Mbit/s, the slowest wired link still in use. */
 export const INITIAL_BYTES_PER_SECOND = 12_500_000
@@ -111,6 +113,11 @@ export class DeliveryRate {
   atLeast(bytes: number, elapsedUs: number): void {
     const rate = Math.floor((bytes * 1_000_000) / Math.max(SAMPLE_US_FIRST, elapsedUs))
     if (this.isMeasured && rate > this.bytesPerSecond) this.#current = rate
+  }
+
+  /** All that was let through has come, and more would have: the link is faster than thought. */
+  tooSlow(): void {
+    this.#current = Math.floor((this.bytesPerSecond * RAISE_PERCENT) / 100)
   }
 
   get isMeasured(): boolean {

@@ -16,6 +16,7 @@ import type { NativeBuffer } from '../native/memory.js'
 import { NO_DOMAIN } from '../pages/holder-table.js'
 import { Asks, type AsksOptions } from './asks.js'
 import { dispatchBytes, writeDispatch } from './dispatch-writer.js'
+import { PAGES_MS } from './limits.js'
 import { Partition, type RouterChoice, type Share } from './partition.js'
 import { Piece } from './piece.js'
 import type { RegionCall } from './region-call.js'
@@ -60,8 +61,6 @@ export type Outgoing = {
 
 /** A header counts attempts up to here in 16 bits, a transfer's number in 4. */
 const ATTEMPTS_MAX = 16
-/** Longest wait for pages that nobody holds. */
-const PAGES_MS = 6_000
 /** Longest wait for one answer. */
 const ANSWER_MS = 60_000
 const US_PER_MS = 1000

@@ -17,6 +17,7 @@ import type { Directory } from '../pages/directory.js'
 import type { HolderTable } from '../pages/holder-table.js'
 import { Migration } from '../pages/migration.js'
 import type { FleetDomain } from './fleet-domain.js'
+import { MOVES } from './limits.js'
 import { PageMoves } from './page-moves.js'
 import { wantedPlacement } from './placer.js'
 
@@ -41,8 +42,6 @@ export type RelocationOptions = {
 
 type Rooms = { readonly members: DomainCapacity[]; readonly spares: DomainCapacity[] }
 
-const BYTES_IN_FLIGHT = 64 << 20
-const MOVES_PER_DOMAIN = 64
 /** Between two looks at what else can move. */
 const LOOK_MS = 20
 /** So long a domain that could not take pages is given no more than it has. */
@@ -152,7 +151,7 @@ export class Relocation {
     const sizes = regions.map(({ pageBytes }) => pageBytes)
     this.#migration = new Migration({
       ...{ wanted, regions },
-      limits: { bytesInFlight: BYTES_IN_FLIGHT, movesPerDomain: MOVES_PER_DOMAIN },
+      limits: MOVES,
       capacityBytes: new Map(
         [...members, ...spares].map((domain) => [domain.id, usableBytes(domain, sizes)]),
       ),

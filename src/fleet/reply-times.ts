@@ -3,6 +3,7 @@
  * far answers stray from it, and the last ones themselves. From it follow what a pair costs and
  * when an answer is late. Pure; times are handed in.
  */
+import { LATE_MS_MIN } from './limits.js'
 
 export type Answer = {
   readonly domain: number
@@ -19,8 +20,6 @@ const KEEP = 0.95
 /** An answer is late after so many deviations, and not before so many times what is expected. */
 const DEVIATIONS = 4
 const FACTOR = 3
-/** Below this the system's own pauses would count as lateness. */
-const LATE_MS_MIN = 25
 /** Before anything was measured: a first answer may have to wait for pages and threads. */
 const LATE_MS_FIRST = 1000
 const SAMPLES_FIRST = 8

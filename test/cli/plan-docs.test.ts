@@ -10,7 +10,7 @@ const DOCS = 'docs/plan.md'
 
 /** A command and as many sections of what it prints as the page shows. */
 const EXAMPLE = /```console\n\$ sputnik (.+)\n([\s\S]*?)```/g
-const SECTIONS = 5
+const SECTIONS = 7
 
 function outputOf(command: string): string {
   const { stdout } = spawnSync(process.execPath, [MAIN, ...command.split(' ')])

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { planCommand } from '../../src/cli/plan.js'
 import { PLAN_VERSION, type Plan } from '../../src/plan/report/plan.js'
 import type { SearchReport } from '../../src/plan/report/search-report.js'
 import { importedFrom } from '../support/imported-from.js'
@@ -13,7 +14,30 @@ const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
 const FOLDER = mkdtempSync(join(tmpdir(), 'sputnik-plan-'))
 after(() => rmSync(FOLDER, { recursive: true }))
 
-function plan(...args: readonly string[]) {
+/** In this process, as far as it succeeds. */
+function plan(...args: readonly string[]): { out: string; err: string } {
+  const written = { out: '', err: '' }
+  const { stdout, stderr } = process
+  const streams = [
+    { stream: stdout, write: stdout.write, name: 'out' },
+    { stream: stderr, write: stderr.write, name: 'err' },
+  ] as const
+  for (const { stream, name } of streams) {
+    stream.write = (text) => {
+      written[name] += text
+      return true
+    }
+  }
+  try {
+    planCommand().exitOverride().parse(args, { from: 'user' })
+  } finally {
+    for (const { stream, write } of streams) stream.write = write
+  }
+  return written
+}
+
+/** As a user calls it. */
+function spawned(...args: readonly string[]) {
   const { stdout, stderr, status } = spawnSync(process.execPath, [MAIN, 'plan', ...args])
   return { out: String(stdout), err: String(stderr), status }
 }
@@ -27,12 +51,13 @@ function file(name: string, text: string): string {
 }
 
 test('plan answers first, and says no where the fleet loses', () => {
-  const { out, err, status } = plan(...FLEET)
+  const { out, err, status } = spawned(...FLEET)
   assert.equal(err, '')
   assert.equal(status, 0)
   assert.match(out, /^Qwen3-30B-A3B on four gaming PCs\nWorkload chat.*\n\n(NO|YES|YES AND NO): /)
   assert.match(out, /^NO against GB200 NVL72 when it is always full: \$/m)
-  assert.match(out, /^fleet file +economics\.residual: 15 %$/m)
+  assert.ok(out.split('\n').length < 80, 'two screens')
+  assert.match(plan(...FLEET, '--full').out, /^fleet file +economics\.residual: 15 %$/m)
 })
 
 test('plan --json prints the whole plan, with what the options change', () => {
@@ -79,16 +104,14 @@ test('plan compares with a fleet file and with a rack on other terms', () => {
 })
 
 test('plan takes a rack as the fleet, and compares with nothing where none is wanted', () => {
-  const { out, status } = plan('gpt-oss-20b', '--fleet', '8xh100', '--vs', 'none')
-  assert.equal(status, 0)
+  const { out } = plan('gpt-oss-20b', '--fleet', '8xh100', '--vs', 'none')
   assert.match(out, /^YES: It fits and keeps the limits\.$/m)
   assert.doesNotMatch(out, /Against others/)
 })
 
 test('plan --search finds a fleet for the money', () => {
   const goal = ['--search', '--budget', '5000USD', '--cards', 'rtx-3090']
-  const { out, err, status } = plan('gpt-oss-20b', ...goal, '--json')
-  assert.equal(status, 0)
+  const { out, err } = plan('gpt-oss-20b', ...goal, '--json')
   assert.match(err, /^searching fleets 0 %$/m)
   const { best, front, plan: planned } = JSON.parse(out) as SearchReport
   assert.ok(best !== undefined && best.upfrontUsd <= 5000)
@@ -98,15 +121,10 @@ test('plan --search finds a fleet for the money', () => {
 
 test('plan --search for a speed by cards that are rented', () => {
   const goal = ['--search', '--target-tps', '100', '--rented', '--cards', 'rtx-3090,rtx-4090']
-  const { out, status } = plan('gpt-oss-20b', ...goal, '--nic', '25 Gbit/s', '--json')
-  assert.equal(status, 0)
+  const { out } = plan('gpt-oss-20b', ...goal, '--nic', '25 Gbit/s', '--json')
   const { best } = JSON.parse(out) as SearchReport
   assert.ok(best !== undefined && best.outputTokensPerSecond >= 100)
   assert.equal(best.upfrontUsd, 0)
-})
-
-test('plan --calibration prints what docs/calibration.md holds', () => {
-  assert.equal(plan('--calibration').out, readFileSync('docs/calibration.md', 'utf8'))
 })
 
 test('what does not fit is an answer, not an error', () => {
@@ -114,17 +132,16 @@ test('what does not fit is an answer, not an error', () => {
     'tiny.yaml',
     'name: tiny\nhead: { cards: [rtx-3090], nic: 1 Gbit/s, ram: 8 GB, disk: 0 GB }\nowned: true\n',
   )
-  const { out, status } = plan('deepseek-v3', '--fleet', tiny)
-  assert.equal(status, 0)
+  const { out } = plan('deepseek-v3', '--fleet', tiny)
   assert.match(out, /^NO: The model does not fit\.$/m)
 })
 
 test('what is wrong is told as everywhere, with a remedy', () => {
-  const { out, err, status } = plan(...FLEET, '--nic', '25')
+  const { out, err, status } = spawned(...FLEET, '--nic', '25')
   assert.equal(out, '')
   assert.match(err, /^USAGE {2}.*--nic.* is "25" without a unit.*\nfix: See --help\.\n$/)
   assert.equal(status, 2)
-  const unknown = plan('deepseek-v9', '--fleet', 'four-gaming-pcs')
+  const unknown = spawned('deepseek-v9', '--fleet', 'four-gaming-pcs')
   assert.match(unknown.err, /^MODEL_UNKNOWN {2}.*\nfix: .*deepseek-v3/)
   assert.equal(unknown.status, 3)
 })

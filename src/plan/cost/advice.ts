@@ -3,6 +3,7 @@
  * told with what they gain.
  */
 import type { Fleet, Host } from '../fleet/fleet.js'
+import { gigabits } from '../report/numbers.js'
 import { COST_OPTIONS } from './options.js'
 import { type Candidate, type QuickEstimate, quickEstimate } from './quick.js'
 
@@ -77,7 +78,9 @@ function nicChanges({ head, domains }: Fleet, to: To): Change[] {
   const faster = withNextNic(head)
   const all = domains.map((domain) => withNextNic(domain) ?? domain)
   const headChanges =
-    faster === undefined ? [] : [to(`a NIC of ${gigabits(faster)} at the head`, { head: faster })]
+    faster === undefined
+      ? []
+      : [to(`a NIC of ${gigabits(faster.nic.bytesPerSecond)} at the head`, { head: faster })]
   if (domains.length === 0) return headChanges
   return [
     ...headChanges,
@@ -91,10 +94,6 @@ function withNextNic(host: Host): Host | undefined {
   return bytesPerSecond === undefined
     ? undefined
     : { ...host, nic: { ...host.nic, bytesPerSecond } }
-}
-
-function gigabits({ nic }: Host): string {
-  return `${(nic.bytesPerSecond * 8) / 1e9} Gb/s`
 }
 
 function countChanges({ domains, head, layout, replicas }: Fleet, to: To): Change[] {

@@ -3,6 +3,7 @@
  * not of the fit say how good predictions are; each run is also predicted by a fit to all others.
  */
 import { defined } from '../../base/assert.js'
+import { quantile } from '../../base/statistics.js'
 import type { Vendor } from '../catalog/card.js'
 import { EFFICIENCY, type Efficiency, type VendorEfficiency } from './efficiency.js'
 import { MEASURED_RUNS, type MeasuredRun } from './measured.js'
@@ -34,7 +35,7 @@ function rounded(value: number): number {
   return Number(value.toPrecision(2))
 }
 
-/** Takes a second or two: every run is predicted with every pair of constants. */
+/** Takes seconds: every run is predicted with every pair of constants. */
 export function calibrationTable(): CalibrationTable {
   const fits = CALIBRATED_VENDORS.map((vendor) => {
     const surface = errorSurface(vendor)
@@ -49,6 +50,22 @@ export function calibrationTable(): CalibrationTable {
     constants: fits.map(({ vendor, fitted }) => ({ vendor, fitted })),
     rows: fits.flatMap(({ rows }) => rows),
   }
+}
+
+/** How many times more or less: 1.5 for half as much again and for a third less. */
+export function factorOf(error: number): number {
+  return Math.max(1 + error, 1 / (1 + error))
+}
+
+const FOUR_OF_FIVE = 0.8
+
+/** Within which four of five runs of a vendor are in throughput, each left out of the fit. */
+export function throughputSpreadOf({ rows }: CalibrationTable, vendor: Vendor): number {
+  const own = rows.filter(({ run }) => run.card.vendor === vendor)
+  return quantile(
+    own.map(({ leftOut }) => factorOf(leftOut.throughputError)),
+    FOUR_OF_FIVE,
+  )
 }
 
 function runsOf(vendor: Vendor): readonly MeasuredRun[] {

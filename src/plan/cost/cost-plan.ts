@@ -2,7 +2,7 @@
 import type { Fleet } from '../fleet/fleet.js'
 import type { ModelShape } from '../model/shape.js'
 import { type ApartPlan, apartPlan, apartStep } from './apart-step.js'
-import type { PartTimes, StepLoad } from './load.js'
+import { type OpenTimes, PARTS, type PartTimes, type StepLoad } from './load.js'
 import { machineOf } from './machine.js'
 import { cacheBytes, type ModelWork, modelWork } from './model-work.js'
 import type { CostOptions } from './options.js'
@@ -48,5 +48,13 @@ export function isPlan(result: CostPlan | Shortage): result is CostPlan {
 }
 
 export function stepParts(plan: CostPlan, load: StepLoad): PartTimes {
-  return plan.layout === 'apart' ? apartStep(plan, load) : wholeStep(plan, load)
+  const times = plan.layout === 'apart' ? apartStep(plan, load) : wholeStep(plan, load)
+  const { slowdown } = plan.options
+  return slowdown === 1 ? times : longer(times, slowdown)
+}
+
+function longer(times: PartTimes, by: number): PartTimes {
+  const slowed: OpenTimes = { ...times }
+  for (const part of PARTS) slowed[part] *= by
+  return slowed
 }

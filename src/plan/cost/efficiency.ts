@@ -2,7 +2,7 @@
  * How far from its data sheet real work stays: the one table of such constants, each with its
  * source. Two per vendor are fitted to measurements (calibration.ts); the rest are fixed.
  */
-import type { Figure, Vendor } from '../catalog/card.js'
+import type { Card, Figure, Vendor } from '../catalog/card.js'
 
 const AICONFIGURATOR = 'github.com/ai-dynamo/aiconfigurator, systems/*.yaml'
 
@@ -42,10 +42,10 @@ export type Efficiency = { readonly [constant in keyof typeof CONSTANTS]: number
   readonly vendors: { readonly [vendor in Vendor | 'others']: VendorEfficiency }
 }
 
-/** Fitted to four runs of Hopper and Blackwell (calibration.ts). */
+/** Fitted to five runs of Hopper and Blackwell (calibration.ts). */
 const NVIDIA: VendorEfficiency = { computeShare: 0.31, layerS: 19e-6, isCalibrated: true }
-/** Fitted to two runs of MI300X and MI355X. */
-const AMD: VendorEfficiency = { computeShare: 0.17, layerS: 760e-6, isCalibrated: true }
+/** Fitted to three runs of MI300X and MI355X. */
+const AMD: VendorEfficiency = { computeShare: 0.13, layerS: 540e-6, isCalibrated: true }
 /**
  * Parts without a run of their own are taken to stay as far from their data sheets as those with
  * most runs, so that a comparison favours neither.
@@ -64,4 +64,26 @@ export const EFFICIENCY: Efficiency = {
   scaleUpHopS: CONSTANTS.scaleUpHopS.value,
   cpuFlopsPerByte: CONSTANTS.cpuFlopsPerByte.value,
   vendors: { nvidia: NVIDIA, amd: AMD, apple: OTHERS, intel: OTHERS, others: OTHERS },
+}
+
+/** What was fitted to data-centre GPUs of a vendor says little about its other parts. */
+export function vendorEfficiency(card: Card, { vendors }: Efficiency): VendorEfficiency {
+  const isAlike = card.class === 'datacenter' && card.hostLink !== undefined
+  return isAlike ? vendors[card.vendor] : vendors.others
+}
+
+/**
+ * Times that throughput may be more or less than estimated: four of five measured runs lie within
+ * it when the constants are fitted to all others (calibration.ts).
+ */
+export const THROUGHPUT_SPREAD: Readonly<Partial<Record<Vendor, number>>> = {
+  nvidia: 1.7,
+  amd: 1.4,
+}
+/** Of parts of which no run was measured: assumed. */
+export const UNMEASURED_SPREAD = 2
+
+export function throughputSpread(card: Card): number {
+  const isMeasured = vendorEfficiency(card, EFFICIENCY).isCalibrated
+  return (isMeasured ? THROUGHPUT_SPREAD[card.vendor] : undefined) ?? UNMEASURED_SPREAD
 }

@@ -2,7 +2,7 @@
 import type { Card } from '../catalog/card.js'
 import type { CardGroup, Host } from '../fleet/fleet.js'
 import { type Confidence, weakest } from './confidence.js'
-import type { Efficiency, VendorEfficiency } from './efficiency.js'
+import { type Efficiency, vendorEfficiency } from './efficiency.js'
 import { cardRates, type ModelWork } from './model-work.js'
 
 /** One card, or the host's processor where there is none. */
@@ -120,12 +120,6 @@ function cardDevice(
     confidence: confidenceOf(group, efficiency),
     card,
   }
-}
-
-/** What was fitted to data-centre GPUs of a vendor says little about its other parts. */
-function vendorEfficiency(card: Card, { vendors }: Efficiency): VendorEfficiency {
-  const isAlike = card.class === 'datacenter' && card.hostLink !== undefined
-  return isAlike ? vendors[card.vendor] : vendors.others
 }
 
 function confidenceOf({ card, measured }: CardGroup, efficiency: Efficiency): Confidence {

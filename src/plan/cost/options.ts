@@ -21,6 +21,8 @@ export type CostOptions = {
   /** Tokens drafted beside the one that is sure, and how many of them are kept on average. */
   readonly drafts?: { readonly tokens: number; readonly kept: number }
   readonly efficiency: Efficiency
+  /** Times that every step lasts longer than rates and bytes have it, by a measured run. */
+  readonly slowdown: number
 }
 
 export const COST_OPTIONS: CostOptions = {
@@ -29,4 +31,5 @@ export const COST_OPTIONS: CostOptions = {
   chunkTokens: 2048,
   cacheBytesPerValue: 2,
   efficiency: EFFICIENCY,
+  slowdown: 1,
 }

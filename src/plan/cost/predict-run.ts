@@ -4,6 +4,7 @@ import type { Card } from '../catalog/card.js'
 import { DEFAULT_ECONOMICS } from '../fleet/defaults.js'
 import type { Fleet } from '../fleet/fleet.js'
 import { findBuiltinModel } from '../model/builtin.js'
+import type { ModelShape } from '../model/shape.js'
 import { weightBits } from '../model/weight-formats.js'
 import type { Workload } from '../workload.js'
 import { type CostPlan, isPlan, layOut, stepParts } from './cost-plan.js'
@@ -106,7 +107,7 @@ function planOf(run: MeasuredRun, at: At & { readonly groupCards?: number | unde
   const options: CostOptions = {
     ...COST_OPTIONS,
     efficiency: at.efficiency,
-    cacheBytesPerValue: run.format === 'fp4' ? 1 : 2,
+    cacheBytesPerValue: run.model === 'deepseek-r1' && run.format === 'fp4' ? 1 : 2,
     ...(run.isDrafted && { drafts: DRAFTS }),
   }
   const work = workOf(run, options)
@@ -123,12 +124,23 @@ function planOf(run: MeasuredRun, at: At & { readonly groupCards?: number | unde
   return plan
 }
 
-/** Attention stays in 8 bits where the experts have 4. */
-function workOf({ format, card }: MeasuredRun, options: CostOptions): ModelWork {
+/** Of DeepSeek-R1 attention stays in 8 bits where the experts have 4. */
+function shapeOf({ model, format, card }: MeasuredRun): ModelShape {
+  const shape = defined(findBuiltinModel(model), model)
+  if (model !== 'deepseek-r1') return shape
   const four = card.vendor === 'nvidia' ? 'fp8/nvfp4' : 'fp8/mxfp4'
-  const shape = defined(findBuiltinModel('deepseek-r1'), 'DeepSeek-R1')
-  const bits = weightBits(format === 'fp4' ? four : 'fp8')
-  return modelWork({ ...shape, bits }, options)
+  return { ...shape, bits: weightBits(format === 'fp4' ? four : 'fp8') }
+}
+
+/** A fit asks for the same runs again and again. */
+const knownWork = new WeakMap<MeasuredRun, ModelWork>()
+
+function workOf(run: MeasuredRun, options: CostOptions): ModelWork {
+  const known = knownWork.get(run)
+  if (known !== undefined) return known
+  const work = modelWork(shapeOf(run), options)
+  knownWork.set(run, work)
+  return work
 }
 
 /** Hosts of the size in which these cards come, with a port of 400 Gb/s for each card. */

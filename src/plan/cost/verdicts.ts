@@ -1,5 +1,6 @@
 /** Where a plan should say no, or not like this, with the numbers that say so. */
 import type { Fleet, Host } from '../fleet/fleet.js'
+import { duration } from '../report/numbers.js'
 import { bottleneckOf, HEAD_NIC } from './bottleneck.js'
 import { type CostPlan, isPlan } from './cost-plan.js'
 import { steadyLoad } from './figures.js'
@@ -84,8 +85,8 @@ function oneBox(candidate: Candidate, quick: QuickEstimate): Verdict | undefined
   const fleetTpotS = together.smallest.tpotS
   if (best === undefined || best.tpotS > fleetTpotS) return undefined
   const text =
-    `for one user at a time ${best.host.name} alone is faster: ${milliseconds(best.tpotS)} a ` +
-    `token against ${milliseconds(fleetTpotS)} of the fleet`
+    `for one user at a time ${best.host.name} alone is faster: ${duration(best.tpotS)} a ` +
+    `token against ${duration(fleetTpotS)} of the fleet`
   const numbers = { boxTpotS: best.tpotS, fleetTpotS, maxBatch: quick.maxBatch }
   return { kind: 'one-box', text, numbers }
 }
@@ -114,11 +115,7 @@ function missesLimits({ workload }: Candidate, quick: QuickEstimate): Verdict | 
   const { tpotS, ttftS, batch } = quick.smallest
   const text =
     `no batch keeps the limits of ${workload.name}: even ${batch} at once takes ` +
-    `${milliseconds(tpotS)} a token (limit ${milliseconds(workload.tpotS)}) and ` +
-    `${milliseconds(ttftS)} to the first (limit ${milliseconds(workload.ttftS)})`
+    `${duration(tpotS)} a token (limit ${duration(workload.tpotS)}) and ` +
+    `${duration(ttftS)} to the first (limit ${duration(workload.ttftS)})`
   return { kind: 'misses-limits', text, numbers: { batch, tpotS, ttftS } }
-}
-
-function milliseconds(seconds: number): string {
-  return `${(1000 * seconds).toFixed(seconds < 0.1 ? 1 : 0)} ms`
 }

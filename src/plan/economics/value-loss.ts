@@ -1,7 +1,9 @@
 /**
  * How the value of owned cards goes down: not a line, but as many ways as the rental price may go.
  * A buyer pays for what a card earns an hour above its cash cost, so value follows that; when rent
- * falls below it the card is switched off and worth nothing.
+ * falls below it the card is switched off and worth nothing. When rent rises it is worth what it
+ * cost and no more, as nobody pays more for a used card than for a new one; that new ones may get
+ * dearer too, as in 2021, is not counted on.
  */
 import { SputnikError } from '../../base/errors.js'
 import {
@@ -62,7 +64,7 @@ function valueShare({ rentUsd, cashUsd }: Earning): (path: Float64Array, month: 
   }
   return (path, month) => {
     const now = (rentUsd * (path[month] ?? Number.NaN)) / (path[0] ?? Number.NaN)
-    return Math.max(0, now - cashUsd) / (rentUsd - cashUsd)
+    return Math.min(1, Math.max(0, now - cashUsd) / (rentUsd - cashUsd))
   }
 }
 

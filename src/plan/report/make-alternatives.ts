@@ -1,6 +1,7 @@
 /**
  * A fleet beside others. They are taken to be always full, as somebody else fills them when you do
  * not, and to be rented for the hours of work only: both speak for them and against the fleet.
+ * Their speed is that of the cost model, held to a measured run where there is one.
  */
 
 import { weakest } from '../cost/confidence.js'
@@ -12,7 +13,8 @@ import { cashHourUsd } from '../economics/own-cost.js'
 import { tieTokensPerSecond, usdPerMtok } from '../economics/token-cost.js'
 import type { Fleet } from '../fleet/fleet.js'
 import type { Workload } from '../workload.js'
-import { cheapestAt, cheapestOf, denseBatches, isOffer, type Offer, offerOf } from './offer.js'
+import { heldOffer, isHeld } from './held-offer.js'
+import { cheapestAt, cheapestOf, denseBatches, type Offer } from './offer.js'
 import type { Alternative, Comparison, CurvePoint, SpeedRow } from './plan.js'
 
 /** What a fleet is compared with; of racks too small for the model several are taken. */
@@ -25,9 +27,9 @@ export function makeAlternative({ id, fleet }: Rival, offer: Offer): Alternative
   const { model, workload, options } = offer.candidate
   const asked = { model, workload: crowded(workload), ...(options !== undefined && { options }) }
   const candidate = { ...asked, fleet: enoughOf(fleet, asked) }
-  const found = offerOf(candidate)
-  if (!isOffer(found)) return withoutRoom({ id, fleet }, found)
-  const { estimate, curve, cost } = found
+  const found = heldOffer(candidate)
+  if (!isHeld(found)) return withoutRoom({ id, fleet }, found)
+  const { estimate, curve, cost, confidence } = found.offer
   const best = cheapestOf(curve.filter(({ meetsLimits }) => meetsLimits))
   return {
     id,
@@ -35,10 +37,11 @@ export function makeAlternative({ id, fleet }: Rival, offer: Offer): Alternative
     cards: estimate.cards,
     hourUsd: cost.hourUsd,
     curve,
+    ...found.sureness,
     ...(best === undefined
       ? { problem: 'no batch keeps the limits of the workload' }
-      : { best, comparison: compare(offer, { found, best }) }),
-    confidence: weakest([found.confidence, 'datasheet']),
+      : { best, comparison: compare(offer, { found: found.offer, best }) }),
+    confidence: weakest([confidence, 'datasheet']),
   }
 }
 

@@ -73,7 +73,7 @@ function alternativeSentence(one: Alternative, result: PlanResult): string {
   if (best === undefined || comparison === undefined) return `${name}: ${problem ?? 'no answer'}.`
   const theirs = usd(best.outputMtokUsd)
   const { costRatio } = comparison
-  const place = placeText(whereOf(one.id, result.bySpeed))
+  const place = `${placeText(whereOf(one.id, result.bySpeed))}${sureText(one, result)}`
   if (costRatio > CLEARLY) {
     const rescue = rescueText(comparison, result)
     const alone = aloneText(one, result)
@@ -88,6 +88,16 @@ function alternativeSentence(one: Alternative, result: PlanResult): string {
 
 function muchCheaper(costRatio: number): string {
   return costRatio === 0 ? 'nothing here' : `${times(1 / costRatio)} as much`
+}
+
+/** What their speed rests on, and whether the error of speeds could turn the answer. */
+function sureText(one: Alternative, { speed }: PlanResult): string {
+  const { comparison, measured, throughputSpread = 1 } = one
+  const held = measured === undefined ? '' : `; there held to a run measured ${measured.date}`
+  const spread = Math.max(throughputSpread, speed.throughputSpread ?? 1)
+  const costRatio = comparison?.costRatio ?? 0
+  const isSure = Math.max(costRatio, 1 / costRatio) > spread
+  return isSure ? held : `${held}; not sure, as speeds may be off by ${times(spread)}`
 }
 
 /** What would have to be so that an owned fleet costs no more. */

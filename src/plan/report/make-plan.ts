@@ -7,6 +7,7 @@ import type { Fleet, Host } from '../fleet/fleet.js'
 import type { ModelShape } from '../model/shape.js'
 import { expertBytes, trunkBytes } from '../model/sizes.js'
 import type { Workload } from '../workload.js'
+import { type HeldOffer, heldOffer, isHeld } from './held-offer.js'
 import { makeAlternative, makeSpeedRows, type Rival } from './make-alternatives.js'
 import { answerOf, refusalOf } from './make-answer.js'
 import { makeCost } from './make-cost.js'
@@ -14,7 +15,7 @@ import { makeNicRows } from './make-nic-rows.js'
 import { cardsText, makePlacement } from './make-placement.js'
 import { decodeTimes, prefillTimes } from './make-speed.js'
 import { makeValue } from './make-value.js'
-import { filledIn, isOffer, type Offer, offerOf } from './offer.js'
+import { filledIn, type Offer } from './offer.js'
 import {
   type Assumed,
   PLAN_VERSION,
@@ -49,12 +50,12 @@ export function makePlan(request: PlanQuestion): Plan {
     workload,
     assumed,
   }
-  const offer = offerOf({
+  const held = heldOffer({
     ...{ model, fleet, workload: filledIn(workload) },
     ...(options !== undefined && { options }),
   })
-  if (!isOffer(offer)) return refused(subject, offer)
-  const result = makeResult(request, offer)
+  if (!isHeld(held)) return refused(subject, held)
+  const result = makeResult(request, held)
   return { ...subject, answer: answerOf(workload, result), fits: true, ...result }
 }
 
@@ -62,13 +63,13 @@ function refused(subject: Omit<PlanSubject, 'answer'>, shortage: Shortage): Plan
   return { ...subject, answer: refusalOf(shortage), fits: false, shortage }
 }
 
-function makeResult(request: PlanQuestion, offer: Offer): PlanResult {
+function makeResult(request: PlanQuestion, { offer, sureness }: HeldOffer): PlanResult {
   const { advice, verdicts, assumptions } = offer.estimate
   const outlook = makeValue(offer, request.seed ?? 1)
   const alternatives = request.alternatives.map((rival) => makeAlternative(rival, offer))
   return {
     placement: makePlacement(offer),
-    speed: makeSpeed(offer, request.workload),
+    speed: { ...makeSpeed(offer, request.workload), ...sureness },
     cost: makeCost(offer, { prices: request.prices, hourSpread: outlook?.hourSpread }),
     alternatives,
     bySpeed: makeSpeedRows(offer, alternatives),

@@ -29,7 +29,7 @@ export function makeValue({ cost, candidate }: Offer, seed: number): ValueOutloo
   const paths = pathsOf(seed)
   return {
     value: { ...said, months: valueByMonth(paths, earning) },
-    hourSpread: hourSpread({ cost, candidate }, { paths: withoutGains(paths), earning }),
+    hourSpread: hourSpread({ cost, candidate }, { paths, earning }),
   }
 }
 
@@ -42,14 +42,6 @@ function pathsOf(seed: number): PricePaths {
   const paths = drawPaths(fitRegimes(H100_PRICES, seed), { months: MONTHS, paths: PATHS, seed })
   knownPaths.set(seed, paths)
   return paths
-}
-
-/** Costs count on no future in which used cards sell for more than they were bought for. */
-function withoutGains({ months, usd }: PricePaths): PricePaths {
-  return {
-    months,
-    usd: usd.map((path) => path.map((value) => Math.min(value, path[0] ?? value))),
-  }
 }
 
 function hourSpread(

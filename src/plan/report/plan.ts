@@ -15,6 +15,7 @@ import type { TokenPrices } from '../economics/token-cost.js'
 import type { Swing } from '../economics/tornado.js'
 import type { ValueMonth } from '../economics/value-loss.js'
 import type { Workload } from '../workload.js'
+import type { Sureness } from './held-offer.js'
 
 /** Grows when a field changes its meaning or goes. */
 export const PLAN_VERSION = 1 as const
@@ -113,7 +114,7 @@ export type HostPlacement = {
   readonly share: number
 }
 
-export type PlanSpeed = {
+export type PlanSpeed = Sureness & {
   /** The batches of the workload that have room. */
   readonly batches: readonly BatchEstimate[]
   /** Many batches between them, for curves. */
@@ -189,7 +190,7 @@ export type Margin = {
 }
 
 /** Another fleet, always full, at the same workload. */
-export type Alternative = {
+export type Alternative = Sureness & {
   readonly id: string
   readonly name: string
   readonly cards: number

@@ -2,6 +2,7 @@
 
 import type { Shortage } from '../cost/placement.js'
 import type { QuickEstimate } from '../cost/quick.js'
+import { duration } from '../report/numbers.js'
 import type { Workload } from '../workload.js'
 
 export type Miss = {
@@ -39,11 +40,7 @@ function textOf(found: QuickEstimate | Shortage, { tpotS, ttftS }: Workload): st
   if (!found.fits) return `${found.text}; ${found.remedy}`
   const { batch, tpotS: tpot, ttftS: ttft } = found.smallest
   return (
-    `at a batch of ${batch} a token takes ${milliseconds(tpot)} of ${milliseconds(tpotS)} allowed, ` +
-    `the first one ${milliseconds(ttft)} of ${milliseconds(ttftS)}`
+    `at a batch of ${batch} a token takes ${duration(tpot)} of ${duration(tpotS)} allowed, ` +
+    `the first one ${duration(ttft)} of ${duration(ttftS)}`
   )
-}
-
-function milliseconds(seconds: number): string {
-  return `${(seconds * 1000).toPrecision(3)} ms`
 }

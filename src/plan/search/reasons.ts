@@ -8,6 +8,7 @@ import { COST_OPTIONS } from '../cost/options.js'
 import { layOutFor } from '../cost/quick.js'
 import { fleetEquipment } from '../economics/fleet-cost.js'
 import type { Fleet } from '../fleet/fleet.js'
+import { count, percent, usd } from '../report/numbers.js'
 import { type Choice, compareBy, meets } from './goal.js'
 import type { SearchRequest, SearchResult } from './search.js'
 
@@ -34,8 +35,8 @@ function praise(request: SearchRequest, best: Choice): string[] {
   const { cardsUsd, otherUsd } = fleetEquipment(best.fleet)
   const what =
     goal.kind === 'fastest'
-      ? `${perSecond(best)}, the most of all fleets for ${goal.budgetUsd} dollars`
-      : `${best.hourUsd.toFixed(2)} dollars an hour, the least of all with ${goal.tokensPerSecond} tokens/s`
+      ? `${perSecond(best)}, the most of all fleets for ${usd(goal.budgetUsd)}`
+      : `${usd(best.hourUsd)} an hour, the least of all with ${count(goal.tokensPerSecond)} tokens/s`
   const split = best.fleet.owned
     ? [`cards are ${percent(cardsUsd / (cardsUsd + otherUsd))} of its price`]
     : []
@@ -91,14 +92,10 @@ function limitText(limit: Bottleneck | undefined): string {
 /** `2 x rtx-5090 + 4 x 2 x rtx-3090`, whatever its ports and replicas. */
 function cardsOf({ head, domains }: Fleet): string {
   return [head, ...domains]
-    .map(({ count, cards: [group] }) => `${count} x ${group?.count} x ${group?.card.id}`)
+    .map(({ count: hosts, cards: [group] }) => `${hosts} x ${group?.count} x ${group?.card.id}`)
     .join(' + ')
 }
 
 function perSecond({ tokensPerSecond }: Choice): string {
-  return `${Number(tokensPerSecond.toPrecision(3))} tokens/s`
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`
+  return `${count(tokensPerSecond)} tokens/s`
 }

@@ -6,7 +6,6 @@
 import type { Message } from '../moe/network.js'
 import { PacketNetwork } from '../net/packet-network.js'
 import { psOf, secondsOf } from '../net/time.js'
-import { FabricCredit } from '../transport/fabric-credit.js'
 import { type Bound, boundOf } from './bound.js'
 import { type Experiment, payloadBytesOf, roundTripS } from './experiment.js'
 import { pathOf, slowestOf, topologyOf } from './network-shape.js'
@@ -112,13 +111,8 @@ export class ExperimentRun {
 
   /** Heads that ask for answers grant credit for them. */
   #expect(): void {
-    const { transport } = this.network
-    if (!(transport instanceof FabricCredit)) return
     const isAsked = this.experiment.workload.kind === 'incast'
-    const expected = isAsked ? this.#round.messages : this.#round.answers
-    for (const head of new Set(expected.map(({ to }) => to))) {
-      transport.expect(expected.filter(({ to }) => to === head))
-    }
+    this.network.transport.expect?.(isAsked ? this.#round.messages : this.#round.answers)
   }
 
   #finished(flow: number): void {

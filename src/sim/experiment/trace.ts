@@ -1,4 +1,5 @@
 /** What happened in runs as lines for other programs: samples over time, then each flow. */
+import { type TraceForm, type TraceRecord, traceLine } from '../trace-line.js'
 import { nameOf, type Outcome } from './metrics.js'
 
 const COLUMNS = [
@@ -18,15 +19,13 @@ const COLUMNS = [
   'took_s',
 ] as const
 
-type Line = { readonly [column in (typeof COLUMNS)[number]]?: string | number | null }
-
-export type TraceForm = 'csv' | 'jsonl'
+type Line = TraceRecord<(typeof COLUMNS)[number]>
 
 /** Lines without their ends; of a flow, `time_s` is when it began. */
 export function* traceLines(outcomes: readonly Outcome[], form: TraceForm): Generator<string> {
   if (form === 'csv') yield COLUMNS.join(',')
   for (const outcome of outcomes) {
-    for (const line of linesOf(outcome)) yield form === 'csv' ? csv(line) : JSON.stringify(line)
+    for (const line of linesOf(outcome)) yield traceLine(line, { columns: COLUMNS, form })
   }
 }
 
@@ -53,12 +52,4 @@ function* linesOf(outcome: Outcome): Generator<Line> {
   for (const { source, destination, startS, tookS } of completions) {
     yield { run, record: 'flow', time_s: startS, source, destination, took_s: tookS }
   }
-}
-
-/** Names of runs may have commas in them. */
-function csv(line: Line): string {
-  return COLUMNS.map((column) => {
-    const cell = String(line[column] ?? '')
-    return cell.includes(',') ? `"${cell}"` : cell
-  }).join(',')
 }

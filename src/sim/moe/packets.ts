@@ -1,29 +1,21 @@
 /**
  * Messages as flows of a packet network: what a step sends is simulated packet by packet. Knows
- * nothing of transports but that some want to know of answers before they are asked for.
+ * nothing of transports but that some want to know of answers before they are sent.
  */
 import { assert, defined } from '../../base/assert.js'
 import { PacketNetwork, type PacketNetworkOptions } from '../net/packet-network.js'
 import { psOf, secondsOf } from '../net/time.js'
-import type { ExpectedReply } from '../transport/fabric-credit.js'
 import { Agenda } from './agenda.js'
 import type { Message, MessageNetwork } from './network.js'
 
-export type PacketMessagesOptions = Omit<PacketNetworkOptions, 'onFinished'> & {
-  /** Called with all answers that messages sent at one time will have. */
-  readonly expect?: (replies: readonly ExpectedReply[]) => void
-}
-
 export class PacketMessages implements MessageNetwork {
   readonly network: PacketNetwork
-  readonly #expect: PacketMessagesOptions['expect']
   readonly #arrived = new Map<number, () => void>()
   /** In picoseconds. */
   readonly #agenda = new Agenda()
   #sent: Array<{ readonly message: Message; readonly arrived: () => void }> = []
 
-  constructor(options: PacketMessagesOptions) {
-    this.#expect = options.expect
+  constructor(options: Omit<PacketNetworkOptions, 'onFinished'>) {
     this.network = new PacketNetwork({
       ...options,
       onFinished: (flow) => {
@@ -70,7 +62,7 @@ export class PacketMessages implements MessageNetwork {
       const flow = this.network.addFlow({ source: from, destination: to, bytes, startPs })
       this.#arrived.set(flow, arrived)
     }
-    this.#expect?.(
+    this.network.transport.expect?.(
       sent.flatMap(({ message: { from, to, replyBytes } }) =>
         replyBytes === undefined ? [] : [{ from: to, to: from, bytes: replyBytes }],
       ),

@@ -1,7 +1,8 @@
 /** The networks that a step can be played over, and what each asks of the switch. */
+import { SEGMENT_BYTES } from '../../fabric/credit-window.js'
 import { markAbove, type SwitchOptions } from '../net/switch-options.js'
 import type { TransportFactory } from '../net/transport.js'
-import { FabricCredit } from '../transport/fabric-credit.js'
+import { fabricCredit } from '../transport/fabric-credit.js'
 import { ndp } from '../transport/ndp.js'
 import { cubic, dctcp, newReno, swift } from '../transport/window-transport.js'
 import type { MessageNetwork } from './network.js'
@@ -30,8 +31,6 @@ export type StepNetworkTerms = StarTerms & {
   readonly seed: number
 }
 
-/** An Ethernet frame of 1500 bytes carries so much of TCP. */
-const SEGMENT_BYTES = 1448
 /** NDP was made for long packets. */
 const NDP_PAYLOAD_BYTES = 8936
 const NDP_QUEUE_PACKETS = 8
@@ -42,20 +41,11 @@ const MARK_PACKETS = 65
 export function stepNetwork(name: StepNetwork, terms: StepNetworkTerms): MessageNetwork {
   const { seed } = terms
   if (name === 'flows') return fluidStar({ ...terms, payloadBytes: SEGMENT_BYTES, isInTurn: true })
-  const { switches, transport } = packetParts(name, terms)
-  let made: ReturnType<TransportFactory> | undefined
   return new PacketMessages({
     topology: packetStar(terms),
-    switches,
-    transport: (network) => {
-      made = transport(network)
-      return made
-    },
+    ...packetParts(name, terms),
     multipath: name === 'ndp' ? 'packet' : 'flow',
     seed,
-    expect: (replies) => {
-      if (made instanceof FabricCredit) made.expect(replies)
-    },
   })
 }
 
@@ -67,7 +57,7 @@ function packetParts(
   const switches: SwitchOptions = { bufferBytes }
   if (name === 'credits' || name === 'kept') {
     const options = { isCredited: name === 'credits' }
-    return { switches, transport: (network) => new FabricCredit(network, options) }
+    return { switches, transport: fabricCredit(options) }
   }
   if (name === 'tcp') return { switches, transport: newReno(tcp) }
   if (name === 'cubic') return { switches, transport: cubic(tcp) }

@@ -5,7 +5,6 @@
  * picoseconds without loss for 2^53 ps, two and a half hours.
  */
 
-export const PS_PER_NS = 1e3
 export const PS_PER_US = 1e6
 export const PS_PER_S = 1e12
 

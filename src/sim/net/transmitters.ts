@@ -75,7 +75,21 @@ export class Transmitters {
     this.#events.at(freePs + (ports.delayPs[port] ?? 0), EVENT.arrive, packet)
   }
 
+  /** A frame that is no packet goes before all that wait; returns when its last bit has left. */
+  occupy(port: number, bytes: number): number {
+    const ports = this.#ports
+    const fromPs = Math.max(this.#events.nowPs, ports.freePs[port] ?? 0)
+    const freePs = fromPs + ports.serialisationPs(port, bytes)
+    ports.freePs[port] = freePs
+    return freePs
+  }
+
   portFree(port: number): void {
+    const freePs = this.#ports.freePs[port] ?? 0
+    if (freePs > this.#events.nowPs) {
+      this.#events.at(freePs, EVENT.portFree, port)
+      return
+    }
     this.#ports.isWaking[port] = 0
     const packet = this.#ports.take(port)
     if (packet === NONE) return

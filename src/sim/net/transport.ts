@@ -13,11 +13,19 @@ import type { FlowTable } from './flow-table.js'
 import type { Kind } from './packet.js'
 import type { PacketPool } from './packet-pool.js'
 
+/** An answer that `from` will have for `to`. */
+export type ExpectedReply = { readonly from: number; readonly to: number; readonly bytes: number }
+
 /** Timers of each flow, and of each host. */
 export const TIMERS = 4
 
 export type Transport = {
   readonly name: string
+  /**
+   * Answers that hosts ask for now, all of one step at once: for transports that grant what is
+   * asked for. What asks for them, or they themselves, are flows already.
+   */
+  expect?(replies: readonly ExpectedReply[]): void
   /** A flow begins; each flow once, but not in order of their numbers. */
   start(flow: number): void
   /**

@@ -53,7 +53,7 @@ export class Arrivals {
   next(): number {
     const { at, highest } = this.#rate
     do {
-      this.#nowS -= Math.log(1 - this.#prng.nextFloat()) / highest
+      this.#nowS += this.#prng.nextExponential() / highest
     } while (this.#prng.nextFloat() * highest >= at(this.#nowS))
     return this.#nowS
   }

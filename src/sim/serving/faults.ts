@@ -47,7 +47,7 @@ export function randomOutages(options: {
   readonly prng: Prng
 }): Outage[] {
   const { domains, upS, awayS, durationS, prng } = options
-  const draw = (meanS: number): number => -meanS * Math.log(1 - prng.nextFloat())
+  const draw = (meanS: number): number => meanS * prng.nextExponential()
   return domains.flatMap((domain) => {
     const outages: Outage[] = []
     for (let atS = draw(upS); atS < durationS; ) {

@@ -4,6 +4,7 @@
  * fleet's estimates of speed are taken to be right at any time.
  */
 import { Prng } from '../../base/prng.js'
+import { LATE_MS_MIN } from '../../fleet/limits.js'
 import { STANDING } from '../../fleet/replica-choice.js'
 import { WorkEstimates } from '../../fleet/work-estimates.js'
 import type { RegionPages } from '../../pages/capacity.js'
@@ -50,11 +51,8 @@ export type FleetMachinesOptions = {
 }
 
 const US_PER_SECOND = 1e6
-/** As fleet/relocation.ts moves pages. */
-const BYTES_IN_FLIGHT = 64 << 20
-const MOVES_PER_DOMAIN = 64
-/** A replica is asked when an answer is late by so much (fleet/reply-times.ts). */
-const LATE_S = 0.025
+/** A replica is asked when an answer is late by so much. */
+const LATE_S = LATE_MS_MIN / 1000
 
 export class FleetMachines implements Machines {
   readonly domains: number
@@ -90,8 +88,6 @@ export class FleetMachines implements Machines {
     this.#placement = new PagePlacement({
       ...options,
       popularity: knowsPopularity ? shares : undefined,
-      bytesInFlight: BYTES_IN_FLIGHT,
-      movesPerDomain: MOVES_PER_DOMAIN,
     })
     this.#estimates = new WorkEstimates(domains.length)
     for (const { id } of domains) this.#writeEstimate(id)

@@ -4,21 +4,20 @@
  * simulation, so connections are as warm as those of a fleet at work.
  */
 
+import { SEGMENT_BYTES } from '../../fabric/credit-window.js'
 import { layerOf } from '../moe/layer-networks.js'
 import { PacketMessages } from '../moe/packets.js'
 import { playLayer } from '../moe/play-layer.js'
 import { markAbove } from '../net/switch-options.js'
 import { star, type Topology } from '../net/topology.js'
 import type { TransportFactory } from '../net/transport.js'
-import { FabricCredit } from '../transport/fabric-credit.js'
+import { fabricCredit } from '../transport/fabric-credit.js'
 import { cubic, dctcp } from '../transport/window-transport.js'
 import type { LayerNetwork, Links } from './layer-network.js'
 
 export const PACKET_TRANSPORTS = ['credits', 'cubic', 'dctcp'] as const
 export type PacketTransport = (typeof PACKET_TRANSPORTS)[number]
 
-/** Of a TCP segment in an Ethernet frame of 1500 bytes. */
-const SEGMENT_BYTES = 1448
 /** Layers until credits know the links and TCP its windows. */
 const WARM_UP = 30
 /** All ports share the buffer; a queue may have as much as is free. */
@@ -30,13 +29,8 @@ export function packetLayers(
   links: Links,
   { transport, seed }: { readonly transport: PacketTransport; readonly seed: number },
 ): LayerNetwork {
-  let credit: FabricCredit | undefined
-  const withCredits: TransportFactory = (network) => {
-    credit = new FabricCredit(network)
-    return credit
-  }
   const factories: Record<PacketTransport, TransportFactory> = {
-    credits: withCredits,
+    credits: fabricCredit(),
     cubic: cubic({ payloadBytes: SEGMENT_BYTES }),
     dctcp: dctcp({ payloadBytes: SEGMENT_BYTES }),
   }
@@ -51,7 +45,6 @@ export function packetLayers(
     transport: factories[transport],
     multipath: 'flow',
     seed,
-    expect: (replies) => credit?.expect(replies),
   })
   let isWarm = false
   return (exchanges) => {

@@ -3,6 +3,7 @@
  * fleet's own directory, placement and migration, driven by simulated time.
  */
 
+import { MOVES } from '../../fleet/limits.js'
 import { wantedPlacement } from '../../fleet/placer.js'
 import type { DomainCapacity, RegionPages } from '../../pages/capacity.js'
 import { usableBytes } from '../../pages/capacity.js'
@@ -22,8 +23,6 @@ export type PlacementOptions = {
   readonly hasOrigin: boolean
   readonly headBytesPerSecond: number
   /** As the fleet moves pages: a few at a time. */
-  readonly bytesInFlight: number
-  readonly movesPerDomain: number
 }
 
 export class PagePlacement {
@@ -117,7 +116,7 @@ export class PagePlacement {
 
   /** Makes a placement of who is there and begins to move pages. */
   #replace(now: number): void {
-    const { regions, domains, replicas, popularity, bytesInFlight, movesPerDomain } = this.#options
+    const { regions, domains, replicas, popularity } = this.#options
     const members = domains.filter(({ id }) => this.isThere(id))
     const current = this.directory.copy()
     const request = { regions, replicas, members, spares: [], current }
@@ -125,7 +124,7 @@ export class PagePlacement {
     this.#leaveOut(wanted)
     const sizes = regions.map(({ pageBytes }) => pageBytes)
     this.#migration = new Migration({
-      ...{ wanted, regions, limits: { bytesInFlight, movesPerDomain } },
+      ...{ wanted, regions, limits: MOVES },
       capacityBytes: new Map(members.map((domain) => [domain.id, usableBytes(domain, sizes)])),
     })
     this.#move(now)

@@ -7,6 +7,7 @@ import { assert, defined } from '../../base/assert.js'
 import { SputnikError } from '../../base/errors.js'
 import { type BatchItem, Scheduler, type SlotMemory } from '../../engine/scheduler.js'
 import type { Sequence } from '../../engine/sequence.js'
+import { PAGES_MS } from '../../fleet/limits.js'
 import { EventHash } from '../event-hash.js'
 import type { Machines } from './machines.js'
 import type { Request, RequestSource } from './requests.js'
@@ -60,8 +61,7 @@ export type SimulationOptions = {
   readonly watcher: Watcher
 }
 
-/** Longest wait for pages that nobody holds (fleet/dispatcher.ts). */
-const PAGES_S = 6
+const PAGES_S = PAGES_MS / 1000
 
 const EVENT = { arrival: 1, step: 2, machines: 3, timeout: 4 } as const
 

@@ -7,15 +7,13 @@
 import { assert } from '../../base/assert.js'
 import {
   CREDIT_MESSAGE_BYTES,
+  CREDIT_MESSAGES_MAX,
   type CreditMessage,
   writeCreditMessage,
 } from '../../fabric/credit-message.js'
 import type { Credits } from '../../fabric/credits.js'
 import { HEADER_BYTES } from '../../fabric/frame.js'
 import { Credited, type LinkCredit, Uncredited } from '../../fabric/link-credit.js'
-
-/** As fabric/frame-writer.ts: most messages in one frame of credit. */
-const MESSAGES_MAX = 6
 
 /** What travels in the stream, in this order. */
 type Frame =
@@ -111,7 +109,8 @@ export class LinkEnd {
   flush(): void {
     for (;;) {
       const part = this.#credit.take()
-      const messages = this.#credit.hasMessages ? this.#credit.takeMessages(MESSAGES_MAX) : []
+      const hasMessages = this.#credit.hasMessages
+      const messages = hasMessages ? this.#credit.takeMessages(CREDIT_MESSAGES_MAX) : []
       if (part === undefined && messages.length === 0) return
       const toldBytes = messages.length === 0 ? 0 : this.#tell(messages)
       this.#options.write(toldBytes + (part === undefined ? 0 : this.#send(part)))

@@ -9,16 +9,18 @@
  * be both, with a process and connections for each.
  */
 import { defined } from '../../base/assert.js'
+import { SEGMENT_BYTES } from '../../fabric/credit-window.js'
 import { Credits } from '../../fabric/credits.js'
 import { PS_PER_US } from '../net/time.js'
-import type { Network, Transport, TransportFactory } from '../net/transport.js'
+import type { ExpectedReply, Network, Transport, TransportFactory } from '../net/transport.js'
 import { LinkEnd } from './credit-link.js'
-import { idleRoundTripPs, type Streams, TcpConnection } from './tcp-connection.js'
+import { INITIAL_WINDOW, idleRoundTripPs, LEAST_TIMEOUT_PS } from './linux.js'
+import { type Streams, TcpConnection } from './tcp-connection.js'
 
 export type FabricCreditOptions = {
   /** Payload of a full TCP segment. Default 1448. */
   readonly segmentBytes?: number
-  /** Least time-out of TCP. Default 200 ms, as Linux has. */
+  /** Least time-out of TCP. Default 200 ms. */
   readonly leastTimeoutPs?: number
   /** How soon after an arrival a process looks. Default 10 us. */
   readonly pollPs?: number
@@ -26,12 +28,6 @@ export type FabricCreditOptions = {
   readonly isCredited?: boolean
 }
 
-/** An answer that `from` will have for `to`. */
-export type ExpectedReply = { readonly from: number; readonly to: number; readonly bytes: number }
-
-const SEGMENT_BYTES = 1448
-const INITIAL_WINDOW = 10
-const LEAST_TIMEOUT_PS = 200_000 * PS_PER_US
 const POLL_PS = 10 * PS_PER_US
 const MS_PER_PS = 1e-9
 /** A heartbeat or an acknowledgement on the wire. */
@@ -83,10 +79,6 @@ export class FabricCredit implements Transport {
     this.#ends = Array.from({ length: network.hosts }, () => [])
   }
 
-  /**
-   * Replies that heads ask for now, all of one step at once. What asks for them, or they
-   * themselves, are flows already.
-   */
   expect(replies: readonly ExpectedReply[]): void {
     // Without credits nobody is told of what is to come, but it takes the same connections.
     for (const { from, to } of replies) {
@@ -215,7 +207,8 @@ export class FabricCredit implements Transport {
     const connection = { head, domain, source, destination, tcp }
     this.#carried.set(carrier, connection)
     this.#connections.set(this.#key(hosts.head, hosts.domain), connection)
-    const roundTripPs = idleRoundTripPs(this.#network, carrier, SMALL_BYTES) + 2 * this.#pollPs
+    const small = { there: SMALL_BYTES, back: SMALL_BYTES }
+    const roundTripPs = idleRoundTripPs(this.#network, carrier, small) + 2 * this.#pollPs
     head.link.roundTrip(roundTripPs / PS_PER_US)
     domain.link.roundTrip(roundTripPs / PS_PER_US)
     return connection

@@ -5,6 +5,7 @@
 import { KIND } from '../net/packet.js'
 import { psPerByte } from '../net/time.js'
 import type { Network } from '../net/transport.js'
+import { packetsOf, payloadOf } from './segments.js'
 
 export type NdpSenderOptions = {
   readonly flow: number
@@ -47,7 +48,7 @@ export class NdpSender {
     this.#network = network
     this.#options = options
     this.#bytes = network.flows.bytes[flow] ?? 0
-    this.#packets = Math.ceil(this.#bytes / payloadBytes)
+    this.#packets = packetsOf(this.#bytes, payloadBytes)
     this.#window = Math.min(this.#packets, initialWindow)
     this.#states = new Uint8Array(this.#packets)
     this.#duePs = new Float64Array(this.#packets)
@@ -164,7 +165,7 @@ export class NdpSender {
   #send(sequence: number): void {
     const { flow, payloadBytes, timeoutPs } = this.#options
     const { packets, flows } = this.#network
-    const payload = Math.min(payloadBytes, this.#bytes - sequence * payloadBytes)
+    const payload = payloadOf(this.#bytes, payloadBytes, sequence)
     const packet = this.#network.toReceiver(flow, KIND.data, payload, 0)
     packets.sequence[packet] = sequence
     packets.value[packet] = this.#returns

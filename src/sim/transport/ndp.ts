@@ -14,6 +14,7 @@ import { serialisationPs } from '../net/time.js'
 import type { Network, Transport, TransportFactory } from '../net/transport.js'
 import { NdpReceiver } from './ndp-receiver.js'
 import { NdpSender } from './ndp-sender.js'
+import { packetsOf } from './segments.js'
 
 export type NdpOptions = {
   /** Payload of a full packet. */
@@ -145,7 +146,7 @@ class Ndp implements Transport {
     const known = this.#receivers[flow]
     if (known !== undefined) return known
     const { payloadBytes, initialWindow } = this.#options
-    const packets = Math.ceil((this.#network.flows.bytes[flow] ?? 0) / payloadBytes)
+    const packets = packetsOf(this.#network.flows.bytes[flow] ?? 0, payloadBytes)
     const receiver = new NdpReceiver(packets, initialWindow)
     this.#receivers[flow] = receiver
     return receiver

@@ -5,6 +5,7 @@
  */
 import { FLAG, KIND } from '../net/packet.js'
 import type { Network } from '../net/transport.js'
+import { idleRoundTripPs, isNicFull } from './linux.js'
 import { type StreamPort, StreamReceiver, StreamSender, type StreamTerms } from './tcp-stream.js'
 
 /** At one end. */
@@ -12,8 +13,6 @@ export type Streams = { readonly out: StreamSender; readonly in: StreamReceiver 
 
 export type ConnectionTerms = Omit<StreamTerms, 'idlePs'>
 
-/** What a NIC holds before TCP waits for it (Linux' small queues). */
-const NIC_BYTES = 256 * 1024
 /** Timers of the flow: of what its source sends, and of what its destination sends. */
 const FORWARD = 0
 const BACKWARD = 1
@@ -38,7 +37,8 @@ export class TcpConnection {
   constructor(network: Network, carrier: number, terms: ConnectionTerms) {
     this.#network = network
     this.#carrier = carrier
-    const idlePs = idleRoundTripPs(network, carrier, terms.segmentBytes)
+    const { segmentBytes } = terms
+    const idlePs = idleRoundTripPs(network, carrier, { there: segmentBytes, back: segmentBytes })
     const forward = new StreamSender(this.#port(true), { ...terms, idlePs })
     const backward = new StreamSender(this.#port(false), { ...terms, idlePs })
     this.atSource = { out: forward, in: new StreamReceiver(backward.sizes) }
@@ -82,7 +82,7 @@ export class TcpConnection {
         return network.nowPs
       },
       get isNicFull() {
-        return network.nicBytes(host) > NIC_BYTES
+        return isNicFull(network, host)
       },
       send: ({ sequence, payload, isAgain }) => {
         if (isAgain) network.retransmitted(carrier)
@@ -112,12 +112,4 @@ export class TcpConnection {
     packets.echoPs[packet] = echoPs
     this.#network.send(packet)
   }
-}
-
-/** A packet of `bytes` there and one back, while nothing else is under way. */
-export function idleRoundTripPs(network: Network, flow: number, bytes: number): number {
-  const source = network.flows.source[flow] ?? 0
-  const destination = network.flows.destination[flow] ?? 0
-  const there = network.zeroLoadPs(source, destination, bytes)
-  return there + network.zeroLoadPs(destination, source, bytes)
 }

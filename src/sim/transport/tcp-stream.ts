@@ -5,6 +5,7 @@
  */
 import { Arrivals } from './arrivals.js'
 import { Cubic } from './cubic.js'
+import { RECEIVE_BYTES } from './linux.js'
 import { RoundTrip } from './round-trip.js'
 import { Selective } from './selective.js'
 import { type Acknowledgement, type SenderPort, WindowSender } from './window-sender.js'
@@ -17,9 +18,6 @@ export type StreamTerms = {
   /** Round trip of the idle network. */
   readonly idlePs: number
 }
-
-/** What Linux lets a receive buffer grow to (tcp_rmem). */
-const RECEIVE_BYTES = 6 << 20
 
 /** As the sender's port, with the payload of each segment. */
 export type StreamPort = Omit<SenderPort, 'send'> & {

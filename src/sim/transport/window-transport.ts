@@ -11,6 +11,13 @@ import type { Congestion } from './congestion.js'
 import { Cubic } from './cubic.js'
 import { Cumulative } from './cumulative.js'
 import { Dctcp } from './dctcp.js'
+import {
+  INITIAL_WINDOW,
+  idleRoundTripPs,
+  isNicFull,
+  LEAST_TIMEOUT_PS,
+  RECEIVE_BYTES,
+} from './linux.js'
 import { NewReno } from './new-reno.js'
 import type { Outstanding, OutstandingParts } from './outstanding.js'
 import { RoundTrip } from './round-trip.js'
@@ -22,12 +29,9 @@ import { type SenderPort, WindowSender } from './window-sender.js'
 export type WindowOptions = {
   /** Payload of a full packet. */
   readonly payloadBytes: number
-  /** Packets at the start; default 10 (RFC 6928). */
+  /** Packets at the start. Default 10. */
   readonly initialWindow?: number
-  /**
-   * Least time-out. Default 200 ms, which Linux has; RFC 6298 asks for 1 s, and data centres set
-   * 1 to 10 ms.
-   */
+  /** Least time-out. Default 200 ms. */
   readonly leastTimeoutPs?: number
 }
 
@@ -44,13 +48,7 @@ type Plan = {
   readonly makeCongestion: (idlePs: number, initialWindow: number) => Congestion
 }
 
-const INITIAL_WINDOW = 10
-const LEAST_TIMEOUT_PS = 0.2 * PS_PER_S
 const SWIFT_QUEUE_PS = 20e-6 * PS_PER_S
-/** A NIC that holds so much needs no more before the next acknowledgement (Linux' small queues). */
-const NIC_BYTES = 256 * 1024
-/** What a receiver keeps for a gap to close: Linux' largest (`tcp_rmem`). */
-const RECEIVE_BYTES = 6 * 1024 * 1024
 const cumulative: Plan['makeOutstanding'] = (parts) => new Cumulative(parts)
 const selective: Plan['makeOutstanding'] = (parts) => new Selective(parts)
 const TIMEOUT = 0
@@ -171,8 +169,13 @@ export class WindowTransport implements Transport {
 
   flowTimer(flow: number, which: number): void {
     const ends = this.#ends.get(flow)
-    if (which === PACE) ends?.sender.fill()
-    else ends?.timerRanOut()
+    if (ends === undefined) return
+    if (which === PACE) {
+      ends.sender.fill()
+      return
+    }
+    this.#network.timedOut(flow)
+    ends.sender.timedOut()
   }
 
   hostTimer(): void {}
@@ -188,9 +191,6 @@ class WindowEnds implements SenderPort {
   readonly #bytes: number
   readonly #payloadBytes: number
   readonly #flags: number
-  /** When the sender wants to be told, and when the network's timer runs out: that or earlier. */
-  #deadlinePs: number | undefined
-  #timerPs: number | undefined
 
   constructor({ flow, network, plan }: { flow: number; network: Network; plan: Plan }) {
     const { payloadBytes, initialWindow = INITIAL_WINDOW } = plan.options
@@ -202,7 +202,8 @@ class WindowEnds implements SenderPort {
     this.#bytes = flows.bytes[flow] ?? 0
     this.#payloadBytes = payloadBytes
     this.#flags = plan.isEcnCapable ? FLAG.ecnCapable : 0
-    const idlePs = idleRoundTripPs(network, flow, Math.min(payloadBytes, this.#bytes))
+    const there = Math.min(payloadBytes, this.#bytes) + HEADER_BYTES
+    const idlePs = idleRoundTripPs(network, flow, { there, back: HEADER_BYTES })
     const packets = packetsOf(this.#bytes, payloadBytes)
     const receiveWindow = Math.ceil(RECEIVE_BYTES / payloadBytes)
     this.sender = new WindowSender(this, {
@@ -218,7 +219,7 @@ class WindowEnds implements SenderPort {
   }
 
   get isNicFull(): boolean {
-    return this.#network.nicBytes(this.#source) >= NIC_BYTES
+    return isNicFull(this.#network, this.#source)
   }
 
   send(sequence: number, isAgain: boolean): void {
@@ -229,40 +230,12 @@ class WindowEnds implements SenderPort {
     if (isAgain) this.#network.retransmitted(this.#flow)
   }
 
-  /**
-   * The time-out moves away with every acknowledgement; the timer of the network is left where it
-   * is and set again when it runs out too early.
-   */
   setDeadline(atPs: number | undefined): void {
-    this.#deadlinePs = atPs
-    if (atPs !== undefined && (this.#timerPs === undefined || atPs < this.#timerPs)) this.#arm(atPs)
+    if (atPs === undefined) this.#network.cancelFlowTimer(this.#flow, TIMEOUT)
+    else this.#network.setFlowTimer(this.#flow, TIMEOUT, atPs)
   }
 
   setPace(atPs: number): void {
     this.#network.setFlowTimer(this.#flow, PACE, atPs)
   }
-
-  timerRanOut(): void {
-    this.#timerPs = undefined
-    if (this.#deadlinePs === undefined) return
-    if (this.#deadlinePs > this.nowPs) {
-      this.#arm(this.#deadlinePs)
-      return
-    }
-    this.#network.timedOut(this.#flow)
-    this.sender.timedOut()
-  }
-
-  #arm(atPs: number): void {
-    this.#timerPs = atPs
-    this.#network.setFlowTimer(this.#flow, TIMEOUT, atPs)
-  }
-}
-
-/** A packet there and its acknowledgement back while nothing else is under way. */
-function idleRoundTripPs(network: Network, flow: number, payload: number): number {
-  const source = network.flows.source[flow] ?? 0
-  const destination = network.flows.destination[flow] ?? 0
-  const there = network.zeroLoadPs(source, destination, payload + HEADER_BYTES)
-  return there + network.zeroLoadPs(destination, source, HEADER_BYTES)
 }

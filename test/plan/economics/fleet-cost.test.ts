@@ -66,7 +66,7 @@ test('a card without a price names the card and the field to give', () => {
       error instanceof SputnikError &&
       error.code === 'PRICE_UNKNOWN' &&
       /rtx-9999/.test(error.message) &&
-      /priceUsd/.test(error.fix),
+      /`price`/.test(error.fix),
   )
 })
 

@@ -25,6 +25,15 @@ test('value follows what is left of rent above the cash cost, down to nothing', 
   )
 })
 
+test('a used card is never worth more than a new one', () => {
+  const doubling: PricePaths = { months: 2, usd: [Float64Array.of(1, 2, 4)] }
+  const months = valueByMonth(doubling, { rentUsd: 1, cashUsd: 0.2 })
+  assert.deepEqual(
+    months.map(({ high }) => high),
+    [1, 1, 1],
+  )
+})
+
 test('a rent that does not pay the cash cost names the field', () => {
   assert.throws(
     () => valueByMonth(HALVING, { rentUsd: 0.05, cashUsd: 0.07 }),

@@ -80,6 +80,32 @@ test('what would tie follows from how far apart two are', () => {
   }
 })
 
+test('a rack is as much slower than estimated as its measured run is', () => {
+  const work = { workload: { ...CHAT, promptTokens: 1024, outputTokens: 1024 } }
+  const asked = { ...work, model: model('gpt-oss-120b'), fleet: H100S.fleet }
+  const held = planOf(asked).speed
+  const { ratio } = defined(held.measured, 'run')
+  assert.ok(ratio > 1)
+  const otherwise = planOf({ ...asked, workload: { ...work.workload, promptTokens: 1000 } }).speed
+  assert.equal(otherwise.measured, undefined)
+  assert.ok(defined(otherwise.throughputSpread, 'spread') > 1)
+  const alone = (speed: typeof held): number => defined(speed.batches[0], 'batch').tpotS
+  near(alone(held) / alone(otherwise), ratio, 0.02)
+})
+
+test('an answer within the error of speeds says so, one beyond it does not', () => {
+  const cost = planOf().cost.hourUsd
+  const rival = (hourUsd: number) => ({ id: 'x', fleet: { ...H100S.fleet, hourUsd } })
+  const at = (hourUsd: number): string =>
+    planOf({ alternatives: [rival(hourUsd)] }).answer.sentences.join(' ')
+  const { costRatio } = defined(
+    planOf({ alternatives: [rival(cost)] }).alternatives[0]?.comparison,
+    'comparison',
+  )
+  assert.match(at(cost * costRatio * 1.5), /not sure/)
+  assert.doesNotMatch(at(cost * costRatio * 50), /not sure/)
+})
+
 test('break-even months repay the price, and losing fleets have none', () => {
   const cheap = timesRack(NVL72.fleet, 1)
   const dear = { ...NVL72, fleet: { ...cheap, hourUsd: 1e5 } }

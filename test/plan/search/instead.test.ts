@@ -54,7 +54,7 @@ test('a model that fits nowhere is told how much is missing', () => {
 test('limits that no fleet keeps are told how near the nearest came', () => {
   const request = { ...REQUEST, workload: { ...WORKLOAD, tpotS: 1e-4 } }
   const { text } = insteadOf(request, searchFleets(request))
-  assert.match(text, /nearest comes .* at a batch of 1 a token takes .* ms of 0.100 ms allowed/)
+  assert.match(text, /nearest comes .* at a batch of 1 a token takes .* ms of 100 µs allowed/)
 })
 
 const WRONG: ReadonlyArray<readonly [field: string, change: Partial<SearchRequest>]> = [

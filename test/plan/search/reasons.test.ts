@@ -29,7 +29,7 @@ test('for a model larger than the budget in 5090s it mixes them with 3090s by it
 test('it gives its reasons, and says what the next best fleet lacks', () => {
   const result = searchFleets(REQUEST)
   const { best, runnerUp } = reasonsFor(REQUEST, result)
-  assert.match(best[0] ?? '', /tokens\/s, the most of all fleets for 60000 dollars/)
+  assert.match(best[0] ?? '', /tokens\/s, the most of all fleets for \$60,000/)
   assert.ok(best.some((reason) => /RTX 3090 adds room at .* speed at/.test(reason)))
   assert.match(best.at(-1) ?? '', /twice as much of .* would save \d/)
   assert.ok(runnerUp !== undefined)

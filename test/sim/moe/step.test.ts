@@ -9,8 +9,7 @@ import { PacketMessages } from '../../../src/sim/moe/packets.js'
 import { type LayerTimes, type PlayedLayer, playLayer } from '../../../src/sim/moe/play-layer.js'
 import { RememberedLayers } from '../../../src/sim/moe/remembered-layers.js'
 import { fluidStar, packetStar } from '../../../src/sim/moe/star.js'
-import type { Network } from '../../../src/sim/net/transport.js'
-import { FabricCredit } from '../../../src/sim/transport/fabric-credit.js'
+import { fabricCredit } from '../../../src/sim/transport/fabric-credit.js'
 import { ndp } from '../../../src/sim/transport/ndp.js'
 
 const GBIT = 125e6
@@ -40,15 +39,9 @@ const star = (hosts: number) => ({
 
 /** Packets on a star, with credits that have found the speed of the links. */
 function creditPlayer(): (layer: PlayedLayer) => LayerTimes {
-  const transport = (network: Network): FabricCredit => {
-    credit = new FabricCredit(network)
-    return credit
-  }
-  let credit: FabricCredit | undefined
   const messages = new PacketMessages({
     topology: packetStar(star(17)),
-    ...{ switches: { bufferBytes: 1e6 }, transport, multipath: 'flow', seed: 1 },
-    expect: (replies) => credit?.expect(replies),
+    ...{ switches: { bufferBytes: 1e6 }, transport: fabricCredit(), multipath: 'flow', seed: 1 },
   })
   let warmUp = 24
   return (layer) => {

@@ -89,7 +89,7 @@ test('packets that come at random wait rho S / (2 (1 - rho)) for a server of fix
     let startPs = 0
     const count = 60_000
     for (let i = 0; i < count; i++) {
-      startPs += Math.round((-Math.log(1 - random.nextFloat()) * servicePs) / rho)
+      startPs += Math.round((random.nextExponential() * servicePs) / rho)
       const source = 1 + random.nextBelow(hosts - 1)
       network.addFlow({ source, destination: 0, bytes: PAYLOAD, startPs })
     }
@@ -196,6 +196,29 @@ test('pauses with headroom lose nothing, and without headroom they do', () => {
   const allPs = senders * 200 * packetBytes * 80
   assert.ok(lastFinishPs(kept) < allPs * 1.01 + 10 * PS_PER_US)
   assert.ok(run(xoffBytes + headroom * 0.7).counters.droppedPackets > 0)
+})
+
+test('pauses take their time on the link they go over', () => {
+  // Host 1 is slow, so host 0 is told to stop and go on, packet by packet; host 2 fills its link.
+  const propagationPs = 10_000
+  const base = star({ hosts: 3, ...terms, propagationS: propagationPs / PS_PER_S })
+  const slow = { ...base.links[1], bytesPerSecond: terms.bytesPerSecond / 10 }
+  const links = base.links.map((one) => (one.a === 1 ? { ...one, ...slow } : one))
+  const network = build(
+    { ...base, links },
+    { switches: { ...deep, pause: { xoffBytes: 200_000, xonBytes: 199_000 } } },
+  )
+  network.addFlow({ source: 0, destination: 1, bytes: 10_000 * PAYLOAD, startPs: 0 })
+  network.addFlow({ source: 2, destination: 0, bytes: 10_000 * PAYLOAD, startPs: 0 })
+  const untilPs = 2e9
+  network.run({ untilPs })
+  const packetBytes = PAYLOAD + HEADER_BYTES
+  const capacity = (untilPs - propagationPs) / 80 - packetBytes
+  const pauseBytes = 72 * 2 * (network.switches.pauseControl?.pauses ?? 0)
+  assert.ok(pauseBytes > 4 * packetBytes)
+  // Port 1 leads to host 0. The last packet has only begun.
+  const used = (network.transmitters.sentBytes[1] ?? 0) + pauseBytes
+  assert.ok(Math.abs(used - capacity) <= packetBytes + 72, `${used} of ${capacity}`)
 })
 
 test('spraying uses all paths of a fat-tree alike, and a flow by itself only one', () => {

@@ -6,8 +6,7 @@ import { incast, permutation } from '../../../src/sim/moe/patterns.js'
 import { playLayer } from '../../../src/sim/moe/play-layer.js'
 import { PacketNetwork } from '../../../src/sim/net/packet-network.js'
 import { leafSpine, star } from '../../../src/sim/net/topology.js'
-import type { TransportFactory } from '../../../src/sim/net/transport.js'
-import { FabricCredit, fabricCredit } from '../../../src/sim/transport/fabric-credit.js'
+import { fabricCredit } from '../../../src/sim/transport/fabric-credit.js'
 import { cubic } from '../../../src/sim/transport/window-transport.js'
 import { runWithCredits } from '../../support/incast-run.js'
 
@@ -22,21 +21,23 @@ type Rounds = {
   readonly messages: PacketMessages
 }
 
-/** 16 domains answer one head in rounds, through a port of 1 Gbit/s with a buffer of 100 kB. */
-function answerInRounds(replyBytes: number, way: 'credits' | 'kept' | 'cubic'): Rounds {
-  let credit: FabricCredit | undefined
-  const transport: TransportFactory = (network) => {
-    if (way === 'cubic') return cubic({ payloadBytes: 1448 })(network)
-    credit = new FabricCredit(network, { isCredited: way === 'credits' })
-    return credit
-  }
+type Port = { readonly bytesPerSecond: number; readonly bufferBytes: number }
+
+const SHALLOW: Port = { bytesPerSecond: GBIT, bufferBytes: 100_000 }
+
+/** 16 domains answer one head in rounds, through one port. */
+function answerInRounds(
+  replyBytes: number,
+  way: 'credits' | 'kept' | 'cubic',
+  { bytesPerSecond, bufferBytes } = SHALLOW,
+): Rounds {
+  const kept = fabricCredit({ isCredited: way === 'credits' })
   const messages = new PacketMessages({
-    topology: star({ hosts: DOMAINS + 1, bytesPerSecond: GBIT, propagationS: 10e-6 }),
-    switches: { bufferBytes: 100_000 },
-    transport,
+    topology: star({ hosts: DOMAINS + 1, bytesPerSecond, propagationS: 10e-6 }),
+    switches: { bufferBytes },
+    transport: way === 'cubic' ? cubic({ payloadBytes: 1448 }) : kept,
     multipath: 'flow',
     seed: 1,
-    expect: (replies) => credit?.expect(replies),
   })
   const prng = Prng.fromSeed(7)
   const exchanges = Array.from({ length: DOMAINS }, (_, at) => ({
@@ -48,7 +49,7 @@ function answerInRounds(replyBytes: number, way: 'credits' | 'kept' | 'cubic'): 
     if (round >= WARM_UP) seconds.push(times.totalS)
   }
   const mean = seconds.reduce((sum, one) => sum + one, 0) / ROUNDS
-  const goodput = (DOMAINS * replyBytes) / GBIT / mean
+  const goodput = (DOMAINS * replyBytes) / bytesPerSecond / mean
   return { goodput, worstS: Math.max(...seconds), messages }
 }
 
@@ -67,6 +68,15 @@ for (const [kilobytes, least] of [
       0,
     )
     assert.ok(goodput >= least, `goodput ${goodput}`)
+  })
+}
+
+for (const gigabits of [10, 25]) {
+  test(`credits find out within ${WARM_UP} rounds that a link has ${gigabits} Gbit/s`, () => {
+    const port = { bytesPerSecond: gigabits * GBIT, bufferBytes: 1_000_000 }
+    const { goodput, messages } = answerInRounds(64_000, 'credits', port)
+    assert.equal(messages.network.counters.droppedPackets, 0)
+    assert.ok(goodput >= 0.75, `goodput ${goodput}`)
   })
 }
 

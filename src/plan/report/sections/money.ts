@@ -9,11 +9,9 @@ const HOW: Readonly<Record<PlanCost['how'], string>> = {
   given: 'rented, as the file says',
 }
 
-export function costSection({ cost }: PlanResult): Section[] {
-  return [
-    { title: 'What it costs', table: { titles: ['what', 'dollars', 'how'], rows: costRows(cost) } },
-    ...marginSection(cost),
-  ]
+export function costSection({ cost }: PlanResult): Section {
+  const table = { titles: ['what', 'dollars', 'how'], rows: costRows(cost) }
+  return { title: 'What it costs', table }
 }
 
 function costRows(cost: PlanCost): string[][] {
@@ -39,7 +37,7 @@ function costRows(cost: PlanCost): string[][] {
   return rows
 }
 
-function marginSection({ margin, hourUsd }: PlanCost): Section[] {
+export function marginSection({ cost: { margin, hourUsd } }: PlanResult): Section[] {
   if (margin === undefined) return []
   const { incomeHourUsd, grossMargin, markup, breakEvenOutputUsd, prices } = margin
   const verdict = grossMargin < 0 ? 'NO: every token sold loses money. ' : ''
@@ -57,7 +55,7 @@ function marginSection({ margin, hourUsd }: PlanCost): Section[] {
 }
 
 export function alternativesSection(result: PlanResult): Section[] {
-  const { alternatives, bySpeed } = result
+  const { alternatives } = result
   if (alternatives.length === 0) return []
   return [
     {
@@ -67,6 +65,12 @@ export function alternativesSection(result: PlanResult): Section[] {
         rows: [hereRow(result), ...alternatives.map(alternativeRow)],
       },
     },
+  ]
+}
+
+export function speedsSection({ alternatives, bySpeed }: PlanResult): Section[] {
+  if (alternatives.length === 0) return []
+  return [
     {
       title: 'By the speed of a user',
       paragraphs: [
