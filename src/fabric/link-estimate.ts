@@ -22,7 +22,7 @@ const SAMPLE_US = 2000
 /** As BBR ends its start: so many samples in a row that bring less than so much growth. */
 const STEADY_SAMPLES = 3
 const GROWTH_PERCENT = 110
-/** How much faster than thought a link may be that was found idle; found again, it is raised again. */
+/** How much faster than thought a link is taken for that was found idle. */
 const RAISE_PERCENT = 125
 
 /** Before anything is measured: 100 Mbit/s, the slowest wired link still in use. */
