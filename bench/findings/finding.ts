@@ -22,6 +22,8 @@ export type FindingMaker = {
 }
 
 const COLUMNS = 100
+/** Before a line that can be copied: code in markdown, and never broken. */
+export const COMMAND = '    '
 
 export function findingMarkdown({ number, title, sections }: Finding): string {
   return `${[`## ${number}. ${title}`, ...sections.map(sectionMarkdown)].join('\n\n')}\n`
@@ -30,21 +32,30 @@ export function findingMarkdown({ number, title, sections }: Finding): string {
 function sectionMarkdown({ title, paragraphs = [], table }: Section): string {
   return [
     ...(title === undefined ? [] : [`### ${title}`]),
-    ...paragraphs.map((paragraph) => wrap(paragraph, COLUMNS).join('\n')),
+    ...paragraphs.map((text) => (text.startsWith(COMMAND) ? text : wrap(text, COLUMNS).join('\n'))),
     ...(table === undefined ? [] : [tableMarkdown(table)]),
   ].join('\n\n')
 }
 
-/** The page with the part of that number replaced, or put at its end. */
+/** The page with the part of that number replaced, or put where it belongs. */
 export function replaceFinding(page: string, number: number, text: string): string {
-  const parts = page.split(/^(?=## )/m)
-  const at = parts.findIndex((part) => part.startsWith(`## ${number}. `))
-  const others = parts.filter((_, index) => index !== at).map((part) => part.trimEnd())
-  others.splice(at === -1 ? others.length : at, 0, text.trimEnd())
-  return `${others.join('\n\n')}\n`
+  const others = partsOf(page).filter((part) => numberOf(part) !== number)
+  const after = others.findIndex((part) => (numberOf(part) ?? 0) > number)
+  others.splice(after === -1 ? others.length : after, 0, text)
+  return `${others.map((part) => part.trimEnd()).join('\n\n')}\n`
 }
 
 /** The part of the page that tells finding `number`; undefined when it has none. */
 export function findingPart(page: string, number: number): string | undefined {
-  return page.split(/^(?=## )/m).find((part) => part.startsWith(`## ${number}. `))
+  return partsOf(page).find((part) => numberOf(part) === number)
+}
+
+function partsOf(page: string): string[] {
+  return page.split(/^(?=## )/m)
+}
+
+/** Undefined for what stands before the first. */
+function numberOf(part: string): number | undefined {
+  const [, digits] = /^## (\d+)\. /.exec(part) ?? []
+  return digits === undefined ? undefined : Number(digits)
 }

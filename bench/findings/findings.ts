@@ -1,8 +1,10 @@
 /** All findings, and what docs/findings.md says before them. */
 import type { FindingMaker } from './finding.js'
+import { incastFinding } from './incast-finding.js'
 import { mapFinding } from './map-finding.js'
+import { pageFinding } from './page-finding.js'
 
-export const FINDINGS: readonly FindingMaker[] = [mapFinding]
+export const FINDINGS: readonly FindingMaker[] = [pageFinding, incastFinding, mapFinding]
 
 export const INTRODUCTION = `# Findings
 

@@ -47,7 +47,12 @@ for (const { make } of chosen) {
   else if (!values.json) process.stdout.write(`${findingMarkdown(finding)}\n`)
 }
 if (values.html !== undefined) writeFileSync(values.html, htmlPage(pageOf(found)))
-if (values.json) process.stdout.write(`${JSON.stringify(found, null, 2)}\n`)
+if (values.json) process.stdout.write(`${JSON.stringify(found, withoutCharts, 2)}\n`)
+
+/** For JSON: charts are drawings of the tables. */
+function withoutCharts(key: string, value: unknown): unknown {
+  return key === 'charts' ? undefined : value
+}
 
 function pageOf(findings: readonly Finding[]): HtmlPage {
   const sections = findings.flatMap(({ number, title, sections: [first, ...others] }) => [

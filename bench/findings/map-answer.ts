@@ -76,13 +76,13 @@ function mostUsers(maps: readonly CostMap[]): number {
 const SHARED = BASES.filter((basis) => basis === 'sameSpeed' || basis === 'best')
 
 /** The losing region. */
-function sharedText({ maps, checks, workload }: Evidence): string {
+function sharedText({ maps, checks }: Evidence): string {
   const scores = SHARED.map((basis) => ({ basis, ...total(maps, basis) }))
   const wins = scores.filter(({ won }) => won > 0)
   const lowest = Math.min(...scores.map((score) => score.lowest))
   const left = SHARED.flatMap((basis) =>
     maps.map((map) => {
-      const { worse } = offBy(checks, map.rack, workload.promptTokens)
+      const { worse } = offBy(checks, map.rack, map.request)
       return scoreOf(ratiosOfMap(map), basis, 1 / worse).lowest
     }),
   )
@@ -93,8 +93,8 @@ function sharedText({ maps, checks, workload }: Evidence): string {
       : `the fleet wins ${wins.map(({ basis, won, cells }) => `${won} of ${cells} cells (${TITLES[basis]})`).join(' and ')}.`
   const check =
     least > 1
-      ? `If racks did as badly as the measured run that falls shortest of the map, it would still lose by ${ratioText(least)} times.`
-      : 'If racks did as badly as the measured run that falls shortest of the map, some cells would turn.'
+      ? `If racks fell as short of the model of costs as the measured run of theirs that does most, it would still lose by ${ratioText(least)} times.`
+      : 'If racks fell as short of the model of costs as the measured run of theirs that does most, some cells would turn.'
   return `If others fill the rack, ${verdict} ${check}`
 }
 

@@ -1,5 +1,4 @@
 /** Finding 3: where home fleets win and lose against racks, by network speed and users at once. */
-import { defined } from '../../src/base/assert.js'
 import type { Section } from '../../src/chart/html-page.js'
 import { findRack } from '../../src/plan/catalog/racks.js'
 import { COST_OPTIONS, type CostOptions } from '../../src/plan/cost/options.js'
@@ -46,8 +45,11 @@ function make({ isQuick, say }: FindingOptions): Finding {
   )
   say('finding 3: what fleets and racks cost')
   const maps = requests.flatMap(mapsOf)
-  const deepseek = defined(requests[0], 'a request').model
-  const checks = rackChecks({ model: deepseek, workload })
+  const owned = requests.filter(({ terms }) => terms === 'own')
+  const checks = rackChecks(
+    owned.map(({ model }) => model),
+    workload,
+  )
   const shares = stepShares(requests)
   say('finding 3: what would change it')
   const changes = changesOf(requests, workload)
@@ -59,7 +61,7 @@ function make({ isQuick, say }: FindingOptions): Finding {
       summarySection(maps, checks),
       placesSection(shares),
       ...mapSections(maps),
-      checkSection(checks, workload.promptTokens),
+      checkSection(maps, checks),
       changesSection(changes),
     ],
   }

@@ -61,7 +61,7 @@ export function summarySection(maps: readonly CostMap[], checks: readonly RackCh
       rows: maps.map((map) => {
         const { request, rack, costs } = map
         const ratios = ratiosOfMap(map)
-        const { better } = offBy(checks, rack, request.workload.promptTokens)
+        const { better } = offBy(checks, rack, request)
         return [
           ...[request.model.name, termsText(request.terms), rack.name, usd(costs.hourUsd)],
           ...BASES.map((basis) => scoreText(scoreOf(ratios, basis))),
@@ -121,12 +121,14 @@ function markedRatio(ratio: number | undefined): string {
   return ratio < 1 ? `**${ratioText(ratio)}**` : ratioText(ratio)
 }
 
-export function checkSection(checks: readonly RackCheck[], promptTokens: number): Section {
-  const racks = [...new Set(checks.map(({ rack }) => rack))]
-  const factors = racks.map((rack) => {
-    const { better, worse } = offBy(checks, rack, promptTokens)
-    return `${rack.name}: better by ${better.toFixed(2)}, worse by ${worse.toFixed(2)} times at most`
+export function checkSection(maps: readonly CostMap[], checks: readonly RackCheck[]): Section {
+  const owned = maps.filter(({ request }) => request.terms === 'own')
+  const factors = owned.map(({ rack, request }) => {
+    const { better, worse } = offBy(checks, rack, request)
+    const name = `${request.model.name}, ${rack.name}`
+    return `${name}: ${better.toFixed(2)} and ${worse.toFixed(2)}`
   })
+  const promptTokens = Math.max(...owned.map(({ request }) => request.workload.promptTokens))
   const longer = Math.max(
     ...checks
       .filter((one) => one.promptTokens > promptTokens)
@@ -135,9 +137,9 @@ export function checkSection(checks: readonly RackCheck[], promptTokens: number)
   return {
     title: 'The racks of the map beside measured runs',
     paragraphs: [
-      'DeepSeek-R1, InferenceX benchmark; tokens count prompt and answer. "Map, as fast": what the rack of the map makes for users as fast as measured ("-": it is never that fast); for the rows without TPOT, the best throughput within the limits. "Map, as many": its TPOT with as many users to a card. "Set up alike": the same model of costs with drafts and with cards divided between prompts and answers, as the runs had them; the racks of the map have neither.',
-      `Measured runs with ${promptTokens} tokens in are, against the map: ${factors.join('; ')}. With longer prompts they do up to ${longer.toFixed(1)} times as much as the map, as their cards were divided. H100s had weights in 8 bits and six servers where the map has 4 bits and one, which speaks for the H100 of the map.`,
-      'Two constants of data-centre cards are fitted to four such runs. The 4090 and the 5090 are taken to stay as far from their data sheets, which nobody measured, and a home program to lose no time between steps, which flatters the fleet. So where it loses by less than these factors it might win, where it wins by less it might lose.',
+      'InferenceX benchmark (docs/calibration.md); tokens count prompt and answer. "Map, as fast": what the rack of the map makes for users as fast as measured ("-": it is never that fast). "Map, as many": its TPOT with as many users to a card ("-": they have no room). "Set up alike": the same model of costs with drafts and with cards divided between prompts and answers, as the runs had them; the racks of the map have neither.',
+      `By how many times measured runs with ${promptTokens} tokens in are better than the map, and worse than the model set up alike, at most: ${factors.join('; ')}. With longer prompts they do up to ${longer.toFixed(1)} times as much as the map, as their cards were divided. For DeepSeek-R1 H100s had weights in 8 bits and six servers where the map has 4 bits and one, which speaks for the H100 of the map. Where the map makes much more than was measured, it has many more users to a card than anyone tried (64 on two H100s with gpt-oss-120b): that part rests on the model of costs alone.`,
+      'Two constants of data-centre cards are fitted to a few such runs. The 4090 and the 5090 are taken to stay as far from their data sheets, which nobody measured, and a home program to lose no time between steps, which flatters the fleet. So where it loses by less than these factors it might win, where it wins by less it might lose.',
     ],
     table: {
       titles: [
@@ -149,16 +151,12 @@ export function checkSection(checks: readonly RackCheck[], promptTokens: number)
   }
 }
 
-function checkRow({ id, measured, mapped, speed, alike }: RackCheck): string[] {
+function checkRow({ id, measured, mapped, tpotS, mappedS, alike }: RackCheck): string[] {
   const ms = (seconds: number | undefined): string =>
-    seconds === undefined ? '' : `${(1000 * seconds).toFixed(1)} ms`
-  const beside = (value: number | undefined, none: string): string[] =>
-    value === undefined ? [none, none] : [value.toFixed(0), (value / measured).toFixed(2)]
-  return [
-    ...[id, ms(speed?.measuredS), ms(speed?.mappedS), measured.toFixed(0)],
-    ...beside(mapped, '-'),
-    ...beside(alike, ''),
-  ]
+    seconds === undefined ? '-' : `${(1000 * seconds).toFixed(1)} ms`
+  const beside = (value: number | undefined): string[] =>
+    value === undefined ? ['-', '-'] : [value.toFixed(0), (value / measured).toFixed(2)]
+  return [...[id, ms(tpotS), ms(mappedS), measured.toFixed(0)], ...beside(mapped), ...beside(alike)]
 }
 
 /** Of a step of a fleet; all make up 1. */

@@ -1,5 +1,4 @@
 /** How far the racks of the map are from measured runs of the same cards. */
-import { defined } from '../../src/base/assert.js'
 import { findRack, type Rack } from '../../src/plan/catalog/racks.js'
 import { EFFICIENCY } from '../../src/plan/cost/efficiency.js'
 import { cardCount, MEASURED_RUNS, type MeasuredRun } from '../../src/plan/cost/measured.js'
@@ -13,54 +12,43 @@ import { type Point, pointsOf, wholeRack } from './offers.js'
 export type RackCheck = {
   readonly id: string
   readonly rack: Rack
+  readonly model: ModelShape
   readonly promptTokens: number
   /** All of prompt and answer, per second and card. */
   readonly measured: number
   /** The same of the map, for users as fast; undefined: it is never that fast. */
   readonly mapped?: number
-  /** Between two tokens of a user as measured, and of the map with as many users to a card. */
-  readonly speed?: { readonly measuredS: number; readonly mappedS: number }
+  /** Between two tokens of a user as measured. */
+  readonly tpotS: number
+  /** The same of the map with as many users to a card; undefined: they have no room. */
+  readonly mappedS?: number
   /** Tokens per second and card of the same model of costs, set up as the run was. */
-  readonly alike?: number
+  readonly alike: number
 }
 
-/** Runs of DeepSeek-R1, by the rack of the map that has their cards. */
+/** By the cards of a run: the rack of the map that has them. */
 const RACKS: Readonly<Record<string, string>> = { gb200: 'gb200-nvl72', 'h100-sxm': '8xh100' }
-
-/** Best throughput of 1,024 tokens in and out (InferenceX best-gpu-for-dsr1-inference.mdx). */
-const BEST_RUNS = [
-  { id: 'gb200-1k-best', rackId: 'gb200-nvl72', measured: 15_003 },
-  { id: 'h100-sxm-1k-best', rackId: '8xh100', measured: 1376 },
-] as const
-
-/** Other runs of those lengths are judged by `BEST_RUNS`, or of another model. */
-function isOwnRow({ id, model }: MeasuredRun): boolean {
-  return model === 'deepseek-r1' && id !== 'gb200-1k-6144' && id !== 'h100-sxm-1k-4916'
-}
 
 type Asked = { readonly model: ModelShape; readonly workload: Workload }
 
-export function rackChecks(asked: Asked): RackCheck[] {
-  const measured = MEASURED_RUNS.filter(isOwnRow)
-  const runs = measured.flatMap((run) => {
-    const id = RACKS[run.card.id]
-    return id === undefined ? [] : [checkOfRun(run, findRack(id), asked)]
-  })
-  const best = BEST_RUNS.map(({ id, rackId, measured }): RackCheck => {
-    const map = new MapRack(findRack(rackId), asked)
-    const { promptTokens } = asked.workload
-    return { id, rack: map.rack, promptTokens, measured, ...map.fastAs(asked.workload.tpotS) }
-  })
-  return [...runs, ...best]
+/** Runs of these models on cards of the racks. */
+export function rackChecks(models: readonly ModelShape[], workload: Workload): RackCheck[] {
+  return models.flatMap((model) =>
+    MEASURED_RUNS.filter((run) => run.model === model.id).flatMap((run) => {
+      const id = RACKS[run.card.id]
+      return id === undefined ? [] : [checkOfRun(run, findRack(id), { model, workload })]
+    }),
+  )
 }
 
 function checkOfRun(run: MeasuredRun, rack: Rack, { model, workload }: Asked): RackCheck {
   const { id, promptTokens, outputTokens, concurrency, tpotS } = run
   const map = new MapRack(rack, { model, workload: { ...workload, promptTokens, outputTokens } })
+  const mappedS = map.tpotS(concurrency / cardCount(run))
   return {
-    ...{ id, rack, promptTokens, measured: run.totalTokensPerSecondPerCard },
+    ...{ id, rack, model, promptTokens, measured: run.totalTokensPerSecondPerCard, tpotS },
     ...map.fastAs(tpotS),
-    speed: { measuredS: tpotS, mappedS: map.tpotS(concurrency / cardCount(run)) },
+    ...(mappedS !== undefined && { mappedS }),
     alike: predictRun(run, EFFICIENCY).totalTokensPerSecondPerCard,
   }
 }
@@ -96,22 +84,26 @@ class MapRack {
   }
 
   /** `users`: to a card. */
-  tpotS(users: number): number {
-    const batch = Math.max(1, Math.round(users * this.#cards))
-    return defined(this.#points([batch])[0], `room for ${batch} users`).tpotS
+  tpotS(users: number): number | undefined {
+    return this.#points([Math.max(1, Math.round(users * this.#cards))])[0]?.tpotS
   }
 }
 
-/** How much better the measured runs of a rack are than the map has it, and how much worse. */
+/**
+ * By how much the measured runs of a rack are better than the map has it, and by how much worse than
+ * the model of costs has them when it is set up as they were; at least 1.
+ */
 export type Off = { readonly better: number; readonly worse: number }
 
-/** Over runs with prompts as long as the map's. */
-export function offBy(checks: readonly RackCheck[], rack: Rack, promptTokens: number): Off {
-  const factors = checks
-    .filter((one) => one.rack === rack && one.promptTokens === promptTokens)
-    .flatMap(({ measured, mapped, speed }) => [
-      ...(mapped === undefined ? [] : [measured / mapped]),
-      ...(speed === undefined ? [] : [speed.mappedS / speed.measuredS]),
-    ])
-  return { better: Math.max(1, ...factors), worse: Math.max(1, ...factors.map((one) => 1 / one)) }
+/** Over runs of the model with prompts as long as the workload's. */
+export function offBy(checks: readonly RackCheck[], rack: Rack, { model, workload }: Asked): Off {
+  const runs = checks
+    .filter((one) => one.rack === rack && one.model.id === model.id)
+    .filter(({ promptTokens }) => promptTokens === workload.promptTokens)
+  const better = runs.flatMap(({ measured, mapped, tpotS, mappedS }) => [
+    ...(mapped === undefined ? [] : [measured / mapped]),
+    ...(mappedS === undefined ? [] : [mappedS / tpotS]),
+  ])
+  const worse = runs.map(({ measured, alike }) => alike / measured)
+  return { better: Math.max(1, ...better), worse: Math.max(1, ...worse) }
 }

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { findingMarkdown, findingPart, replaceFinding } from '../../bench/findings/finding.js'
+import { FINDINGS } from '../../bench/findings/findings.js'
+import { stepTimes } from '../../bench/findings/incast-runs.js'
 import { mapFinding } from '../../bench/findings/map-finding.js'
 import { defined } from '../../src/base/assert.js'
 
@@ -9,15 +11,36 @@ const page = readFileSync(new URL('../../../docs/findings.md', import.meta.url),
 
 function say(): void {}
 
+function partOf(number: number): string {
+  return defined(findingPart(page, number), `finding ${number} of the page`).trimEnd()
+}
+
 test('a finding takes the place of the one with its number, in order', () => {
-  const before = '# Findings\n\nintro\n\n## 1. one\n\nold\n\n## 2. two\n\ntext\n'
+  const before = '# Findings\n\nintro\n\n## 1. one\n\nold\n\n## 3. three\n\ntext\n'
   const after = replaceFinding(before, 1, '## 1. one\n\nnew\n')
   assert.equal(after, before.replace('old', 'new'))
   assert.equal(findingPart(after, 1), '## 1. one\n\nnew\n\n')
-  assert.equal(replaceFinding(after, 3, '## 3. x\n'), `${after}\n## 3. x\n`)
+  assert.equal(replaceFinding(after, 4, '## 4. x\n'), `${after}\n## 4. x\n`)
+  const all = replaceFinding(after, 2, '## 2. two\n')
+  assert.equal(all, after.replace('## 3.', '## 2. two\n\n## 3.'))
 })
 
 test('docs/findings.md tells of the map what the command says', () => {
-  const part = defined(findingPart(page, 3), 'finding 3').trimEnd()
-  assert.equal(part, findingMarkdown(mapFinding.make({ isQuick: false, say })).trimEnd())
+  assert.equal(partOf(3), findingMarkdown(mapFinding.make({ isQuick: false, say })).trimEnd())
+})
+
+for (const finding of FINDINGS.filter((one) => one !== mapFinding)) {
+  test(`docs/findings.md has the rows of finding ${finding.number} that the quick run gives`, () => {
+    const { sections } = finding.make({ isQuick: true, say })
+    const rows = sections.flatMap(({ table }) => table?.rows ?? [])
+    assert.ok(rows.length > 0)
+    const lines = new Set(partOf(finding.number).split('\n'))
+    for (const row of rows) assert.ok(lines.has(`| ${row.join(' | ')} |`), row.join(' | '))
+  })
+}
+
+test('steps of equal layers take as many times one of them', () => {
+  const { p50S, p99S } = stepTimes([0.25, 0.25], 8)
+  assert.equal(p50S, 2)
+  assert.equal(p99S, 2)
 })

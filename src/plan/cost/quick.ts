@@ -1,5 +1,5 @@
 /** What a search wants to know of a candidate, and nothing more. */
-import type { Fleet } from '../fleet/fleet.js'
+import type { Fleet, Host } from '../fleet/fleet.js'
 import type { ModelShape } from '../model/shape.js'
 import type { Workload } from '../workload.js'
 import { type CostPlan, isPlan, layOut } from './cost-plan.js'
@@ -31,15 +31,48 @@ export function quickEstimate(candidate: Candidate): QuickEstimate | Shortage {
   return isPlan(plan) ? quickFigures(plan, candidate.workload) : plan
 }
 
-/** The KV cache of the smallest batch must have room beside the pages. */
+/**
+ * The KV cache of the smallest batch must have room beside the pages. Where that leaves pages in
+ * host memory while others lie beside the cache, room for more sequences may be worth more than
+ * they are: of the workload's batches the one that makes most tokens is given room. The network is
+ * left out of that, so that no port changes where pages lie and faster ones are never slower.
+ */
 export function layOutFor(candidate: Candidate): CostPlan | Shortage {
+  const [smallest = 1, ...larger] = [...candidate.workload.batches].sort((a, b) => a - b)
+  const tight = layOutWith(candidate, smallest)
+  if (!isPlan(tight) || !isContended(tight)) return tight
+  const ideal = { ...candidate, fleet: withoutNetwork(candidate.fleet) }
+  let best = { sequences: smallest, tokens: mostTokens(ideal, smallest) }
+  for (const sequences of larger) {
+    const tokens = mostTokens(ideal, sequences)
+    if (tokens > best.tokens) best = { sequences, tokens }
+  }
+  return best.sequences === smallest ? tight : layOutWith(candidate, best.sequences)
+}
+
+function layOutWith(candidate: Candidate, sequences: number): CostPlan | Shortage {
   const { workload, options = COST_OPTIONS, ...rest } = candidate
-  return layOut({
-    ...rest,
-    options,
-    sequences: Math.min(...workload.batches),
-    contextTokens: workload.promptTokens + workload.outputTokens,
-  })
+  const contextTokens = workload.promptTokens + workload.outputTokens
+  return layOut({ ...rest, options, sequences, contextTokens })
+}
+
+/** Whether KV cache and pages want the same memory of the head, and some pages went elsewhere. */
+function isContended({ placement, layout }: CostPlan): boolean {
+  const { sites } = placement
+  const isSpilled = sites.some(({ pages }) => pages.ram + pages.disk > 0)
+  return layout === 'apart' && isSpilled && sites.some((one) => one.isLocal && one.pages.device > 0)
+}
+
+/** Per second within the limits; 0: there is no room, or no batch keeps them. */
+function mostTokens(candidate: Candidate, sequences: number): number {
+  const plan = layOutWith(candidate, sequences)
+  if (!isPlan(plan)) return 0
+  return quickFigures(plan, candidate.workload).best?.outputTokensPerSecond ?? 0
+}
+
+function withoutNetwork(fleet: Fleet): Fleet {
+  const ideal = (host: Host): Host => ({ ...host, nic: { bytesPerSecond: 1e15, transportS: 0 } })
+  return { ...fleet, head: ideal(fleet.head), domains: fleet.domains.map(ideal) }
 }
 
 export function quickFigures(plan: CostPlan, workload: Workload): QuickEstimate {

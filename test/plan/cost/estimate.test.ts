@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { defined } from '../../../src/base/assert.js'
 import { nextNicRate } from '../../../src/plan/cost/advice.js'
 import { type Estimate, estimate } from '../../../src/plan/cost/estimate.js'
 import { COST_OPTIONS } from '../../../src/plan/cost/options.js'
@@ -62,6 +63,22 @@ test('throughput grows along the curve, and quickEstimate finds the same best', 
   for (const one of curve) {
     if (one.meetsLimits) assert.ok(one.batch <= (best?.batch ?? 0) * 1.02 + 1)
   }
+})
+
+test('where pages spill anyway, cache for many users is worth more than pages for one', () => {
+  const one = host('rtx-3090')
+  const asked = {
+    model: model('qwen3-235b-a22b', 'q4_K'),
+    fleet: fleet({ head: one, domains: [{ ...one, count: 4 }] }),
+  }
+  const best = (batches: readonly number[]) => {
+    const found = quickEstimate({ ...asked, workload: { ...CHAT, batches } })
+    assert.ok(found.fits)
+    return { most: found.maxBatch, tokens: defined(found.best, 'best').outputTokensPerSecond }
+  }
+  const [alone, many] = [best([1]), best([1, 4, 16, 64])]
+  assert.ok(many.most >= 16 && alone.most < 4)
+  assert.ok(many.tokens > 1.5 * alone.tokens)
 })
 
 test('no sequence is let in whose KV cache has no room', () => {
