@@ -131,7 +131,7 @@ type Where = {
   readonly unreached: readonly number[]
 }
 
-export function whereOf(id: string, rows: readonly SpeedRow[]): Where {
+function whereOf(id: string, rows: readonly SpeedRow[]): Where {
   const won: number[] = []
   const lost: number[] = []
   const unreached: number[] = []
