@@ -45,10 +45,18 @@ const TOKENS_MAX = 10_000_000
 const REPLICAS_MAX = 16
 const TPS_RANGE = { min: 0.001, max: 1e9 }
 
+const EXAMPLES = `
+Examples:
+  $ sputnik plan gpt-oss-120b --fleet four-gaming-pcs
+  $ sputnik plan deepseek-r1 --fleet my-fleet.yaml --workload 1k1k --vs 8xh200
+  $ sputnik plan gpt-oss-120b --search --budget 6000USD --cards rtx-3090,rtx-5090
+
+docs/fleet-file.md tells how to write a fleet file, docs/plan.md how to read a plan.`
+
 export function planCommand(): Command {
   const command = new Command('plan')
     .description(
-      'tell whether a model fits a fleet, how fast, what a token costs, and what would be better',
+      'Tell whether a model fits your machines, how fast it is, what a token costs, and whether a rented rack would be better. Nothing is loaded or measured.',
     )
     .argument('[model]', PLAN_MODEL_HELP)
     .option(
@@ -68,21 +76,27 @@ export function planCommand(): Command {
     )
     .option(
       '--weights <format>',
-      'format of the weights, such as q4_K, or bf16/mxfp4 for trunk/experts',
+      'number format of the weights, such as q4_K, or bf16/mxfp4 for trunk/experts',
     )
     .option(
       '--price <usd>',
       'what users pay for a million output tokens; prompts/output as in 0.55/2.19, or prompts/cached/output',
       tokenPricesOf,
     )
-  return addOutputs(addSearch(addChanges(command))).action(runPlan)
+  return addOutputs(addSearch(addChanges(command)))
+    .addHelpText('after', EXAMPLES)
+    .action(runPlan)
 }
 
 function addChanges(command: Command): Command {
   const tokens = integer({ min: 1, max: TOKENS_MAX })
   return command
-    .option('--batch <numbers>', 'users at once to look at, as in 1,8,64', batchesOf)
-    .option('--prompt <tokens>', 'length of a prompt', tokens)
+    .option(
+      '--batch <numbers>',
+      'how many users at once to show, as in 1,8,64; the best is shown too',
+      batchesOf,
+    )
+    .option('--prompt <tokens>', "length of a prompt, instead of the workload's", tokens)
     .option('--output <tokens>', 'length of an answer', tokens)
     .option('--context <tokens>', 'length of prompt and answer together', tokens)
     .option(
@@ -92,14 +106,25 @@ function addChanges(command: Command): Command {
     )
     .option('--target-tpot <time>', 'most time between two tokens, as in 50ms', quantityOf('time'))
     .option('--target-ttft <time>', 'most time to the first token, as in 2s', quantityOf('time'))
-    .option('--replicas <n>', 'copies of each page', integer({ min: 1, max: REPLICAS_MAX }))
-    .option('--nic <speed>', 'of every host, as in "25 Gbit/s"', quantityOf('speed'))
-    .option('--power-price <price>', 'as in "0.30 USD/kWh"', quantityOf('energyPrice'))
+    .option(
+      '--replicas <n>',
+      'how many hosts hold each page (expert), in case one fails or is busy',
+      integer({ min: 1, max: REPLICAS_MAX }),
+    )
+    .option('--nic <speed>', 'network port of every host, as in "25 Gbit/s"', quantityOf('speed'))
+    .option(
+      '--power-price <price>',
+      'price of electricity, as in "0.30 USD/kWh"',
+      quantityOf('energyPrice'),
+    )
 }
 
 function addSearch(command: Command): Command {
   return command
-    .option('--search', 'look for a fleet instead of taking one; --weights then may be several')
+    .option(
+      '--search',
+      'find the best fleet instead of judging one; needs --budget or --target-tps',
+    )
     .option('--budget <usd>', 'most that it costs, as in "6000 USD" or "2 USD/h"', budgetOf)
     .option('--target-tps <n>', 'the cheapest fleet with as many tokens/s', decimal(TPS_RANGE))
     .option('--cards <names>', 'cards to choose among, as in rtx-3090,rtx-5090', listOf)

@@ -29,13 +29,36 @@ test('docs/findings.md tells of the map what the command says', () => {
   assert.equal(partOf(3), findingMarkdown(mapFinding.make({ isQuick: false, say })).trimEnd())
 })
 
+/** By which small changes of the code may move a number before the page is made again. */
+const TOLERANCE = 0.05
+const NUMBER = /\d[\d,]*(?:\.\d+)?/g
+
+/** Whether the texts differ in nothing but numbers, and in those little. */
+function isLike(one: string, other: string): boolean {
+  if (one.replaceAll(NUMBER, '#') !== other.replaceAll(NUMBER, '#')) return false
+  const others = numbersOf(other)
+  return numbersOf(one).every((value, at) => {
+    return Math.abs(value - (others[at] ?? Number.NaN)) <= TOLERANCE * value
+  })
+}
+
+function numbersOf(text: string): number[] {
+  return [...text.matchAll(NUMBER)].map(([digits]) => Number(digits.replaceAll(',', '')))
+}
+
 for (const finding of FINDINGS.filter((one) => one !== mapFinding)) {
   test(`docs/findings.md has the rows of finding ${finding.number} that the quick run gives`, () => {
     const { sections } = finding.make({ isQuick: true, say })
     const rows = sections.flatMap(({ table }) => table?.rows ?? [])
     assert.ok(rows.length > 0)
-    const lines = new Set(partOf(finding.number).split('\n'))
-    for (const row of rows) assert.ok(lines.has(`| ${row.join(' | ')} |`), row.join(' | '))
+    const lines = partOf(finding.number).split('\n')
+    for (const row of rows) {
+      const line = `| ${row.join(' | ')} |`
+      assert.ok(
+        lines.some((known) => isLike(line, known)),
+        line,
+      )
+    }
   })
 }
 

@@ -113,12 +113,12 @@ export type WireTimes = {
 }
 
 /** Ports work at the same time, copies between card and host do not. */
-export function wireSeconds({ headS, domainS, linkS, latencyS }: WireTimes): number {
+function wireSeconds({ headS, domainS, linkS, latencyS }: WireTimes): number {
   return Math.max(headS, domainS) + linkS + latencyS
 }
 
 /** A token goes once to each host that holds one of its experts, and one sum comes back. */
-export function wireTimes(
+function wireTimes(
   plan: ApartPlan,
   { tokens, bytesPerValue }: { readonly tokens: number; readonly bytesPerValue: number },
 ): WireTimes {

@@ -10,7 +10,7 @@ import { MEASURED_RUNS, type MeasuredRun } from './measured.js'
 import { type Prediction, predictRun } from './predict-run.js'
 
 /** Vendors of the measured runs. */
-export const CALIBRATED_VENDORS = ['nvidia', 'amd'] as const satisfies readonly Vendor[]
+const CALIBRATED_VENDORS = ['nvidia', 'amd'] as const satisfies readonly Vendor[]
 
 export type CalibrationRow = {
   readonly run: MeasuredRun

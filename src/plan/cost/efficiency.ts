@@ -10,7 +10,7 @@ function assumed(value: number, unit: string, why: string): Figure {
   return { value, unit, source: `assumed: ${why}`, trust: 'weak' }
 }
 
-export const CONSTANTS = {
+const CONSTANTS = {
   memoryShare: { value: 0.8, unit: '1', source: AICONFIGURATOR, trust: 'read' },
   /** Of the NIC's rate: headers, acknowledgements, gaps. */
   nicShare: assumed(0.92, '1', 'TCP with 1500-byte frames carries 0.95; some is left for control'),

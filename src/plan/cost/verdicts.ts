@@ -55,7 +55,7 @@ function deadZone(
 }
 
 /** Tokens per second that the head's NIC carries in the fuller direction. */
-export function headCap(plan: Extract<CostPlan, { layout: 'apart' }>): number {
+function headCap(plan: Extract<CostPlan, { layout: 'apart' }>): number {
   const { dispatchBytesPerValue, combineBytesPerValue } = plan.fleet
   const { hidden, moeLayers: layers } = plan.work.shape
   return portTokensPerSecond(

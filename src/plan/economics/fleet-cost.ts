@@ -55,7 +55,7 @@ export function fleetEquipment(fleet: Fleet): Equipment {
 }
 
 /** All machines of this kind. A host that is there anyway brings its network card. */
-export function hostEquipment({ count, cards, nic, powerW, priceUsd }: Host): Equipment {
+function hostEquipment({ count, cards, nic, powerW, priceUsd }: Host): Equipment {
   const hostUsd = priceUsd === undefined ? 0 : priceUsd + nicUsd(nic.bytesPerSecond)
   const sum = { cardsUsd: 0, cardsW: 0, cardsIdleW: 0 }
   for (const group of cards) {
@@ -69,7 +69,7 @@ export function hostEquipment({ count, cards, nic, powerW, priceUsd }: Host): Eq
 
 const NOTHING: Equipment = { cardsUsd: 0, otherUsd: 0, cardsW: 0, cardsIdleW: 0, otherW: 0 }
 
-export function addEquipment(a: Equipment, b: Equipment): Equipment {
+function addEquipment(a: Equipment, b: Equipment): Equipment {
   return {
     cardsUsd: a.cardsUsd + b.cardsUsd,
     otherUsd: a.otherUsd + b.otherUsd,

@@ -35,7 +35,7 @@ export type Filtered = { readonly logLikelihood: number; readonly standing: Stan
 export const QUOTE_SPREAD = 0.15
 
 /** Share of months with scarcity in the long run. */
-export function scarcityShare({ enter, leave }: Regimes): number {
+function scarcityShare({ enter, leave }: Regimes): number {
   return enter / (enter + leave)
 }
 

@@ -124,21 +124,8 @@ export function kvBytes(shape: ModelShape, { tokens, valueBytes }: KvSize): numb
 
 export type KvSize = { readonly tokens: number; readonly valueBytes: number }
 
-/** What one more token adds in all layers while every window has room. */
-export function kvBytesPerToken(shape: ModelShape, valueBytes = 2): number {
-  return shape.layers * kvRowValues(shape.attention) * valueBytes
-}
-
 /** Numbers that a layer keeps of a token. */
 function kvRowValues(attention: Attention): number {
   if (attention.kind === 'latent') return attention.kvRank + attention.ropeDim
   return 2 * attention.kvHeads * attention.headDim
-}
-
-/**
- * Bytes of one token's activations to all experts it uses, or back from them, each expert by itself
- * and all layers together. `valueBytes`: 1 for fp8, 2 for bf16, 1.0625 for q8_0.
- */
-export function exchangeBytesPerToken(shape: ModelShape, valueBytes: number): number {
-  return shape.moeLayers * shape.expertsUsed * shape.hidden * valueBytes
 }

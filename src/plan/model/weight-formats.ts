@@ -20,7 +20,7 @@ const CHECKPOINT_BITS = {
 const NO_WEIGHTS: readonly string[] = ['q8_1', 'q8_K', 'i8', 'i16', 'i32', 'i64', 'f64']
 
 /** Bits of one weight by the name of its format, as `--weights` takes it. */
-export const WEIGHT_FORMATS: ReadonlyMap<string, number> = new Map([
+const WEIGHT_FORMATS: ReadonlyMap<string, number> = new Map([
   ...Object.entries(CHECKPOINT_BITS),
   ...Object.entries(TENSOR_TYPES)
     .filter(([name]) => !NO_WEIGHTS.includes(name))

@@ -13,7 +13,7 @@ import { cashHourUsd } from '../economics/own-cost.js'
 import { tieTokensPerSecond, usdPerMtok } from '../economics/token-cost.js'
 import type { Fleet } from '../fleet/fleet.js'
 import type { Workload } from '../workload.js'
-import { heldOffer, isHeld } from './held-offer.js'
+import { type HeldOffer, heldOffer, isHeld } from './held-offer.js'
 import { cheapestAt, cheapestOf, denseBatches, type Offer } from './offer.js'
 import type { Alternative, Comparison, CurvePoint, SpeedRow } from './plan.js'
 
@@ -38,11 +38,23 @@ export function makeAlternative({ id, fleet }: Rival, offer: Offer): Alternative
     hourUsd: cost.hourUsd,
     curve,
     ...found.sureness,
+    ...measuredCost(found),
     ...(best === undefined
       ? { problem: 'no batch keeps the limits of the workload' }
       : { best, comparison: compare(offer, { found: found.offer, best }) }),
     confidence: weakest([confidence, 'datasheet']),
   }
+}
+
+/** A run may have had fewer users than pay best, so its own tokens may be dearer. */
+function measuredCost({ offer, sureness }: HeldOffer): Pick<Alternative, 'measuredMtokUsd'> {
+  const { measured } = sureness
+  if (measured === undefined) return {}
+  const { workHourUsd, estimate, candidate } = offer
+  const { promptTokens, outputTokens } = candidate.workload
+  const outputShare = outputTokens / (promptTokens + outputTokens)
+  const perCard = measured.totalTokensPerSecondPerCard * outputShare
+  return { measuredMtokUsd: usdPerMtok(workHourUsd / estimate.cards, perCard) }
 }
 
 /** Others have as many users as pay best. */

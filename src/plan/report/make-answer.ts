@@ -92,8 +92,11 @@ function muchCheaper(costRatio: number): string {
 
 /** What their speed rests on, and whether the error of speeds could turn the answer. */
 function sureText(one: Alternative, { speed }: PlanResult): string {
-  const { comparison, measured, throughputSpread = 1 } = one
-  const held = measured === undefined ? '' : `; there held to a run measured ${measured.date}`
+  const { comparison, measured, measuredMtokUsd = 0, throughputSpread = 1 } = one
+  const held =
+    measured === undefined
+      ? ''
+      : `; there held to a run of ${measured.date}, which itself made them for ${usd(measuredMtokUsd)}`
   const spread = Math.max(throughputSpread, speed.throughputSpread ?? 1)
   const costRatio = comparison?.costRatio ?? 0
   const isSure = Math.max(costRatio, 1 / costRatio) > spread
@@ -131,7 +134,7 @@ type Where = {
   readonly unreached: readonly number[]
 }
 
-export function whereOf(id: string, rows: readonly SpeedRow[]): Where {
+function whereOf(id: string, rows: readonly SpeedRow[]): Where {
   const won: number[] = []
   const lost: number[] = []
   const unreached: number[] = []

@@ -199,6 +199,8 @@ export type Alternative = Sureness & {
   readonly best?: CurvePoint
   readonly problem?: string
   readonly curve: readonly CurvePoint[]
+  /** Dollars of a million output tokens at the speed of the measured run, with its users. */
+  readonly measuredMtokUsd?: number
   readonly comparison?: Comparison
   readonly confidence: Confidence
 }

@@ -2,15 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { defined } from '../../../src/base/assert.js'
+import { combineBytes, dispatchBytes } from '../../../src/plan/cost/wire.js'
 import { BUILTIN_MODELS, findBuiltinModel } from '../../../src/plan/model/builtin.js'
 import type { ModelShape } from '../../../src/plan/model/shape.js'
 import {
   activeParameters,
   countParameters,
-  exchangeBytesPerToken,
   expertBytes,
   kvBytes,
-  kvBytesPerToken,
   pageBytes,
   pageCount,
   totalParameters,
@@ -60,10 +59,12 @@ test('every built-in model is in the table of published sizes', () => {
 })
 
 test('a token of DeepSeek-V3 takes 3.33 MB out in fp8 and 6.65 MB back in bf16', () => {
-  const shape = model('deepseek-v3')
-  assert.equal(exchangeBytesPerToken(shape, 1), 58 * 8 * 7168)
-  assertNear(exchangeBytesPerToken(shape, 1), 3.33e6, 0.002, 'dispatch')
-  assertNear(exchangeBytesPerToken(shape, 2), 6.65e6, 0.002, 'combine')
+  const { hidden, expertsUsed, moeLayers } = model('deepseek-v3')
+  const bytes = { dispatchBytesPerValue: 1, combineBytesPerValue: 2 }
+  const exchange = { hidden, copies: expertsUsed, ...bytes }
+  assert.equal(moeLayers * dispatchBytes(exchange), 58 * 8 * 7168)
+  assertNear(moeLayers * dispatchBytes(exchange), 3.33e6, 0.002, 'dispatch')
+  assertNear(moeLayers * combineBytes(exchange), 6.65e6, 0.002, 'combine')
 })
 
 test('the routed experts of DeepSeek-V3 take 327 GB at four bits', () => {
@@ -84,15 +85,16 @@ test('gpt-oss has the size of its published checkpoints', () => {
 
 test('the KV cache of DeepSeek-V3 takes 70.3 kB a token, of Qwen3-235B 193 kB', () => {
   // arXiv 2505.09343, table 1, gives 70.272 KB for DeepSeek-V3 in bf16.
-  assert.equal(kvBytesPerToken(model('deepseek-v3')), 70_272)
-  assert.equal(kvBytesPerToken(model('qwen3-235b-a22b')), 94 * 2 * 4 * 128 * 2)
+  const one = { tokens: 1, valueBytes: 2 }
+  assert.equal(kvBytes(model('deepseek-v3'), one), 70_272)
+  assert.equal(kvBytes(model('qwen3-235b-a22b'), one), 94 * 2 * 4 * 128 * 2)
 })
 
 test('windows stop growing where they end', () => {
   const shape = model('gpt-oss-120b')
   const at = (tokens: number): number => kvBytes(shape, { tokens, valueBytes: 2 })
-  assert.equal(at(128), 128 * kvBytesPerToken(shape))
-  assert.equal(at(1128) - at(128), (1000 * kvBytesPerToken(shape)) / 2)
+  assert.equal(at(128), 128 * kvBytes(shape, { tokens: 1, valueBytes: 2 }))
+  assert.equal(at(1128) - at(128), (1000 * kvBytes(shape, { tokens: 1, valueBytes: 2 })) / 2)
 })
 
 test('trunk and experts make up the whole at any weights', () => {

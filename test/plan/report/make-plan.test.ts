@@ -93,6 +93,15 @@ test('a rack is as much slower than estimated as its measured run is', () => {
   near(alone(held) / alone(otherwise), ratio, 0.02)
 })
 
+test('what tokens cost in a measured run follows from its speed and the price of an hour', () => {
+  const workload = { ...CHAT, promptTokens: 1024, outputTokens: 1024 }
+  const asked = { workload, model: model('gpt-oss-120b'), alternatives: [H100S] }
+  const [rival] = planOf(asked).alternatives
+  const { measured, measuredMtokUsd, hourUsd, cards } = defined(rival, 'rival')
+  const perCard = defined(measured, 'run').totalTokensPerSecondPerCard / 2
+  near(defined(measuredMtokUsd, 'cost'), (hourUsd * 1e6) / (cards * perCard * 3600))
+})
+
 test('an answer within the error of speeds says so, one beyond it does not', () => {
   const cost = planOf().cost.hourUsd
   const rival = (hourUsd: number) => ({ id: 'x', fleet: { ...H100S.fleet, hourUsd } })
