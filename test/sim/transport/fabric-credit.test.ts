@@ -5,6 +5,7 @@ import { PacketMessages } from '../../../src/sim/moe/packets.js'
 import { incast, permutation } from '../../../src/sim/moe/patterns.js'
 import { playLayer } from '../../../src/sim/moe/play-layer.js'
 import { PacketNetwork } from '../../../src/sim/net/packet-network.js'
+import { PS_PER_S } from '../../../src/sim/net/time.js'
 import { leafSpine, star } from '../../../src/sim/net/topology.js'
 import { fabricCredit } from '../../../src/sim/transport/fabric-credit.js'
 import { cubic } from '../../../src/sim/transport/window-transport.js'
@@ -129,6 +130,15 @@ test('frames that nobody asked for go with standing credit or ask for some, both
   net.run({ untilPs: 1e12 })
   assert.equal(net.flows.finishedCount, net.flows.count)
   assert.equal(net.packets.live, 0)
+})
+
+test('a sender alone finds a link that is faster than the round trip lets a turn tell', () => {
+  // At first credit is paced as for 100 Mbit/s: a turn is over long before the next one.
+  const net = network({ bufferBytes: 1e6 })
+  net.addFlow({ source: 0, destination: 8, bytes: 8e6, startPs: 0 })
+  net.run({ untilPs: 1e12 })
+  const seconds = (net.flows.finishedPs[0] ?? Number.NaN) / PS_PER_S
+  assert.ok(seconds < (3 * 8e6) / (10 * GBIT), `${seconds} s`)
 })
 
 test('what a tiny buffer drops, TCP sends again until all of it is there', () => {
