@@ -8,7 +8,7 @@ import { checkPlan, parsePlanText } from '../../plan/plan-file.js'
 import { quantity, show } from '../../plan/quantity.js'
 import { TRANSPORT_NAMES, type TransportName } from './transports.js'
 
-export const HOSTS_MAX = 4096
+const HOSTS_MAX = 4096
 const SWITCHES_MAX = 1024
 const ROUNDS_MAX = 100_000
 const SEED_MAX = 2 ** 32 - 1

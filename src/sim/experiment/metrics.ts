@@ -41,7 +41,7 @@ const took = (title: string, name: string, of: (result: RunResult) => number | n
 
 const hasOneRound = ({ result }: Outcome): boolean => result.rounds.total === 1
 
-export const METRICS: readonly Metric[] = [
+const METRICS: readonly Metric[] = [
   took('p50', 'flow completion, p50', ({ flows }) => flows.p50S),
   took('p99', 'flow completion, p99', ({ flows }) => flows.p99S),
   took('max', 'flow completion, max', ({ flows }) => flows.maxS),

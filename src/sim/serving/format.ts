@@ -126,7 +126,7 @@ export function spreadCells({ mean, p50, p90, p99 }: Spread): string[] {
   return [mean, p50, p90, p99].map((value) => (value === null ? '-' : seconds(value)))
 }
 
-export function seconds(value: number): string {
+function seconds(value: number): string {
   return value >= 1000 ? `${(value / 3600).toFixed(2)} h` : formatValue(value, 's')
 }
 

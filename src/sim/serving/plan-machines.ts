@@ -71,7 +71,7 @@ export function roomForSequences(
 }
 
 /** Whether steps read nothing of the trunk and the cache from host memory. */
-export function isOnCards({ placement }: CostPlan): boolean {
+function isOnCards({ placement }: CostPlan): boolean {
   return placement.trunk.ram + placement.trunk.disk === 0
 }
 
