@@ -1,8 +1,8 @@
 /** Layers of a model between one head and its domains, over packets, and steps made of them. */
 import { Prng } from '../../src/base/prng.js'
 import { quantile } from '../../src/base/statistics.js'
-import { makeExperiment } from '../../src/sim/experiment/experiment.js'
 import { ExperimentRun } from '../../src/sim/experiment/experiment-run.js'
+import { makeExperiment } from '../../src/sim/experiment/make-experiment.js'
 import type { TransportName } from '../../src/sim/experiment/transports.js'
 
 export type Link = {

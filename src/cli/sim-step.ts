@@ -82,7 +82,11 @@ function addTrafficOptions(command: Command): void {
   const wires = Object.keys(WIRE)
   command
     .option('--tokens <n>', 'of the step', integer({ min: 1, max: 65_535 }), 64)
-    .option('--popularity <law>', 'of experts: uniform or zipf:<exponent>', law, UNIFORM)
+    .addOption(
+      new Option('--popularity <law>', 'of experts: uniform or zipf:<exponent>')
+        .argParser(law)
+        .default(UNIFORM, 'uniform'),
+    )
     .addOption(
       new Option('--copies <per>', 'a token goes once to each domain, or once for each expert')
         .choices(copies)
@@ -105,9 +109,21 @@ function addNetworkOptions(command: Command): void {
         .choices(STEP_NETWORKS)
         .default('credits'),
     )
-    .option('--rate <speed>', 'of each port', quantityOf('speed', { above: 0 }), 25 * 125e6)
-    .option('--delay <time>', 'one way, beside the bytes', quantityOf('time', { max: 1 }), 5e-6)
-    .option('--buffer <size>', 'of each port', quantityOf('bytes', { min: 10_000 }), 1e6)
+    .addOption(
+      new Option('--rate <speed>', 'of each port')
+        .argParser(quantityOf('speed', { above: 0 }))
+        .default(25 * 125e6, '25 Gbit/s'),
+    )
+    .addOption(
+      new Option('--delay <time>', 'one way, beside the bytes')
+        .argParser(quantityOf('time', { max: 1 }))
+        .default(5e-6, '5 us'),
+    )
+    .addOption(
+      new Option('--buffer <size>', 'of each port')
+        .argParser(quantityOf('bytes', { min: 10_000 }))
+        .default(1e6, '1 MB'),
+    )
     .option('--warmup <n>', 'layers that do not count', integer({ min: 0, max: 10_000 }), 24)
 }
 

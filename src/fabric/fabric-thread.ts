@@ -4,6 +4,7 @@
  * connection to the main thread. Loads no native code.
  */
 import type { Socket } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import { defined } from '../base/assert.js'
 import { fromPlain, SputnikError, toPlain } from '../base/errors.js'
@@ -17,12 +18,13 @@ import { NodeRegistry } from './node-registry.js'
 import { PageService } from './page-service.js'
 import { PeerConnection } from './peer-connection.js'
 import { PeerState } from './peer-state.js'
-import { listenSecure } from './secure-listener.js'
+import { type ListenOptions, listenSecure, type SecureListener } from './secure-listener.js'
 import { connectSecure, type SecureConnection } from './secure-socket.js'
 import { connectData, holdSocket } from './socket-handle.js'
 
 const HANDSHAKE_MS = 10_000
 const PENDING_MAX = 64
+const LISTEN_AGAIN_MS = 500
 
 const parent = defined(parentPort, 'a main thread')
 const { role, events } = workerData as FabricStart
@@ -67,7 +69,7 @@ async function listen(head: FabricRole & { role: 'head' }): Promise<void> {
     onRefused(error, socket.remoteAddress ?? 'gone')
     socket.destroy()
   }
-  const listener = await listenSecure({
+  const listener = await listenWhenFree({
     host: head.host,
     port: head.port,
     identity: head.identity,
@@ -97,6 +99,20 @@ async function listen(head: FabricRole & { role: 'head' }): Promise<void> {
     },
   })
   tell({ kind: 'listening', host: listener.host, port: listener.port })
+}
+
+/** A port that is taken may be so for a moment only: says so once, and tries again. */
+async function listenWhenFree(options: ListenOptions): Promise<SecureListener> {
+  for (let isFirst = true; ; isFirst = false) {
+    try {
+      return await listenSecure(options)
+    } catch (error) {
+      const isTaken = error instanceof SputnikError && error.code === 'PORT_IN_USE'
+      if (!isTaken) throw error
+      if (isFirst) tell({ kind: 'failed', error: toPlain(error) })
+      await setTimeout(LISTEN_AGAIN_MS)
+    }
+  }
 }
 
 async function connect(domain: FabricRole & { role: 'domain' }): Promise<void> {

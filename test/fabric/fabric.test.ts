@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { SputnikError } from '../../src/base/errors.js'
@@ -66,15 +68,20 @@ async function eventOf<K extends FabricEvent['kind']>(side: Side, kind: K) {
 const timing = { heartbeatMs: 50, leaseMs: LEASE_MS }
 
 async function startHead(plain = false) {
-  const stateFolder = scratchDirectory()
-  const identity = loadIdentity(stateFolder)
-  const common = { identity, host: HOST, port: 0, plain, ...timing }
-  const side = start({ role: 'head', stateFolder, pageBytesPerSecond: 1e9, ...common })
-  side.fabric.serve(SERVED)
+  const { side, stateFolder, identity } = beginHead(plain, 0)
   const { port } = await eventOf(side, 'listening')
   const keys = new JoinKeys(stateFolder, { now: () => Date.now() })
   const key = keys.create({ pin: identity.pin, ttlMs: HOUR_MS, uses: 100, random: randomBytes })
   return { ...side, port, identity, key, plain }
+}
+
+function beginHead(plain: boolean, port: number) {
+  const stateFolder = scratchDirectory()
+  const identity = loadIdentity(stateFolder)
+  const common = { identity, host: HOST, port, plain, ...timing }
+  const side = start({ role: 'head', stateFolder, pageBytesPerSecond: 1e9, ...common })
+  side.fabric.serve(SERVED)
+  return { side, stateFolder, identity }
 }
 
 type Head = Awaited<ReturnType<typeof startHead>>
@@ -173,6 +180,18 @@ async function intrude(head: Head, { ticket, keys }: { ticket: string; keys: Ide
   cleanUps.push(() => end.link.close())
   return end
 }
+
+test('a head whose port is taken says so, and listens as soon as it is free', async () => {
+  const other = createServer().listen(0, HOST)
+  await once(other, 'listening')
+  const { port } = other.address() as AddressInfo
+  const { side } = beginHead(false, port)
+  const { error } = await eventOf(side, 'failed')
+  assert.equal(error.code, 'PORT_IN_USE')
+  assert.equal(find(side, 'listening'), undefined)
+  other.close()
+  assert.equal((await eventOf(side, 'listening')).port, port)
+})
 
 test('a data connection needs the key of the control connection, whatever its ticket', async () => {
   const head = await startHead()

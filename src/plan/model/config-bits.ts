@@ -1,6 +1,6 @@
 /** The format in which a checkpoint keeps its weights, by what its config.json says. */
 import { z } from 'zod'
-import type { ModelConfig } from './config-shape.js'
+import type { ModelConfig } from './model-config.js'
 import type { WeightBits } from './shape.js'
 import { weightBits } from './weight-formats.js'
 

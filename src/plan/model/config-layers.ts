@@ -1,5 +1,5 @@
 /** Which layers of a config.json have routed experts: each family has its own way to say it. */
-import type { ModelConfig } from './config-shape.js'
+import type { ModelConfig } from './model-config.js'
 
 /** How many of `layers` have routed experts. */
 export function moeLayerCount(config: ModelConfig, layers: number): number {

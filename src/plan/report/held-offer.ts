@@ -9,9 +9,7 @@ import { COST_OPTIONS } from '../cost/options.js'
 import type { Shortage } from '../cost/placement.js'
 import type { Candidate } from '../cost/quick.js'
 import { isOffer, type Offer, offerOf } from './offer.js'
-
-/** How well a speed is known: by a run, or else how many times more or less it may be. */
-export type Sureness = { readonly measured?: MeasuredCheck; readonly throughputSpread?: number }
+import type { Sureness } from './plan.js'
 
 export type HeldOffer = { readonly offer: Offer; readonly sureness: Sureness }
 

@@ -7,6 +7,7 @@ import type { Advice } from '../cost/advice.js'
 import type { Bottleneck } from '../cost/bottleneck.js'
 import type { Confidence } from '../cost/confidence.js'
 import type { BatchEstimate, PartTime } from '../cost/estimate.js'
+import type { MeasuredCheck } from '../cost/measured-check.js'
 import type { Shortage, TierBytes } from '../cost/placement.js'
 import type { Verdict } from '../cost/verdicts.js'
 import type { Spread } from '../economics/forecast.js'
@@ -15,7 +16,6 @@ import type { TokenPrices } from '../economics/token-cost.js'
 import type { Swing } from '../economics/tornado.js'
 import type { ValueMonth } from '../economics/value-loss.js'
 import type { Workload } from '../workload.js'
-import type { Sureness } from './held-offer.js'
 
 /** Grows when a field changes its meaning or goes. */
 export const PLAN_VERSION = 1 as const
@@ -113,6 +113,9 @@ export type HostPlacement = {
   /** Of one copy of all pages, 0 to 1. */
   readonly share: number
 }
+
+/** How well a speed is known: by a run, or else how many times more or less it may be. */
+export type Sureness = { readonly measured?: MeasuredCheck; readonly throughputSpread?: number }
 
 export type PlanSpeed = Sureness & {
   /** The batches of the workload that have room. */

@@ -6,26 +6,14 @@
 import { findCard } from '../../plan/catalog/catalogue.js'
 import { denseRate, matmulRate } from '../../plan/catalog/rates.js'
 import { EFFICIENCY } from '../../plan/cost/efficiency.js'
-import type { ModelShape } from '../../plan/model/shape.js'
 import { MoeTraffic } from '../moe/moe-step.js'
 import type { LayerExchange } from '../moe/play-layer.js'
-import type { Experiment } from './experiment.js'
+import type { Experiment, MoeWorkload } from './experiment.js'
 import { unfit } from './fit.js'
 import type { Answer, Round, Traffic } from './rounds.js'
 
 /** As the fleet's wire has it where a file does not say otherwise: q8_0 out, bf16 back. */
 const WIRE = { dispatchBytesPerValue: 34 / 32, combineBytesPerValue: 2 } as const
-
-export type MoeWorkload = {
-  readonly kind: 'moe'
-  readonly shape: ModelShape
-  readonly layout: 'apart' | 'whole'
-  /** Of a step, over all hosts. */
-  readonly tokens: number
-  /** Of each domain. */
-  readonly cards: number
-  readonly card: string
-}
 
 /** @throws SputnikError CARD_UNKNOWN, PLACEMENT_FULL */
 export function moeTraffic(workload: MoeWorkload, { network, seed }: Experiment): Traffic {

@@ -4,9 +4,10 @@
  */
 import { SputnikError } from '../../base/errors.js'
 import { DEFAULTS } from './defaults.js'
-import { type Experiment, makeExperiment } from './experiment.js'
+import type { Experiment } from './experiment.js'
 import { checkFields, type Fields } from './fields.js'
 import { unfit } from './fit.js'
+import { makeExperiment } from './make-experiment.js'
 import type { TransportName } from './transports.js'
 import { messageCount } from './workload.js'
 

@@ -4,13 +4,11 @@ import { resolveModel } from '../../plan/model/resolve-model.js'
 import { allToAll, incast, permutation } from '../moe/patterns.js'
 import { HEADER_BYTES } from '../net/packet.js'
 import { DEFAULTS } from './defaults.js'
-import type { Experiment } from './experiment.js'
-import type { Fields, Pattern } from './fields.js'
+import type { Experiment, MoeWorkload, Workload } from './experiment.js'
+import type { Fields } from './fields.js'
 import { unfit } from './fit.js'
-import { domainsOf, type MoeWorkload, moeTraffic } from './moe-traffic.js'
+import { domainsOf, moeTraffic } from './moe-traffic.js'
 import { repeated, type Traffic } from './rounds.js'
-
-export type Workload = Pattern | MoeWorkload
 
 /** @throws SputnikError EXPERIMENT_UNFIT, and those of reading a model */
 export function workloadOf(fields: Fields): Workload {

@@ -1,8 +1,7 @@
 /** How well speeds are known: by measured runs, or by how far estimates of others were off. */
 import type { Section } from '../../../chart/html-page.js'
-import type { Sureness } from '../held-offer.js'
 import { count, duration } from '../numbers.js'
-import type { Plan, PlanResult } from '../plan.js'
+import type { Plan, PlanResult, Sureness } from '../plan.js'
 
 export function surenessSection({ speed, fleet, alternatives }: Plan & PlanResult): Section {
   const here = { ...speed, name: 'this fleet', cards: fleet.cards, best: speed.reference }
