@@ -1,6 +1,6 @@
 /** Writes a file that a command was asked for. */
 import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs'
-import { SputnikError } from '../base/errors.js'
+import { reasonOf, SputnikError } from '../base/errors.js'
 import { dim } from './report.js'
 
 const CHUNK_CHARACTERS = 1 << 16
@@ -42,8 +42,7 @@ function attempt<T>(path: string, write: () => T): T {
   try {
     return write()
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new SputnikError('OUTPUT_UNWRITABLE', `${path}: ${reason}`, { path }, error)
+    throw new SputnikError('OUTPUT_UNWRITABLE', `${path}: ${reasonOf(error)}`, { path }, error)
   }
 }
 

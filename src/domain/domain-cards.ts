@@ -2,7 +2,6 @@
  * The cards of a domain from their start to their service: what each is told to load and what its
  * experts compute, who is silent for too long, who is started again. Pure; knows no dispatches.
  */
-
 import { defined } from '../base/assert.js'
 import { SputnikError } from '../base/errors.js'
 import type { ExpertRecord } from '../base/expert.js'

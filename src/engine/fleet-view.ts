@@ -2,7 +2,6 @@
  * What the head tells of its fleet: the sums and lists that follow from the directory. Pure; knows
  * nothing of processes and links.
  */
-
 import type { Usage } from '../fleet/usage.js'
 import { totalBytes } from '../pages/capacity.js'
 import type { Directory } from '../pages/directory.js'

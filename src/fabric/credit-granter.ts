@@ -186,13 +186,7 @@ export class CreditGranter {
 
   /** When `tick` is next of use, if nothing else happens; undefined: not before something does. */
   nextTickUs(nowUs: number): number | undefined {
-    let next = Number.POSITIVE_INFINITY
-    const [first] = this.#queue
-    const bytes = first === undefined ? 0 : this.#turnOf(first)
-    // Where something else than the pace is in the way, only an arrival can help.
-    if (first !== undefined && this.#isRoomFor(bytes) && this.#mayHave(first, bytes)) {
-      next = this.#window.paceUs(bytes, nowUs)
-    }
+    let next = this.#paceUs(nowUs) ?? Number.POSITIVE_INFINITY
     for (const account of this.#accounts.values()) {
       if (account.outstanding === 0) continue
       const waitUs = account.isRefreshed ? 2 * this.#leaseUs : this.#leaseUs >> 1
@@ -320,15 +314,17 @@ export class CreditGranter {
     const { fromUs, bytes } = this.#burst
     this.#rate.idle()
     this.#rate.atLeast(bytes, nowUs - fromUs)
-    if (this.#isHeldByPace(nowUs)) this.#rate.tooSlow()
+    // Somebody could send, and nothing but the pace is in the way.
+    if ((this.#paceUs(nowUs) ?? nowUs) > nowUs) this.#rate.tooSlow()
   }
 
-  /** Somebody could send, and nothing but the pace is in the way. */
-  #isHeldByPace(nowUs: number): boolean {
+  /** When the pace lets the first in the queue go on; undefined: only an arrival can help it. */
+  #paceUs(nowUs: number): number | undefined {
     const [first] = this.#queue
-    const bytes = first === undefined ? 0 : this.#turnOf(first)
-    if (first === undefined || bytes === 0 || !this.#mayHave(first, bytes)) return false
-    return this.#window.paceUs(bytes, nowUs) > nowUs
+    if (first === undefined) return undefined
+    const bytes = this.#turnOf(first)
+    if (!this.#isRoomFor(bytes) || !this.#mayHave(first, bytes)) return undefined
+    return this.#window.paceUs(bytes, nowUs)
   }
 
   #grant(account: CreditAccount, { bytes, nowUs }: { bytes: number; nowUs: number }): void {

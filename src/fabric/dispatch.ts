@@ -18,7 +18,6 @@ import { type FrameHeader, HEADER_BYTES } from './frame.js'
 export {
   combineBytes,
   type DispatchLayout,
-  type DispatchSize,
   dispatchLayout,
 } from './dispatch-layout.js'
 

@@ -3,7 +3,6 @@
  * and knows which nodes serve pages themselves. Lives in the fabric thread, so that steps and pages
  * do not wait for each other. Knows nothing of steps.
  */
-
 import { X509Certificate } from 'node:crypto'
 import { reasonOf } from '../base/errors.js'
 import { checkKnown } from './admission.js'

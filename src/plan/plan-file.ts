@@ -4,7 +4,7 @@
  */
 import { parseDocument } from 'yaml'
 import type { z } from 'zod'
-import { SputnikError } from '../base/errors.js'
+import { reasonOf, SputnikError } from '../base/errors.js'
 import { nearestNames } from '../base/nearest.js'
 import { show } from './quantity.js'
 
@@ -25,7 +25,7 @@ export function parsePlanText(text: string, source: string): unknown {
   try {
     return document.toJS({ maxAliasCount: ALIASES_MAX })
   } catch (error) {
-    throw invalid(source, error instanceof Error ? error.message : String(error), error)
+    throw invalid(source, reasonOf(error), error)
   }
 }
 

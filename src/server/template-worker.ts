@@ -2,7 +2,6 @@
  * The worker thread that renders one chat template. Knows nothing of time limits: its owner
  * ends it when it takes too long.
  */
-
 import { parentPort, workerData } from 'node:worker_threads'
 import { Template } from '@huggingface/jinja'
 import { assert } from '../base/assert.js'

@@ -2,6 +2,7 @@
  * `npm run faults -- [seed | commit] [--seeds N] [--from S]`: replays one seed aloud, or runs many.
  */
 import { parseArgs } from 'node:util'
+import { reasonOf } from '../../src/base/errors.js'
 import { formatCounts, formatViolation } from './report.js'
 import { runSeeds, seedOfCommit } from './seeds.js'
 import { runSeed } from './simulation.js'
@@ -73,5 +74,5 @@ function runMany(from: number, count: number): number {
 try {
   process.exitCode = main()
 } catch (error) {
-  process.exitCode = fail(error instanceof Error ? error.message : String(error))
+  process.exitCode = fail(reasonOf(error))
 }

@@ -2,7 +2,6 @@
  * Pages out of a copy of the model on this machine. A copy need not be the same file: whatever it
  * has in the shape of the manifest is offered. Knows nothing of who asks.
  */
-
 import { defined } from '../../base/assert.js'
 import { reasonOf } from '../../base/errors.js'
 import type { Range } from '../../fabric/page-messages.js'

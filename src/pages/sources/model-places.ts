@@ -2,7 +2,6 @@
  * Where people keep models, and looking for a copy of one there: headers and single pages are read,
  * never whole files, and never for long.
  */
-
 import { type Dirent, readdirSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
