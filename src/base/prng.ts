@@ -94,6 +94,17 @@ export class Prng {
   }
 }
 
+/** In place; every order is equally likely (Fisher and Yates). */
+export function shuffle(values: number[], prng: Prng): number[] {
+  for (let at = values.length - 1; at > 0; at--) {
+    const other = prng.nextBelow(at + 1)
+    const value = values[at] ?? 0
+    values[at] = values[other] ?? 0
+    values[other] = value
+  }
+  return values
+}
+
 /** A 32-bit hash of a text (FNV-1a over UTF-16 units) to derive independent seeds from names. */
 export function hashText(text: string, seed = 0): number {
   let hash = (0x811c9dc5 ^ seed) >>> 0

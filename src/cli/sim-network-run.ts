@@ -1,10 +1,9 @@
 /** Runs experiments with progress on stderr; a signal ends them with what there is. */
 import { setImmediate } from 'node:timers/promises'
 import { ExperimentRun } from '../sim/experiment/experiment-run.js'
-import type { Outcome } from '../sim/experiment/metrics.js'
+import { type Outcome, runName } from '../sim/experiment/metrics.js'
 import type { PlannedRun } from '../sim/experiment/plan-runs.js'
 import { resultOf } from '../sim/experiment/result.js'
-import { TRANSPORTS } from '../sim/experiment/transports.js'
 import { createProgress, type Progress } from './report.js'
 import { untilStopped } from './stop-signal.js'
 
@@ -49,15 +48,10 @@ async function runOne({ experiment, point }: PlannedRun, { signal, progress }: W
     wallMs += nowMs - fromMs
     if (nowMs - toldMs >= PROGRESS_MS) {
       toldMs = nowMs
-      progress.update({ stage: stageOf({ experiment, ...where }), done: run.share, total: 1 })
+      progress.update({ stage: runName(experiment, point), done: run.share, total: 1 })
     }
     // Signals are heard between slices only.
     await setImmediate()
   }
   return { result: resultOf(run), wallS: wallMs / 1000, ...where }
-}
-
-function stageOf({ experiment, point }: PlannedRun): string {
-  const { title } = TRANSPORTS[experiment.transport]
-  return point === undefined ? title : `${title}, ${point.field} ${point.text}`
 }

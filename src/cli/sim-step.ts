@@ -14,6 +14,7 @@ import { COST_OPTIONS } from '../plan/cost/options.js'
 import { PLAN_MODEL_HELP, resolveModel } from '../plan/model/resolve-model.js'
 import type { ModelShape } from '../plan/model/shape.js'
 import type { CopyPer } from '../sim/moe/layer-load.js'
+import { moeCard } from '../sim/moe/moe-card.js'
 import type { MoeLayout } from '../sim/moe/moe-step.js'
 import { STEP_NETWORKS, type StepNetwork } from '../sim/moe/step-networks.js'
 import { type StepOptions, type StepResult, StepRun } from '../sim/moe/step-run.js'
@@ -176,11 +177,7 @@ function stepOptions(
   const card = findCard(options.card)
   const { computeShare, layerS } = EFFICIENCY.vendors[card.vendor]
   const rates = cardRates(modelWork(shape, COST_OPTIONS), { card, elseFlops: 0 })
-  const expertCard = {
-    bytesPerSecond: card.bandwidth.value * EFFICIENCY.memoryShare,
-    flopsPerSecond: rates.experts * computeShare,
-    memoryBytes: card.usableMemory.value * (1 - EFFICIENCY.workspaceShare),
-  }
+  const expertCard = moeCard(card, rates.experts * computeShare)
   return {
     ...{ shape, network, layout, domains, replicas, popularity, tokens, seed, copyPer },
     cards: new Array<typeof expertCard>(options.cards).fill(expertCard),

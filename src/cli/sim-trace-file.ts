@@ -1,8 +1,7 @@
 /** Writes what happened in a simulation of serving, one line for each request and step. */
-import { closeSync, writeSync } from 'node:fs'
 import type { RequestRecord, StepRecord } from '../sim/serving/simulation.js'
 import { type TraceForm, type TraceRecord, traceFormOf, traceLine } from '../sim/trace-line.js'
-import { openOutput } from './write-output.js'
+import { LineFile } from './write-output.js'
 
 const COLUMNS = [
   'kind',
@@ -20,12 +19,9 @@ const COLUMNS = [
   'context_tokens',
 ] as const
 
-const BUFFER_CHARACTERS = 1 << 16
-
 export class TraceFile {
-  readonly #fd: number
+  readonly #file: LineFile
   readonly #form: TraceForm
-  #buffer = ''
 
   /**
    * `.csv`: one table of both; `.jsonl`: an object on each line.
@@ -33,8 +29,8 @@ export class TraceFile {
    */
   constructor(path: string) {
     this.#form = traceFormOf(path)
-    this.#fd = openOutput(path)
-    if (this.#form === 'csv') this.#buffer = `${COLUMNS.join(',')}\n`
+    this.#file = new LineFile(path)
+    if (this.#form === 'csv') this.#file.add(COLUMNS.join(','))
   }
 
   request(record: RequestRecord): void {
@@ -65,17 +61,10 @@ export class TraceFile {
   }
 
   close(): void {
-    this.#flush()
-    closeSync(this.#fd)
+    this.#file.close()
   }
 
   #write(record: TraceRecord<(typeof COLUMNS)[number]>): void {
-    this.#buffer += `${traceLine(record, { columns: COLUMNS, form: this.#form })}\n`
-    if (this.#buffer.length >= BUFFER_CHARACTERS) this.#flush()
-  }
-
-  #flush(): void {
-    writeSync(this.#fd, this.#buffer)
-    this.#buffer = ''
+    this.#file.add(traceLine(record, { columns: COLUMNS, form: this.#form }))
   }
 }

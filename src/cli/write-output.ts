@@ -13,24 +13,39 @@ export function writeOutput(path: string, text: string): void {
 
 /** Lines without their ends, which together may be more than a string can hold. */
 export function writeLines(path: string, lines: Iterable<string>): void {
+  const file = new LineFile(path)
   attempt(path, () => {
-    const file = openSync(path, 'w')
-    let chunk = ''
-    for (const line of lines) {
-      chunk += `${line}\n`
-      if (chunk.length < CHUNK_CHARACTERS) continue
-      writeSync(file, chunk)
-      chunk = ''
-    }
-    writeSync(file, chunk)
-    closeSync(file)
+    for (const line of lines) file.add(line)
+    file.close()
   })
   tell(path)
 }
 
-/** A new file to write to. @throws SputnikError OUTPUT_UNWRITABLE */
-export function openOutput(path: string): number {
-  return attempt(path, () => openSync(path, 'w'))
+/** A new file of lines, written many at a time. */
+export class LineFile {
+  readonly #fd: number
+  #chunk = ''
+
+  /** @throws SputnikError OUTPUT_UNWRITABLE */
+  constructor(path: string) {
+    this.#fd = attempt(path, () => openSync(path, 'w'))
+  }
+
+  /** `line`: without its end. */
+  add(line: string): void {
+    this.#chunk += `${line}\n`
+    if (this.#chunk.length >= CHUNK_CHARACTERS) this.#flush()
+  }
+
+  close(): void {
+    this.#flush()
+    closeSync(this.#fd)
+  }
+
+  #flush(): void {
+    writeSync(this.#fd, this.#chunk)
+    this.#chunk = ''
+  }
 }
 
 /** Whether output of long work will find a place. @throws SputnikError OUTPUT_UNWRITABLE */

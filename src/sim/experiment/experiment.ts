@@ -1,5 +1,6 @@
 /** One experiment with everything decided: a network, what sends over it, and what is sent. */
 import type { ModelShape } from '../../plan/model/shape.js'
+import type { MoeLayout } from '../moe/moe-step.js'
 import { HEADER_BYTES } from '../net/packet.js'
 import type { Multipath } from '../net/path-choice.js'
 import type { Pattern } from './fields.js'
@@ -9,7 +10,7 @@ import type { TransportName } from './transports.js'
 export type MoeWorkload = {
   readonly kind: 'moe'
   readonly shape: ModelShape
-  readonly layout: 'apart' | 'whole'
+  readonly layout: MoeLayout
   /** Of a step, over all hosts. */
   readonly tokens: number
   /** Of each domain. */

@@ -5,7 +5,7 @@
 import { SputnikError } from '../../base/errors.js'
 import { DEFAULTS } from './defaults.js'
 import type { Experiment } from './experiment.js'
-import type { Fields } from './fields.js'
+import type { Fields, Switching } from './fields.js'
 import { refuseUnfit } from './fit.js'
 import { networkOf, refuseLargeNetwork } from './network-shape.js'
 import { TRANSPORTS, type TransportName } from './transports.js'
@@ -46,7 +46,7 @@ function chosen<T extends string>(said: T | 'auto' | undefined, otherwise: T): T
   return said === undefined || said === 'auto' ? otherwise : said
 }
 
-function isOn(said: 'auto' | 'on' | 'off' | undefined, otherwise: boolean): boolean {
+function isOn(said: Switching | undefined, otherwise: boolean): boolean {
   return said === undefined || said === 'auto' ? otherwise : said === 'on'
 }
 

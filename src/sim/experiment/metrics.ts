@@ -1,5 +1,6 @@
 /** What is told of a run, as text: the same in a table of many runs and in a list of one. */
 import { formatValue } from '../../chart/number-format.js'
+import type { Experiment } from './experiment.js'
 import type { SweepPoint } from './plan-runs.js'
 import type { RunResult } from './result.js'
 import { TRANSPORTS } from './transports.js'
@@ -86,9 +87,13 @@ export function metricsOf(outcomes: readonly Outcome[]): Metric[] {
   return METRICS.filter(({ isIdle }) => isIdle === undefined || !outcomes.every(isIdle))
 }
 
+export function nameOf({ result: { experiment }, point }: Outcome): string {
+  return runName(experiment, point)
+}
+
 /** What tells a run from the others. */
-export function nameOf({ result, point }: Outcome): string {
-  const { title } = TRANSPORTS[result.experiment.transport]
+export function runName({ transport }: Experiment, point: SweepPoint | undefined): string {
+  const { title } = TRANSPORTS[transport]
   return point === undefined ? title : `${title}, ${point.field} ${point.text}`
 }
 

@@ -6,8 +6,9 @@
 import { findCard } from '../../plan/catalog/catalogue.js'
 import { denseRate, matmulRate } from '../../plan/catalog/rates.js'
 import { EFFICIENCY } from '../../plan/cost/efficiency.js'
+import { moeCard } from '../moe/moe-card.js'
 import { MoeTraffic } from '../moe/moe-step.js'
-import type { LayerExchange } from '../moe/play-layer.js'
+import type { PlayedLayer } from '../moe/play-layer.js'
 import type { Experiment, MoeWorkload } from './experiment.js'
 import { unfit } from './fit.js'
 import type { Answer, Round, Traffic } from './rounds.js'
@@ -41,19 +42,10 @@ function cardOf(id: string, weightBits: number) {
   const card = findCard(id)
   const rate = matmulRate(card, weightBits)?.rate ?? denseRate(card, 'fp32')
   if (rate === undefined) throw unfit(`${card.name} has no rate for such experts`, 'choose another')
-  return {
-    bytesPerSecond: card.bandwidth.value * EFFICIENCY.memoryShare,
-    flopsPerSecond: rate.value * EFFICIENCY.vendors.others.computeShare,
-    memoryBytes: card.usableMemory.value * (1 - EFFICIENCY.workspaceShare),
-  }
+  return moeCard(card, rate.value * EFFICIENCY.vendors.others.computeShare)
 }
 
-type Played = {
-  readonly exchanges: readonly LayerExchange[]
-  readonly computeS: (domain: number) => number
-}
-
-function roundOf({ exchanges, computeS }: Played): Round {
+function roundOf({ exchanges, computeS }: PlayedLayer): Round {
   // What stays on its host takes no network.
   const sent = exchanges.filter(({ source, domain }) => source !== domain)
   const answersBy = new Map<number, Answer[]>()

@@ -2,9 +2,8 @@
 import { hashText, Prng } from '../../base/prng.js'
 import { resolveModel } from '../../plan/model/resolve-model.js'
 import { allToAll, incast, permutation } from '../moe/patterns.js'
-import { HEADER_BYTES } from '../net/packet.js'
 import { DEFAULTS } from './defaults.js'
-import type { Experiment, MoeWorkload, Workload } from './experiment.js'
+import { type Experiment, type MoeWorkload, payloadBytesOf, type Workload } from './experiment.js'
 import type { Fields } from './fields.js'
 import { unfit } from './fit.js'
 import { domainsOf, moeTraffic } from './moe-traffic.js'
@@ -61,8 +60,8 @@ export function messageCount({ workload, network: { hosts } }: Experiment): numb
 
 /** Most packets of a round. */
 export function packetCount(experiment: Experiment): number {
-  const { workload, bytes, mtuBytes, network } = experiment
-  const payloadBytes = mtuBytes - HEADER_BYTES
+  const { workload, bytes, network } = experiment
+  const payloadBytes = payloadBytesOf(experiment)
   const messages = messageCount(experiment)
   if (workload.kind !== 'moe') return messages * Math.ceil(bytes / payloadBytes)
   const { hidden, expertsUsed } = workload.shape

@@ -14,8 +14,9 @@ import type { ModelShape } from '../../plan/model/shape.js'
 import { pageBytes, pageParameters } from '../../plan/model/sizes.js'
 import { expertShares, type Popularity } from '../serving/popularity.js'
 import { Router } from '../serving/router.js'
-import { domainComputeS, type ExpertCard, type ExpertCost } from './domain-compute.js'
+import { domainComputeS, type ExpertCost } from './domain-compute.js'
 import { type CopyPer, type LayerLoad, LoadMaker, type RowBytes } from './layer-load.js'
+import type { MoeCard } from './moe-card.js'
 import type { PlayedLayer } from './play-layer.js'
 
 /**
@@ -30,7 +31,7 @@ export type MoeOptions = {
   /** All alike. */
   readonly domains: number
   /** Of each domain. */
-  readonly cards: readonly (ExpertCard & { readonly memoryBytes: number })[]
+  readonly cards: readonly MoeCard[]
   /** Of each layer on a domain, beside arithmetic. */
   readonly callS: number
   readonly replicas: number

@@ -1,6 +1,6 @@
 /** Who sends how much to whom, in patterns that are known to be hard on a network. Pure. */
 import { assert } from '../../base/assert.js'
-import type { Prng } from '../../base/prng.js'
+import { type Prng, shuffle } from '../../base/prng.js'
 import type { Message } from './network.js'
 
 /** Hosts 1 to `senders` send to host 0 at once. */
@@ -11,7 +11,8 @@ export function incast(senders: number, bytes: number): Message[] {
 /** Every host sends to one other and receives from one other (one cycle through all). */
 export function permutation(hosts: number, bytes: number, prng: Prng): Message[] {
   assert(hosts >= 2, 'a permutation of one host')
-  const order = shuffled(hosts, prng)
+  const all = Array.from({ length: hosts }, (_, at) => at)
+  const order = shuffle(all, prng)
   return order.map((from, at) => ({ from, to: order[(at + 1) % hosts] ?? 0, bytes }))
 }
 
@@ -22,16 +23,4 @@ export function allToAll(hosts: number, bytes: number): Message[] {
     const to = (from + 1 + Math.floor(at / hosts)) % hosts
     return { from, to, bytes }
   })
-}
-
-/** 0 to `count` - 1; every order is equally likely (Fisher and Yates). */
-function shuffled(count: number, prng: Prng): number[] {
-  const order = Array.from({ length: count }, (_, at) => at)
-  for (let last = count - 1; last > 0; last--) {
-    const other = prng.nextBelow(last + 1)
-    const kept = order[last] ?? 0
-    order[last] = order[other] ?? 0
-    order[other] = kept
-  }
-  return order
 }

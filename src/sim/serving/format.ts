@@ -30,7 +30,8 @@ export function formatServing(
   report: Omit<ServingReport, 'series'>,
 ): string {
   const lines = [titleOf(subject), ...stoppedLines(report), '', ...rowsOf(subject, report), '']
-  return [...lines, ...latencyTable(report)].join('\n')
+  const { titles, rows } = latencyTable(report)
+  return [...lines, ...formatTable(titles, rows)].join('\n')
 }
 
 export function titleOf({ model, fleet, source, hours }: ServingSubject): string {
@@ -51,9 +52,9 @@ function rowsOf(subject: ServingSubject, report: Omit<ServingReport, 'series'>):
     ['measured', `${seconds(report.window.fromS)} to ${seconds(report.window.toS)}`],
     [
       'throughput',
-      `${rate(throughput.requestsPerSecond, 'requests/s')}, ` +
-        `${rate(throughput.inputTokensPerSecond, 'tokens/s')} in, ` +
-        `${rate(throughput.outputTokensPerSecond, 'tokens/s')} out`,
+      `${formatValue(throughput.requestsPerSecond, 'requests/s')}, ` +
+        `${formatValue(throughput.inputTokensPerSecond, 'tokens/s')} in, ` +
+        `${formatValue(throughput.outputTokensPerSecond, 'tokens/s')} out`,
     ],
     ['goodput', goodputText(report)],
     [
@@ -88,7 +89,7 @@ function goodputText({ goodput }: Omit<ServingReport, 'series'>): string {
   ]
   return (
     `${percent(share)} of requests (${limits.join(', ')}): ` +
-    `${rate(requestsPerSecond, 'requests/s')}, ${rate(outputTokensPerSecond, 'tokens/s')} out`
+    `${formatValue(requestsPerSecond, 'requests/s')}, ${formatValue(outputTokensPerSecond, 'tokens/s')} out`
   )
 }
 
@@ -115,23 +116,18 @@ function domainRows(
   return [['domains', `${text}${loaded}`]]
 }
 
-function latencyTable({ latency }: Omit<ServingReport, 'series'>): string[] {
-  return formatTable(
-    ['', 'mean', 'p50', 'p90', 'p99'],
-    LATENCIES.map(([key, name]) => [name, ...spreadCells(latency[key])]),
-  )
+/** A row for each kind of latency. */
+export function latencyTable({ latency }: Pick<ServingReport, 'latency'>) {
+  const titles = ['', 'mean', 'p50', 'p90', 'p99']
+  return { titles, rows: LATENCIES.map(([key, name]) => [name, ...spreadCells(latency[key])]) }
 }
 
-export function spreadCells({ mean, p50, p90, p99 }: Spread): string[] {
+function spreadCells({ mean, p50, p90, p99 }: Spread): string[] {
   return [mean, p50, p90, p99].map((value) => (value === null ? '-' : seconds(value)))
 }
 
 function seconds(value: number): string {
   return value >= 1000 ? `${(value / 3600).toFixed(2)} h` : formatValue(value, 's')
-}
-
-function rate(value: number, unit: string): string {
-  return formatValue(value, unit)
 }
 
 function number(value: number): string {

@@ -70,7 +70,7 @@ export class LayerCosts {
   /** By number of tokens. */
   readonly #kept = new Map<number, Kept>()
   /** In which look each expert was seen last, to count those that differ. */
-  #seen = new Uint32Array(0)
+  readonly #seen = new Uint32Array(1 << 16)
   #look = 0
 
   constructor(options: LayerCostsOptions) {
@@ -171,7 +171,6 @@ export class LayerCosts {
   }
 
   #countExperts({ pairCount, experts }: Share): number {
-    if (this.#seen.length === 0) this.#seen = new Uint32Array(1 << 16)
     this.#look = (this.#look + 1) >>> 0
     let count = 0
     for (let pair = 0; pair < pairCount; pair++) {

@@ -17,7 +17,7 @@ export type Machines = StepTimes & {
 }
 
 /** Machines that nothing befalls. */
-export function steadyMachines(times: StepTimes): Machines {
+function steadyMachines(times: StepTimes): Machines {
   return {
     domains: times.domains,
     cost: (step) => times.cost(step),

@@ -45,7 +45,11 @@ export class PageLoader {
 
   /** Somebody who is there has the page, in memory or on disk. */
   canLoad(entry: number): boolean {
-    if (this.#options.hasOrigin) return true
+    return this.#options.hasOrigin || this.#isStored(entry)
+  }
+
+  /** On the disk of a domain that is there. */
+  #isStored(entry: number): boolean {
     return this.#stored.some((disk, domain) => disk[entry] === 1 && this.#isAway[domain] === false)
   }
 
@@ -111,10 +115,9 @@ export class PageLoader {
     const entry = entryOf(page.region, page.expert)
     const bytes = this.#bytes(page)
     if (this.#stored[domain]?.[entry] === 1) return bytes / diskBytesPerSecond
-    const isWithPeer = this.#stored.some((disk, at) => disk[entry] === 1 && !this.#isAway[at])
     // From the head all who load share its port.
     const headRate = headBytesPerSecond / Math.max(1, this.#loading.size)
-    return bytes / Math.min(nicBytesPerSecond, isWithPeer ? nicBytesPerSecond : headRate)
+    return bytes / Math.min(nicBytesPerSecond, this.#isStored(entry) ? nicBytesPerSecond : headRate)
   }
 
   #bytes({ region }: Page): number {

@@ -22,7 +22,6 @@ export type PlacementOptions = {
   readonly popularity: readonly Float32Array[] | undefined
   readonly hasOrigin: boolean
   readonly headBytesPerSecond: number
-  /** As the fleet moves pages: a few at a time. */
 }
 
 export class PagePlacement {
@@ -132,7 +131,8 @@ export class PagePlacement {
 
   /** Pages that nobody has are wanted nowhere, until somebody comes back with them. */
   #leaveOut(wanted: HolderTable): void {
-    for (const entry of this.directory.copy().orphans()) {
+    for (const { region, expert } of this.directory.orphans()) {
+      const entry = wanted.entry(region, expert)
       if (this.#loader.canLoad(entry)) continue
       for (const domain of wanted.holdersOf(entry)) wanted.remove(entry, domain)
     }

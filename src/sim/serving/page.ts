@@ -2,14 +2,13 @@
 import { htmlPage } from '../../chart/html-page.js'
 import { lineChart, type Point } from '../../chart/line-chart.js'
 import type { Collector } from './collector.js'
-import { formatServing, LATENCIES, type ServingSubject, spreadCells, titleOf } from './format.js'
+import { formatServing, LATENCIES, latencyTable, type ServingSubject, titleOf } from './format.js'
 import type { ServingReport } from './report.js'
 
 type Shown = { readonly report: ServingReport; readonly collector: Collector }
 type SeriesName = keyof ServingReport['series']['values']
 
 export function servingPage(subject: ServingSubject, { report, collector }: Shown): string {
-  const rows = LATENCIES.map(([key, name]) => [name, ...spreadCells(report.latency[key])])
   return htmlPage({
     title: 'Serving, simulated',
     subtitle: titleOf(subject),
@@ -22,7 +21,7 @@ export function servingPage(subject: ServingSubject, { report, collector }: Show
       {
         title: 'Latency',
         charts: [latencyChart(collector)],
-        table: { titles: ['', 'mean', 'p50', 'p90', 'p99'], rows },
+        table: latencyTable(report),
       },
       {
         title: 'Over time',

@@ -2,7 +2,7 @@
  * How often each expert of each layer is chosen. Knows nothing of tokens and of who holds experts.
  */
 import { assert } from '../../base/assert.js'
-import { Prng } from '../../base/prng.js'
+import { Prng, shuffle } from '../../base/prng.js'
 
 export type Popularity =
   | { readonly kind: 'uniform' }
@@ -38,17 +38,6 @@ function weightsOf(
   }
   const weights = Array.from({ length: experts }, (_, rank) => (rank + 1) ** -popularity.exponent)
   return shuffle(weights, prng)
-}
-
-/** Fisher and Yates, in place. */
-function shuffle(values: number[], prng: Prng): number[] {
-  for (let at = values.length - 1; at > 0; at--) {
-    const other = prng.nextBelow(at + 1)
-    const value = values[at] ?? 0
-    values[at] = values[other] ?? 0
-    values[other] = value
-  }
-  return values
 }
 
 function normalised(weights: readonly number[]): Float32Array {

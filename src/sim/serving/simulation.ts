@@ -178,17 +178,19 @@ export class ServingSimulation {
     const { admitted, items } = this.#scheduler.schedule()
     for (const { id } of admitted) this.#liveOf(id).admittedS = this.nowS
     assert(items.length > 0, 'a step without work')
-    const step = this.#stepOf(items, this.#options.machines.cost(shapeOf(items)))
+    const step = this.#stepOf(items, (shape) => this.#options.machines.cost(shape))
     this.#step = step
     this.#awaitPages(step)
   }
 
-  #stepOf(items: readonly BatchItem[], cost: StepCost): Step {
+  #stepOf(items: readonly BatchItem[], costOf: (shape: StepShape) => StepCost): Step {
     const { machines, watcher } = this.#options
+    const shape = shapeOf(items)
+    const cost = costOf(shape)
     const stallS = machines.takeStall(this.nowS)
     const running = new RunningStep(cost, { now: this.nowS, stallS, note: watcher.worked })
     const giveUpS = Number.POSITIVE_INFINITY
-    return { items, shape: shapeOf(items), running, missing: [], giveUpS }
+    return { items, shape, running, missing: [], giveUpS }
   }
 
   /** Holds the step when it needs pages that nobody holds. */
@@ -229,8 +231,7 @@ export class ServingSimulation {
       return false
     })
     if (left.length === 0) return
-    const cost = apartCost(left, (shape) => machines.cost(shape))
-    this.#step = this.#stepOf(left, cost)
+    this.#step = this.#stepOf(left, () => apartCost(left, (shape) => machines.cost(shape)))
   }
 
   #endStep(): void {
