@@ -3,7 +3,7 @@
  * told with what they gain.
  */
 import type { Fleet, Host } from '../fleet/fleet.js'
-import { gigabits } from '../report/numbers.js'
+import { gigabits } from '../numbers.js'
 import { COST_OPTIONS } from './options.js'
 import { type Candidate, type QuickEstimate, quickEstimate } from './quick.js'
 

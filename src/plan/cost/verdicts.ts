@@ -1,6 +1,6 @@
 /** Where a plan should say no, or not like this, with the numbers that say so. */
 import type { Fleet, Host } from '../fleet/fleet.js'
-import { duration } from '../report/numbers.js'
+import { duration } from '../numbers.js'
 import { bottleneckOf, HEAD_NIC } from './bottleneck.js'
 import { type CostPlan, isPlan } from './cost-plan.js'
 import { steadyLoad } from './figures.js'
