@@ -1,6 +1,6 @@
 /** Finding 2 as text and tables; every sentence with a number in it is made from the runs. */
 import type { Section } from '../../src/chart/html-page.js'
-import { gigabits } from '../../src/plan/report/numbers.js'
+import { gigabits } from '../../src/plan/numbers.js'
 import { COMMAND } from './finding.js'
 import type { IncastRun, Layers, Link, StepTimes, Way } from './incast-runs.js'
 

@@ -1,6 +1,6 @@
 /** What finding 3 says in sentences, each made from the map. */
 import type { Section } from '../../src/chart/html-page.js'
-import { count, percent } from '../../src/plan/report/numbers.js'
+import { count, percent } from '../../src/plan/numbers.js'
 import type { Workload } from '../../src/plan/workload.js'
 import { BASES, type Basis, type CostMap, ratiosOf, type Score, scoreOf } from './cost-map.js'
 import { PLACES_USERS, ratiosOfMap, ratioText, type Shares, TITLES } from './map-tables.js'

@@ -2,7 +2,7 @@
 import { heatMap } from '../../src/chart/heat-map.js'
 import type { Section } from '../../src/chart/html-page.js'
 import { stepSeconds } from '../../src/plan/cost/load.js'
-import { percent, usd } from '../../src/plan/report/numbers.js'
+import { percent, usd } from '../../src/plan/numbers.js'
 import {
   BASES,
   type Basis,

@@ -1,7 +1,7 @@
 /** Finding 1 as text and tables; every sentence with a number in it is made from the steps. */
 import type { Section } from '../../src/chart/html-page.js'
 import type { ModelShape } from '../../src/plan/model/shape.js'
-import { gigabits } from '../../src/plan/report/numbers.js'
+import { gigabits } from '../../src/plan/numbers.js'
 import type { CopyPer } from '../../src/sim/moe/layer-load.js'
 import type { StepResult } from '../../src/sim/moe/step-run.js'
 import type { Popularity } from '../../src/sim/serving/popularity.js'

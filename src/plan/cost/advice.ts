@@ -3,7 +3,7 @@
  * told with what they gain.
  */
 import type { Fleet, Host } from '../fleet/fleet.js'
-import { gigabits } from '../report/numbers.js'
+import { gigabits } from '../numbers.js'
 import { COST_OPTIONS } from './options.js'
 import { type Candidate, type QuickEstimate, quickEstimate } from './quick.js'
 
@@ -21,9 +21,8 @@ export type Change = { readonly change: string; readonly candidate: Candidate }
 const WORTH_TELLING = 1.03
 const MOST_ADVICE = 6
 
-export function adviceFor(candidate: Candidate): Advice[] {
-  const before = quickEstimate(candidate)
-  if (!before.fits) return []
+/** `before`: of the candidate as it is. */
+export function adviceFor(candidate: Candidate, before: QuickEstimate): Advice[] {
   const tried = changesOf(candidate).flatMap(({ change, candidate: changed }) => {
     const after = quickEstimate(changed)
     return after.fits ? [gains(change, { before, after })] : []

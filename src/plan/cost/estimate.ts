@@ -83,8 +83,8 @@ export function estimate(candidate: Candidate): Estimate | Shortage {
     copiesPerToken: plan.layout === 'apart' ? plan.copies : 0,
     curve,
     ...(best !== undefined && { best }),
-    advice: adviceFor(candidate),
-    verdicts: verdictsFor(candidate, quick),
+    advice: adviceFor(candidate, quick),
+    verdicts: verdictsFor(candidate, { plan, quick }),
     assumptions: assumptionsOf(plan),
   }
 }

@@ -6,7 +6,7 @@ import type { DomainCapacity, RegionPages } from '../../pages/capacity.js'
 import type { HolderTable } from '../../pages/holder-table.js'
 import { placePages } from '../../pages/placement.js'
 import type { ModelWork } from './model-work.js'
-import { type Placement, TIERS } from './placement.js'
+import { isSpilled, type Placement } from './placement.js'
 
 export type FullPlacement = {
   readonly table: HolderTable
@@ -30,9 +30,9 @@ export function fullPlacement(
 /** Memory beside the cards counts to them in equal parts where pages lie there. */
 function domainsOf({ sites }: Placement): DomainCapacity[] {
   return sites
-    .flatMap(({ machine, count, pages }) => {
-      const isSpilled = TIERS.some((tier) => tier !== 'device' && pages[tier] > 0)
-      const beside = isSpilled ? machine.ramBytes + machine.host.diskBytes : 0
+    .flatMap((site) => {
+      const { machine, count } = site
+      const beside = isSpilled(site) ? machine.ramBytes + machine.host.diskBytes : 0
       const cards = machine.devices.flatMap((device) =>
         new Array<DomainCapacity['cards'][number]>(device.count).fill({
           memoryBytes: device.memoryBytes + beside / machine.deviceCount,

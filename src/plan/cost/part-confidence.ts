@@ -3,14 +3,13 @@ import { type Confidence, weakest } from './confidence.js'
 import type { CostPlan } from './cost-plan.js'
 import type { Part } from './load.js'
 import type { Machine } from './machine.js'
+import { isSpilled } from './placement.js'
 
 export function partConfidence(plan: CostPlan): { readonly [part in Part]: Confidence } {
   const machines = plan.placement.sites.map(({ machine }) => machine)
   const experts = weakest([
     ...machines.map(({ confidence }) => confidence),
-    ...plan.placement.sites.map(({ pages }) =>
-      pages.ram + pages.disk > 0 ? 'assumed' : 'measured',
-    ),
+    ...plan.placement.sites.map((site) => (isSpilled(site) ? 'assumed' : 'measured')),
   ])
   const trunk = plan.layout === 'apart' ? plan.head.confidence : experts
   const starts = startConfidence(plan.layout === 'apart' ? [plan.head, ...machines] : machines)

@@ -23,6 +23,11 @@ export type Site = {
   readonly share: number
 }
 
+/** Whether some of its pages lie beside its devices. */
+export function isSpilled({ pages }: Site): boolean {
+  return pages.ram + pages.disk > 0
+}
+
 export type Placement = {
   readonly fits: true
   /** Bytes at the head, or on each card of a `whole` fleet. */

@@ -6,7 +6,7 @@ import { type CostPlan, isPlan, layOut } from './cost-plan.js'
 import { type Figures, figuresAt, firstTokenS, maxBatch, meetsLimits, tokenS } from './figures.js'
 import type { ModelWork } from './model-work.js'
 import { COST_OPTIONS, type CostOptions } from './options.js'
-import type { Shortage } from './placement.js'
+import { isSpilled, type Shortage } from './placement.js'
 
 export type Candidate = {
   readonly model: ModelShape
@@ -59,8 +59,8 @@ function layOutWith(candidate: Candidate, sequences: number): CostPlan | Shortag
 /** Whether KV cache and pages want the same memory of the head, and some pages went elsewhere. */
 function isContended({ placement, layout }: CostPlan): boolean {
   const { sites } = placement
-  const isSpilled = sites.some(({ pages }) => pages.ram + pages.disk > 0)
-  return layout === 'apart' && isSpilled && sites.some((one) => one.isLocal && one.pages.device > 0)
+  if (layout !== 'apart' || !sites.some(isSpilled)) return false
+  return sites.some((one) => one.isLocal && one.pages.device > 0)
 }
 
 /** Per second within the limits; 0: there is no room, or no batch keeps them. */

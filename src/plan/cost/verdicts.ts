@@ -1,10 +1,10 @@
 /** Where a plan should say no, or not like this, with the numbers that say so. */
 import type { Fleet, Host } from '../fleet/fleet.js'
-import { duration } from '../report/numbers.js'
+import { duration } from '../numbers.js'
 import { bottleneckOf, HEAD_NIC } from './bottleneck.js'
-import { type CostPlan, isPlan } from './cost-plan.js'
+import type { CostPlan } from './cost-plan.js'
 import { steadyLoad } from './figures.js'
-import { type Candidate, layOutFor, type QuickEstimate, quickEstimate } from './quick.js'
+import { type Candidate, type QuickEstimate, quickEstimate } from './quick.js'
 import { portTokensPerSecond } from './wire.js'
 
 export type Verdict = {
@@ -13,11 +13,13 @@ export type Verdict = {
   readonly numbers: { readonly [name: string]: number }
 }
 
-export function verdictsFor(candidate: Candidate, quick: QuickEstimate): Verdict[] {
-  const plan = layOutFor(candidate)
-  if (!isPlan(plan)) return []
+/** A candidate as it was laid out, and what that reaches. */
+type Found = { readonly plan: CostPlan; readonly quick: QuickEstimate }
+
+export function verdictsFor(candidate: Candidate, found: Found): Verdict[] {
+  const { plan, quick } = found
   return [
-    deadZone(candidate, { plan, quick }),
+    deadZone(candidate, found),
     oneBox(candidate, quick),
     slowPages(plan),
     missesLimits(candidate, quick),
@@ -31,10 +33,7 @@ const HARDLY_MORE = 1.05
  * The region in which more domains do not help because the head's port is full, as Baidu found of
  * separated experts on ordinary clusters (arXiv 2602.09721).
  */
-function deadZone(
-  candidate: Candidate,
-  { plan, quick }: { readonly plan: CostPlan; readonly quick: QuickEstimate },
-): Verdict | undefined {
+function deadZone(candidate: Candidate, { plan, quick }: Found): Verdict | undefined {
   if (plan.layout !== 'apart' || plan.remoteHosts === 0) return undefined
   const capTokensPerSecond = headCap(plan)
   const { outputTokensPerSecond, batch } = quick.best ?? quick.smallest

@@ -1,8 +1,8 @@
 /** The answer of a plan in a few sentences: whether it fits, how fast, for how much, where not. */
 import type { Shortage } from '../cost/placement.js'
 import type { Verdict } from '../cost/verdicts.js'
+import { count, duration, months, percent, plural, times, usd, whole } from '../numbers.js'
 import type { Workload } from '../workload.js'
-import { count, duration, months, percent, plural, times, usd, whole } from './numbers.js'
 import type { Alternative, Answer, Comparison, Judgement, PlanResult, SpeedRow } from './plan.js'
 
 /** Ratios nearer to 1 are within the error of every constant. */

@@ -2,7 +2,7 @@
 import { barChart } from '../../chart/bar-chart.js'
 import type { HtmlPage, Section } from '../../chart/html-page.js'
 import { lineChart, type Series } from '../../chart/line-chart.js'
-import { duration, plural, usd, whole } from './numbers.js'
+import { duration, plural, usd, whole } from '../numbers.js'
 import type { Alternative, CurvePoint, PhaseTimes, Plan, PlanResult } from './plan.js'
 import { planPage } from './plan-page.js'
 import { partName } from './sections/speed.js'

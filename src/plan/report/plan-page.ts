@@ -1,6 +1,6 @@
 /** A plan as sections of text and tables, for terminals, markdown and pages alike. */
 import type { HtmlPage, Section } from '../../chart/html-page.js'
-import { whole } from './numbers.js'
+import { whole } from '../numbers.js'
 import type { Plan, PlanResult } from './plan.js'
 import { answerSection, assumedSection } from './sections/answer.js'
 import {

@@ -1,11 +1,11 @@
 /** What a search found, as people and programs read it. */
 import type { HtmlPage, Section } from '../../chart/html-page.js'
 import { lineChart } from '../../chart/line-chart.js'
+import { count, duration, usd, whole } from '../numbers.js'
 import type { Choice, Goal } from '../search/goal.js'
 import { insteadOf } from '../search/instead.js'
 import { reasonsFor } from '../search/reasons.js'
 import type { SearchCounts, SearchRequest, SearchResult } from '../search/search.js'
-import { count, duration, usd, whole } from './numbers.js'
 import type { Plan } from './plan.js'
 import { planPage } from './plan-page.js'
 

@@ -127,7 +127,7 @@ function withNic(host: Host, { bytesPerSecond, watts }: NicOffer): Host {
 }
 
 /** `2 x rtx-5090 + 4 hosts of 2 x rtx-3090, 100 GbE and 25 GbE, 2 replicas, bf16/mxfp4`. */
-export function nameOf({ variant, head, domains, replicas }: Group, ports: Ports): string {
+function nameOf({ variant, head, domains, replicas }: Group, ports: Ports): string {
   const cards = ({ cards: [group] }: Host): string =>
     group === undefined ? 'none' : `${group.count} x ${group.card.id}`
   const format = variant.format === AS_IT_IS ? '' : `, ${variant.format}`

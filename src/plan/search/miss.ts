@@ -2,7 +2,7 @@
 
 import type { Shortage } from '../cost/placement.js'
 import type { QuickEstimate } from '../cost/quick.js'
-import { duration } from '../report/numbers.js'
+import { duration } from '../numbers.js'
 import type { Workload } from '../workload.js'
 
 export type Miss = {

@@ -8,7 +8,7 @@ import { COST_OPTIONS } from '../cost/options.js'
 import { layOutFor } from '../cost/quick.js'
 import { fleetEquipment } from '../economics/fleet-cost.js'
 import type { Fleet } from '../fleet/fleet.js'
-import { count, percent, usd } from '../report/numbers.js'
+import { count, percent, usd } from '../numbers.js'
 import { type Choice, compareBy, meets } from './goal.js'
 import type { SearchRequest, SearchResult } from './search.js'
 

@@ -10,8 +10,9 @@ import { COST_OPTIONS, type CostOptions } from '../cost/options.js'
 import { quickEstimate } from '../cost/quick.js'
 import { type FleetCost, fleetCost, workHourUsd } from '../economics/fleet-cost.js'
 import { usdPerMtok } from '../economics/token-cost.js'
+import type { Fleet } from '../fleet/fleet.js'
 import type { Workload } from '../workload.js'
-import { countFleets, fleetOf, type Group, groupsOf, nameOf, type Ports } from './candidates.js'
+import { countFleets, fleetOf, type Group, groupsOf, type Ports } from './candidates.js'
 import { Front } from './front.js'
 import {
   affords,
@@ -63,7 +64,14 @@ const ROUNDING = 1e-9
 /** Groups between two calls of `onProgress`. */
 const PROGRESS_EVERY = 256
 
-type Costs = { readonly costUsd: number; readonly cost: FleetCost }
+/** One fleet of a group with its costs. */
+type Offer = {
+  readonly ports: Ports
+  readonly fleet: Fleet
+  readonly cost: FleetCost
+  /** By the measure of the goal. */
+  readonly costUsd: number
+}
 
 /** A group and what the cheapest of its fleets costs. */
 type Priced = { readonly group: Group; readonly leastUsd: number }
@@ -88,7 +96,7 @@ class Search {
     const groups = groupsOf(this.#request.space)
     // Cheap ones first: they beat many that cost more.
     const priced = groups
-      .map((group) => ({ group, leastUsd: this.#cost(group, slowest(group)).costUsd }))
+      .map((group) => ({ group, leastUsd: this.#offer(group, slowest(group)).costUsd }))
       .filter(({ leastUsd }) => affords(goal, leastUsd))
       .sort((a, b) => a.leastUsd - b.leastUsd || a.group.index - b.group.index)
     priced.forEach((one, done) => {
@@ -106,7 +114,7 @@ class Search {
   }
 
   #searchGroup({ group, leastUsd }: Priced): void {
-    const fastest = this.#estimate(group, fastestPorts(group))
+    const fastest = this.#estimate(group, this.#offer(group, fastestPorts(group)))
     if (fastest === undefined) return
     const reach = optimistic(fastest)
     if (this.#front.beats({ ...reach, costUsd: leastUsd })) return
@@ -117,42 +125,42 @@ class Search {
   #searchRow(group: Group, row: readonly Ports[], ofGroup: Reach): void {
     let reach = ofGroup
     for (const ports of row) {
-      const { costUsd } = this.#cost(group, ports)
+      const offer = this.#offer(group, ports)
+      const { costUsd } = offer
       if (!affords(this.#request.goal, costUsd)) continue
       if (this.#front.beats({ ...reach, costUsd })) continue
-      const choice = this.#estimate(group, ports)
+      const choice = this.#estimate(group, offer)
       if (choice === undefined) return
       this.#front.add(choice)
       reach = optimistic(choice)
     }
   }
 
-  #cost(group: Group, ports: Ports): Costs {
+  #offer(group: Group, ports: Ports): Offer {
     const { space, goal, workload } = this.#request
     const fleet = fleetOf(space, group, ports)
     const cost = fleetCost(fleet, workload.utilisation)
-    return { cost, costUsd: goal.measure === 'hour' ? cost.hourUsd : cost.upfrontUsd }
+    return { ports, fleet, cost, costUsd: goal.measure === 'hour' ? cost.hourUsd : cost.upfrontUsd }
   }
 
   /** Undefined when it does not fit or keeps no limits. */
-  #estimate(group: Group, ports: Ports): Choice | undefined {
-    const { space, workload } = this.#request
+  #estimate(group: Group, offer: Offer): Choice | undefined {
+    const { workload } = this.#request
     const { index, variant } = group
-    const fleet = fleetOf(space, group, ports)
+    const { ports, fleet, cost, costUsd } = offer
     const work = defined(this.#works.get(variant), 'work of a variant')
     const options = this.#options
     this.#estimates++
     const found = quickEstimate({ model: variant.shape, fleet, workload, options, work })
     if (!found.fits || found.best === undefined) {
-      this.#miss = nearer(this.#miss, { name: nameOf(group, ports), found, workload })
+      this.#miss = nearer(this.#miss, { name: fleet.name, found, workload })
       return undefined
     }
     const { best, smallest } = found
-    const { cost, costUsd } = this.#cost(group, ports)
     const { outputTokensPerSecond: tokensPerSecond } = best
     return {
       index: index + group.rows.flat().indexOf(ports),
-      name: nameOf(group, ports),
+      name: fleet.name,
       variant,
       fleet,
       costUsd,

@@ -42,7 +42,7 @@ export type SearchSpace = {
 }
 
 /** A host of one card costs 800 dollars and draws 80 W, as the own-cost table assumes. */
-export const DEFAULT_FRAME: HostFrame = {
+const DEFAULT_FRAME: HostFrame = {
   baseUsd: 500,
   cardUsd: 300,
   baseW: 50,

@@ -1,6 +1,6 @@
 /** What it costs, against whom it wins or loses, and what will be left of it. */
 import type { Section } from '../../../chart/html-page.js'
-import { count, duration, months, percent, times, usd } from '../numbers.js'
+import { count, duration, months, percent, times, usd } from '../../numbers.js'
 import type { Alternative, PlanCost, PlanResult, SpeedRow } from '../plan.js'
 
 const HOW: Readonly<Record<PlanCost['how'], string>> = {

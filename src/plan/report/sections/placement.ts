@@ -2,7 +2,7 @@
 import { formatBytes } from '../../../base/units.js'
 import type { Section } from '../../../chart/html-page.js'
 import type { TierBytes } from '../../cost/placement.js'
-import { count, plural, whole } from '../numbers.js'
+import { count, plural, whole } from '../../numbers.js'
 import type { HostPlacement, PlanResult } from '../plan.js'
 
 export function placementSection({ placement }: PlanResult): Section {

@@ -3,7 +3,7 @@ import type { Section } from '../../../chart/html-page.js'
 import type { Bottleneck } from '../../cost/bottleneck.js'
 import type { BatchEstimate } from '../../cost/estimate.js'
 import type { Part } from '../../cost/load.js'
-import { count, duration, gigabits, percent, plural, times, usd, whole } from '../numbers.js'
+import { count, duration, gigabits, percent, plural, times, usd, whole } from '../../numbers.js'
 import type { PhaseTimes, PlanResult } from '../plan.js'
 
 export function batchesSection({ speed, placement }: PlanResult): Section {

@@ -1,6 +1,6 @@
 /** How well speeds are known: by measured runs, or by how far estimates of others were off. */
 import type { Section } from '../../../chart/html-page.js'
-import { count, duration } from '../numbers.js'
+import { count, duration } from '../../numbers.js'
 import type { Plan, PlanResult, Sureness } from '../plan.js'
 
 export function surenessSection({ speed, fleet, alternatives }: Plan & PlanResult): Section {

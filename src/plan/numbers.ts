@@ -1,5 +1,5 @@
 /** Numbers of a plan as people read them: three digits, units that fit. */
-import { formatValue } from '../../chart/number-format.js'
+import { formatValue } from '../chart/number-format.js'
 
 /** `$0.0419`, `$3.30`, `$12,400`. */
 export function usd(value: number): string {
