@@ -15,7 +15,7 @@ import { layOutFor } from '../../src/plan/cost/quick.js'
 import { fleetCost, workHourUsd } from '../../src/plan/economics/fleet-cost.js'
 import type { NicOffer } from '../../src/plan/economics/nic-prices.js'
 import { usdPerMtok } from '../../src/plan/economics/token-cost.js'
-import type { Fleet, Host } from '../../src/plan/fleet/fleet.js'
+import { type Fleet, type Host, hostCards } from '../../src/plan/fleet/fleet.js'
 import { rackFleet } from '../../src/plan/fleet/rack-fleet.js'
 import type { ModelShape } from '../../src/plan/model/shape.js'
 import { timesRack } from '../../src/plan/report/make-alternatives.js'
@@ -124,9 +124,7 @@ function isOfOneCard({ head, domains }: Group): boolean {
 
 /** `1 + 16 4090s`. */
 function shortName({ head, domains }: Group): string {
-  const [own, other] = [head, ...domains].map(({ count, cards }) => {
-    return count * cards.reduce((sum, group) => sum + group.count, 0)
-  })
+  const [own, other] = [head, ...domains].map((host) => host.count * hostCards(host))
   return `${own} + ${other} ${head.name.replace('rtx-', '')}s`
 }
 

@@ -3,7 +3,7 @@ import { findRack, type Rack } from '../../src/plan/catalog/racks.js'
 import { EFFICIENCY } from '../../src/plan/cost/efficiency.js'
 import { cardCount, MEASURED_RUNS, type MeasuredRun } from '../../src/plan/cost/measured.js'
 import { predictRun } from '../../src/plan/cost/predict-run.js'
-import type { Fleet } from '../../src/plan/fleet/fleet.js'
+import { type Fleet, hostCards } from '../../src/plan/fleet/fleet.js'
 import type { ModelShape } from '../../src/plan/model/shape.js'
 import { denseBatches } from '../../src/plan/report/offer.js'
 import type { Workload } from '../../src/plan/workload.js'
@@ -66,8 +66,8 @@ class MapRack {
     this.#asked = asked
     const alone = { ...asked, workload: { ...workload, batches: [1] } }
     this.#fleet = wholeRack(rack, 'rent', alone)
-    const { cards, count } = this.#fleet.head
-    this.#cards = count * cards.reduce((sum, group) => sum + group.count, 0)
+    const { head } = this.#fleet
+    this.#cards = head.count * hostCards(head)
   }
 
   #points(batches: readonly number[]): Point[] {

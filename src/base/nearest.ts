@@ -11,6 +11,12 @@ export function nearestNames(name: string, names: readonly string[], count = 3):
     .map(({ candidate }) => candidate)
 }
 
+/** `; near: rtx-5090, rtx-5080`, as the end of a sentence; empty when nothing is like it. */
+export function nearText(name: string, names: readonly string[]): string {
+  const near = nearestNames(name, names)
+  return near.length === 0 ? '' : `; near: ${near.join(', ')}`
+}
+
 /** Letters and digits in lower case: `RTX 5090` is `rtx-5090` to a person. */
 export function plain(name: string): string {
   return name.toLowerCase().replace(/[^a-z0-9]/g, '')

@@ -10,6 +10,10 @@ import type { Measure } from '../plan/search/goal.js'
 import type { Workload } from '../plan/workload.js'
 import { decimal, integer } from './options.js'
 
+export function usage(text: string): SputnikError {
+  return new SputnikError('USAGE', text)
+}
+
 /** Parses a number with its unit into SI units. */
 export function quantityOf(dimension: DimensionName): (text: string) => number {
   return (text) => {
@@ -67,7 +71,7 @@ export function changeWorkload(workload: Workload, options: WorkloadOptions): Wo
   const rest = context === undefined ? undefined : context - outputTokens
   if (rest !== undefined && rest < 1) {
     const text = `--context: ${context} tokens leave none for the prompt beside ${outputTokens} of output`
-    throw new SputnikError('USAGE', `${text}; give more, or --output with fewer`)
+    throw usage(`${text}; give more, or --output with fewer`)
   }
   return {
     ...workload,
@@ -97,7 +101,7 @@ export function checkContext(
   const tokens = promptTokens + outputTokens
   if (tokens <= contextLength) return
   const text = `--context: ${tokens} tokens of prompt and answer; ${name} sees ${contextLength}`
-  throw new SputnikError('USAGE', `${text}; give fewer with --context, --prompt or --output`)
+  throw usage(`${text}; give fewer with --context, --prompt or --output`)
 }
 
 export type FleetOptions = {

@@ -1,9 +1,9 @@
 /** Fleets and racks by name, as `--fleet` and `--vs` take them. */
-import { existsSync } from 'node:fs'
 import { findRack, lookUpRack } from '../plan/catalog/racks.js'
 import type { BuiltFleet } from '../plan/fleet/build-fleet.js'
 import { rackFleet } from '../plan/fleet/rack-fleet.js'
 import { exampleFleets, resolveFleet } from '../plan/fleet/resolve-fleet.js'
+import { isInputFile } from '../plan/input-file.js'
 import type { Rival } from '../plan/report/make-alternatives.js'
 import type { PlanOptions } from './plan-options.js'
 
@@ -20,11 +20,7 @@ export function rivalsOf(options: PlanOptions): Rival[] {
   const ids = options.vs.filter((id) => id !== NONE)
   return ids.map((id) => {
     // What is neither is taken for a rack: there are more of them to mistype.
-    if (!isFile(id)) findRack(id)
+    if (!isInputFile(id) && !exampleFleets().includes(id)) findRack(id)
     return { id, fleet: fleetNamed(id, options).fleet }
   })
-}
-
-function isFile(id: string): boolean {
-  return /\.(ya?ml|json)$/i.test(id) || existsSync(id) || exampleFleets().includes(id)
 }

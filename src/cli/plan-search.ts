@@ -1,5 +1,4 @@
 /** `sputnik plan <model> --search`: the best fleet for the money, or the cheapest for a speed. */
-import { SputnikError } from '../base/errors.js'
 import { findCard } from '../plan/catalog/catalogue.js'
 import { NICS, type NicOffer } from '../plan/economics/nic-prices.js'
 import { resolveModel } from '../plan/model/resolve-model.js'
@@ -11,7 +10,7 @@ import type { Choice, Goal } from '../plan/search/goal.js'
 import { type SearchRequest, searchFleets } from '../plan/search/search.js'
 import { AS_IT_IS, defaultSpace, type SearchSpace, variantsOf } from '../plan/search/space.js'
 import { resolveWorkload } from '../plan/workload-file.js'
-import { changeWorkload, checkContext, type PlanOptions } from './plan-options.js'
+import { changeWorkload, checkContext, type PlanOptions, usage } from './plan-options.js'
 import { rivalsOf } from './plan-rivals.js'
 import { createProgress } from './report.js'
 
@@ -78,8 +77,4 @@ function portsAt(bytesPerSecond: number): NicOffer[] {
   if (ports.length > 0) return ports
   const known = NICS.map(({ name }) => name).join(', ')
   throw usage(`--nic: no price of such a port is known; there are ${known}`)
-}
-
-function usage(text: string): SputnikError {
-  return new SputnikError('USAGE', text)
 }

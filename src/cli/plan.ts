@@ -3,7 +3,7 @@
  * something else would be better. Needs no native library.
  */
 import { Command, Option } from 'commander'
-import { SputnikError } from '../base/errors.js'
+import type { SputnikError } from '../base/errors.js'
 import { RACKS } from '../plan/catalog/racks.js'
 import { calibrationTable } from '../plan/cost/calibration.js'
 import { RACK_TERMS } from '../plan/fleet/rack-fleet.js'
@@ -28,6 +28,7 @@ import {
   type PlanOptions,
   quantityOf,
   tokenPricesOf,
+  usage,
 } from './plan-options.js'
 import { printResult } from './plan-output.js'
 import { fleetNamed, rivalsOf } from './plan-rivals.js'
@@ -197,8 +198,4 @@ function checkSearchOnly(options: PlanOptions): void {
 
 function missing(what: string, remedy: string): SputnikError {
   return usage(`plan needs ${what}: give ${remedy}`)
-}
-
-function usage(text: string): SputnikError {
-  return new SputnikError('USAGE', text)
 }

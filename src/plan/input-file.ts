@@ -1,9 +1,14 @@
 /** Reads the small text files that a plan is made from. Knows nothing of what is in them. */
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { SputnikError } from '../base/errors.js'
 
 /** More than any fleet, workload or config.json needs. */
 const BYTES_MAX = 1024 * 1024
+
+/** Whether a text that may be a name or a path is taken for a path. */
+export function isInputFile(text: string): boolean {
+  return /\.(ya?ml|json)$/i.test(text) || existsSync(text)
+}
 
 /** @throws SputnikError FILE_NOT_FOUND, FILE_UNREADABLE, PLAN_INVALID when it is too large */
 export function readInputFile(path: string): string {

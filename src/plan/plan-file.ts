@@ -5,7 +5,7 @@
 import { parseDocument } from 'yaml'
 import type { z } from 'zod'
 import { reasonOf, SputnikError } from '../base/errors.js'
-import { nearestNames } from '../base/nearest.js'
+import { nearText } from '../base/nearest.js'
 import { show } from './quantity.js'
 
 /** A file of a megabyte must not grow to gigabytes by naming a part of itself again and again. */
@@ -62,9 +62,7 @@ function writtenPath(value: unknown, path: readonly PropertyKey[]): readonly Pro
 
 function describeStranger(key: string, fields: readonly string[]): string {
   if (fields.includes(key)) return 'does not belong there'
-  const near = nearestNames(key, fields)
-  const hint = near.length === 0 ? '' : `; near: ${near.join(', ')}`
-  return `is no field of such a file${hint}`
+  return `is no field of such a file${nearText(key, fields)}`
 }
 
 /** `domains[0].nic`. */

@@ -1,9 +1,8 @@
 /** Reads the workload that a plan is asked for: a name, or a YAML or JSON file. */
-import { existsSync } from 'node:fs'
 import { z } from 'zod'
 import { SputnikError } from '../base/errors.js'
 import { unknownText } from './catalog/catalogue.js'
-import { readInputFile } from './input-file.js'
+import { isInputFile, readInputFile } from './input-file.js'
 import { checkPlan, parsePlanText } from './plan-file.js'
 import { quantity, share } from './quantity.js'
 import type { Workload } from './workload.js'
@@ -39,9 +38,7 @@ export const PLAN_WORKLOAD_HELP = `YAML or JSON file, or one of: ${WORKLOADS.map
 export function resolveWorkload(text: string): Workload {
   const named = WORKLOADS.find(({ name }) => name === text)
   if (named !== undefined) return named
-  if (existsSync(text) || /\.(ya?ml|json)$/i.test(text)) {
-    return parseWorkload(readInputFile(text), text)
-  }
+  if (isInputFile(text)) return parseWorkload(readInputFile(text), text)
   const names = WORKLOADS.map(({ name }) => name)
   throw new SputnikError('WORKLOAD_UNKNOWN', unknownText('workload', text, names), {
     available: names.join(', '),

@@ -1,6 +1,6 @@
 /** All cards there are, and how to find one. */
 import { SputnikError } from '../../base/errors.js'
-import { nearestNames, plain } from '../../base/nearest.js'
+import { nearText, plain } from '../../base/nearest.js'
 import type { Card } from './card.js'
 import { AMD } from './cards/amd.js'
 import { APPLE_CHIPS } from './cards/apple.js'
@@ -31,7 +31,5 @@ export function findCard(id: string): Card {
 
 /** `no card 'rtx-5900' in the catalogue; near: rtx-5090, rtx-5080`. */
 export function unknownText(what: string, id: string, ids: readonly string[]): string {
-  const near = nearestNames(id, ids)
-  const tail = near.length === 0 ? '' : `; near: ${near.join(', ')}`
-  return `no ${what} '${id}' in the catalogue${tail}`
+  return `no ${what} '${id}' in the catalogue${nearText(id, ids)}`
 }

@@ -13,7 +13,11 @@ type Quote = {
 }
 
 /** What buys a thing; the other kinds are paid by the hour. */
-export const PURCHASES: readonly PriceKind[] = ['list', 'street', 'used']
+const PURCHASES: readonly PriceKind[] = ['list', 'street', 'used']
+
+export function priceUnit(kind: PriceKind): string {
+  return PURCHASES.includes(kind) ? 'USD' : 'USD/h'
+}
 
 export type Citation = {
   readonly count: (value: number) => Figure
@@ -53,7 +57,7 @@ export function cite(source: string, trust: Trust): Citation {
         ...parseKey(key as RateKey),
       })),
     price: ({ kind, usd, date, venue }) => ({
-      ...figure(usd, PURCHASES.includes(kind) ? 'USD' : 'USD/h'),
+      ...figure(usd, priceUnit(kind)),
       ...{ kind, date, venue },
     }),
   }

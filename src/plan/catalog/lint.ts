@@ -1,9 +1,10 @@
 /** Refuses rows of the catalogue that cannot be right. Knows nothing of which are. */
 import { checkRate, flopPerUnit, TOLERANCE } from './arithmetic.js'
-import type { Accumulator, Card, Figure, NumberFormat, Price, Rate } from './card.js'
+import type { Card, Figure, NumberFormat, Price, Rate } from './card.js'
 import { halfPrecisionLimit } from './families.js'
-import { PURCHASES } from './figures.js'
+import { priceUnit } from './figures.js'
 import type { Rack } from './racks.js'
+import { denseRate } from './rates.js'
 
 /** Sentences, each naming the figure; empty when the row passes. */
 export function lintCard(card: Card): string[] {
@@ -73,10 +74,10 @@ function lintRatios(card: Card): string[] {
 /** A GeForce sums FP16 products in FP32 at half the rate; BF16 has FP32 sums only. */
 function lintGeForce(card: Card): string[] {
   if (card.vendor !== 'nvidia' || card.class !== 'consumer') return []
-  const full = findRate(card, 'fp16', 'fp16')
+  const full = denseRate(card, 'fp16', 'fp16')
   if (full === undefined) return ['fp16/fp16 is missing, which tells whether fp16/fp32 is halved']
   return (['fp16', 'bf16'] as const).flatMap((format) => {
-    const halved = findRate(card, format, 'fp32')
+    const halved = denseRate(card, format, 'fp32')
     if (halved !== undefined && isNear(full.value / halved.value, 2)) return []
     return [`${format}/fp32 is not half of fp16/fp16, as it is on every GeForce`]
   })
@@ -129,9 +130,8 @@ const DATE = /^20\d\d(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?$/
 
 function lintPrice(price: Price): string[] {
   const name = `price ${price.kind} ${price.value}`
-  const unit = PURCHASES.includes(price.kind) ? 'USD' : 'USD/h'
   return [
-    ...lintFigure(name, price, unit),
+    ...lintFigure(name, price, priceUnit(price.kind)),
     ...(DATE.test(price.date) ? [] : [`${name} has no date but '${price.date}'`]),
     ...(price.venue === '' ? [`${name} does not say where`] : []),
   ]
@@ -144,10 +144,6 @@ function label({ format, accumulator }: Rate): string {
 function fastest(card: Card, format: NumberFormat): Rate | undefined {
   const rates = card.rates.filter((rate) => rate.format === format)
   return rates.sort((a, b) => b.value - a.value)[0]
-}
-
-function findRate(card: Card, format: NumberFormat, accumulator: Accumulator): Rate | undefined {
-  return card.rates.find((rate) => rate.format === format && rate.accumulator === accumulator)
 }
 
 function isNear(value: number, wanted: number): boolean {

@@ -31,6 +31,11 @@ export type Host = {
   readonly priceUsd?: number
 }
 
+/** Of one of its machines. */
+export function hostCards({ cards }: Pick<Host, 'cards'>): number {
+  return cards.reduce((sum, { count }) => sum + count, 0)
+}
+
 export type Switch = {
   /** One way through it. */
   readonly latencyS: number

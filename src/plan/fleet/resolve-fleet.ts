@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { SputnikError } from '../../base/errors.js'
 import { unknownText } from '../catalog/catalogue.js'
-import { readInputFile } from '../input-file.js'
+import { isInputFile, readInputFile } from '../input-file.js'
 import { resolveModel } from '../model/resolve-model.js'
 import { checkPlan, parsePlanText } from '../plan-file.js'
 import { benchRates, readBenchReport } from './bench-rates.js'
@@ -29,7 +29,7 @@ export function exampleFleets(): string[] {
  * @throws SputnikError FLEET_UNKNOWN, PLAN_INVALID, CARD_UNKNOWN, and those of reading files
  */
 export function resolveFleet(text: string): BuiltFleet {
-  if (existsSync(text) || /\.(ya?ml|json)$/i.test(text)) return readFleet(text)
+  if (isInputFile(text)) return readFleet(text)
   const examples = exampleFleets()
   if (examples.includes(text)) return readFleet(join(EXAMPLES, `${text}${EXTENSION}`))
   throw new SputnikError('FLEET_UNKNOWN', unknownText('fleet', text, examples), {

@@ -3,7 +3,7 @@
  * Norms, softmax, rotations and activations are left out. Knows nothing of cards.
  */
 import type { Attention, ModelShape } from './shape.js'
-import { countParameters, pageParameters } from './sizes.js'
+import { countParameters, overLayers, pageParameters } from './sizes.js'
 
 export type FlopCounts = {
   readonly attentionProjections: number
@@ -27,9 +27,10 @@ export function flopsPerToken(
   { context, phase }: { readonly context: number; readonly phase: Phase },
 ): FlopCounts {
   const counts = countParameters(shape)
+  const sights = overLayers(shape, (limit) => Math.min(context, limit))
   return {
     attentionProjections: 2 * counts.attention,
-    attentionScores: layerSights(shape, context) * pairFlops(shape.attention, phase),
+    attentionScores: sights * pairFlops(shape.attention, phase),
     router: 2 * counts.router,
     sharedExperts: 2 * counts.sharedExperts,
     denseFfn: 2 * counts.denseFfn,
@@ -47,25 +48,14 @@ export function promptScoreFlops(
   shape: ModelShape,
   { tokens, cached }: { readonly tokens: number; readonly cached: number },
 ): number {
-  const { attention, layers } = shape
-  const window = attention.kind === 'grouped' ? attention.window : undefined
   const seen = (limit: number): number => sightsUpTo(tokens, limit) - sightsUpTo(cached, limit)
-  const windowed = window?.layers ?? 0
-  const sights = (layers - windowed) * seen(Infinity) + windowed * seen(window?.tokens ?? Infinity)
-  return sights * pairFlops(attention, 'prefill')
+  return overLayers(shape, seen) * pairFlops(shape.attention, 'prefill')
 }
 
 /** Tokens seen by the first `tokens` of a sequence, of which none sees more than `limit`. */
 function sightsUpTo(tokens: number, limit: number): number {
   const growing = Math.min(tokens, limit)
   return (growing * (growing + 1)) / 2 + (tokens - growing) * Math.min(limit, tokens)
-}
-
-/** Tokens that one token sees, summed over the layers. */
-function layerSights({ attention, layers }: ModelShape, context: number): number {
-  const window = attention.kind === 'grouped' ? attention.window : undefined
-  if (window === undefined) return layers * context
-  return (layers - window.layers) * context + window.layers * Math.min(context, window.tokens)
 }
 
 /** Of one token that sees one other in one layer: score and weighted sum, all heads. */

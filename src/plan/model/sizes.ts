@@ -114,15 +114,21 @@ function embeddingParameters(shape: ModelShape): number {
  * `valueBytes`: of one cached number, 2 for f16.
  */
 export function kvBytes(shape: ModelShape, { tokens, valueBytes }: KvSize): number {
-  const { attention, layers } = shape
-  if (attention.kind === 'latent') return layers * tokens * kvRowValues(attention) * valueBytes
-  const { window } = attention
-  const windowed = window?.layers ?? 0
-  const rows = (layers - windowed) * tokens + windowed * Math.min(tokens, window?.tokens ?? 0)
-  return rows * kvRowValues(attention) * valueBytes
+  const rows = overLayers(shape, (limit) => Math.min(tokens, limit))
+  return rows * kvRowValues(shape.attention) * valueBytes
 }
 
 export type KvSize = { readonly tokens: number; readonly valueBytes: number }
+
+/** The sum over all layers of what `ofLayer` says of one that sees no more than `limit` tokens. */
+export function overLayers(
+  { attention, layers }: ModelShape,
+  ofLayer: (limit: number) => number,
+): number {
+  const window = attention.kind === 'grouped' ? attention.window : undefined
+  if (window === undefined) return layers * ofLayer(Infinity)
+  return (layers - window.layers) * ofLayer(Infinity) + window.layers * ofLayer(window.tokens)
+}
 
 /** Numbers that a layer keeps of a token. */
 function kvRowValues(attention: Attention): number {

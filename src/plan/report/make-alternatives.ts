@@ -11,7 +11,7 @@ import { type Candidate, layOutFor } from '../cost/quick.js'
 import { breakEvenMonths, tieUtilisation } from '../economics/break-even.js'
 import { cashHourUsd } from '../economics/own-cost.js'
 import { tieTokensPerSecond, usdPerMtok } from '../economics/token-cost.js'
-import type { Fleet } from '../fleet/fleet.js'
+import { type Fleet, hostCards } from '../fleet/fleet.js'
 import type { Workload } from '../workload.js'
 import { type HeldOffer, heldOffer, isHeld } from './held-offer.js'
 import { cheapestAt, cheapestOf, denseBatches, type Offer } from './offer.js'
@@ -83,10 +83,9 @@ export function timesRack(fleet: Fleet, count: number): Fleet {
 }
 
 function withoutRoom({ id, fleet }: Rival, { text }: Shortage): Alternative {
-  const own = fleet.head.cards.reduce((sum, { count }) => sum + count, 0)
   const hourUsd = fleet.hourUsd ?? 0
-  const name = fleet.name
-  return { id, name, cards: own, hourUsd, curve: [], problem: text, confidence: 'datasheet' }
+  const about = { id, name: fleet.name, cards: hostCards(fleet.head), hourUsd }
+  return { ...about, curve: [], problem: text, confidence: 'datasheet' }
 }
 
 function compare(

@@ -3,7 +3,7 @@ import type { CostOptions } from '../cost/options.js'
 import type { Shortage } from '../cost/placement.js'
 import { costTornado } from '../economics/levers.js'
 import type { TokenPrices } from '../economics/token-cost.js'
-import type { Fleet, Host } from '../fleet/fleet.js'
+import { type Fleet, hostCards } from '../fleet/fleet.js'
 import type { ModelShape } from '../model/shape.js'
 import { expertBytes, trunkBytes } from '../model/sizes.js'
 import type { Workload } from '../workload.js'
@@ -113,10 +113,6 @@ function aboutModel(shape: ModelShape): PlanModel {
 function aboutFleet({ name, layout, head, domains, replicas }: Fleet): PlanFleet {
   const all = [head, ...domains]
   const hosts = all.map((host) => ({ name: host.name, count: host.count, cards: cardsText(host) }))
-  const cards = all.reduce((sum, host) => sum + host.count * cardCount(host), 0)
+  const cards = all.reduce((sum, host) => sum + host.count * hostCards(host), 0)
   return { name, layout, cards, hosts, replicas }
-}
-
-function cardCount({ cards }: Host): number {
-  return cards.reduce((sum, { count }) => sum + count, 0)
 }

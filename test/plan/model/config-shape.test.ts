@@ -11,6 +11,7 @@ import {
   countParameters,
   totalParameters,
 } from '../../../src/plan/model/sizes.js'
+import { MIXTRAL } from './mixtral-config.js'
 
 const DEEPSEEK_V3 = {
   model_type: 'deepseek_v3',
@@ -97,22 +98,6 @@ const GLM_4_5_AIR = {
   tie_word_embeddings: false,
   torch_dtype: 'bfloat16',
   vocab_size: 151_552,
-}
-
-const MIXTRAL = {
-  model_type: 'mixtral',
-  hidden_size: 4096,
-  intermediate_size: 14_336,
-  max_position_embeddings: 32_768,
-  num_attention_heads: 32,
-  num_experts_per_tok: 2,
-  num_hidden_layers: 32,
-  num_key_value_heads: 8,
-  num_local_experts: 8,
-  sliding_window: null,
-  tie_word_embeddings: false,
-  torch_dtype: 'bfloat16',
-  vocab_size: 32_000,
 }
 
 const read = (config: object, weights?: string): ModelShape =>

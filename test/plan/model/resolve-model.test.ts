@@ -16,6 +16,7 @@ import {
   trunkBytesPerStep,
 } from '../../../src/plan/model/sizes.js'
 import { testModel } from '../../support/models.js'
+import { MIXTRAL } from './mixtral-config.js'
 
 const TINY = 'models/tiny/sputnik-tiny.gguf'
 
@@ -77,19 +78,7 @@ test('GGUFs of many architectures are read', () => {
 
 test('a folder with a config.json is a model', () => {
   const folder = mkdtempSync(join(tmpdir(), 'plan-model-'))
-  const config = {
-    model_type: 'mixtral',
-    hidden_size: 4096,
-    intermediate_size: 14_336,
-    max_position_embeddings: 32_768,
-    num_attention_heads: 32,
-    num_experts_per_tok: 2,
-    num_hidden_layers: 32,
-    num_key_value_heads: 8,
-    num_local_experts: 8,
-    vocab_size: 32_000,
-  }
-  writeFileSync(join(folder, 'config.json'), JSON.stringify(config))
+  writeFileSync(join(folder, 'config.json'), JSON.stringify(MIXTRAL))
   assert.equal(resolveModel(folder).experts, 8)
   assert.equal(resolveModel(join(folder, 'config.json'), { weights: 'q8_0' }).bits.trunk, 8.5)
   writeFileSync(join(folder, 'config.json'), '{"model_type": ')
