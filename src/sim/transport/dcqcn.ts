@@ -52,7 +52,7 @@ export function dcqcn(options: DcqcnOptions): TransportFactory {
   return (network) => new Dcqcn(network, options)
 }
 
-export class Dcqcn implements Transport {
+class Dcqcn implements Transport {
   readonly name = 'DCQCN'
   readonly #network: Network
   readonly #payloadBytes: number
@@ -66,11 +66,6 @@ export class Dcqcn implements Transport {
     this.#payloadBytes = payloadBytes
     this.#timeoutPs = timeoutPs
     this.#waiting = Array.from({ length: network.hosts }, () => [])
-  }
-
-  /** Of a flow that is not done, for measurements. */
-  rateOf(flow: number): DcqcnRate | undefined {
-    return this.#flows.get(flow)?.rate
   }
 
   start(flow: number): void {

@@ -93,8 +93,6 @@ export class TcpConnection {
         if (atPs === undefined) network.cancelFlowTimer(carrier, timer)
         else network.setFlowTimer(carrier, timer, atPs)
       },
-      // CUBIC never holds less than a packet.
-      setPace: () => {},
     }
   }
 
