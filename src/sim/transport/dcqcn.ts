@@ -6,10 +6,10 @@
  * path.
  */
 import { FLAG, HEADER_BYTES, KIND } from '../net/packet.js'
+import { packetsOf, payloadOf } from '../net/segments.js'
 import { PS_PER_S, psPerByte } from '../net/time.js'
 import type { Network, Transport, TransportFactory } from '../net/transport.js'
 import { DCQCN, DcqcnRate } from './dcqcn-rate.js'
-import { packetsOf, payloadOf } from './segments.js'
 
 export type DcqcnOptions = {
   /** Payload of a full packet. */

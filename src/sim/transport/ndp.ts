@@ -10,11 +10,11 @@
  * path.
  */
 import { FLAG, HEADER_BYTES, KIND } from '../net/packet.js'
+import { packetsOf } from '../net/segments.js'
 import { serialisationPs } from '../net/time.js'
 import type { Network, Transport, TransportFactory } from '../net/transport.js'
 import { NdpReceiver } from './ndp-receiver.js'
 import { NdpSender } from './ndp-sender.js'
-import { packetsOf } from './segments.js'
 
 export type NdpOptions = {
   /** Payload of a full packet. */

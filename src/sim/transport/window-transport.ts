@@ -4,6 +4,7 @@
  * packet arrived. Acknowledgements say whether it was marked, and are never delayed.
  */
 import { FLAG, HEADER_BYTES, KIND } from '../net/packet.js'
+import { packetsOf, payloadOf } from '../net/segments.js'
 import { PS_PER_S } from '../net/time.js'
 import type { Network, Transport, TransportFactory } from '../net/transport.js'
 import { Arrivals } from './arrivals.js'
@@ -21,7 +22,6 @@ import {
 import { NewReno } from './new-reno.js'
 import type { Outstanding, OutstandingParts } from './outstanding.js'
 import { RoundTrip } from './round-trip.js'
-import { packetsOf, payloadOf } from './segments.js'
 import { Selective } from './selective.js'
 import { Swift } from './swift.js'
 import { type SenderPort, WindowSender } from './window-sender.js'
