@@ -80,7 +80,7 @@ export class Switches {
   }
 
   #isUrgent(packet: number): boolean {
-    return ((this.#packets.flags[packet] ?? 0) & FLAG.urgent) !== 0
+    return this.#packets.has(packet, FLAG.urgent)
   }
 
   #isRoomFor(port: number, packet: number): boolean {

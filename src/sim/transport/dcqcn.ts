@@ -90,11 +90,10 @@ class Dcqcn implements Transport {
     const state = this.#flows.get(flow)
     const payload = packets.payload[packet] ?? 0
     if (state === undefined || payload === 0) return
-    const flags = packets.flags[packet] ?? 0
     const sequence = packets.sequence[packet] ?? 0
-    if ((flags & FLAG.marked) !== 0) this.#notify(flow, state)
+    if (packets.has(packet, FLAG.marked)) this.#notify(flow, state)
     if (sequence > state.expected) this.#tellGap(flow, state)
-    else this.#acknowledge(flow, state, { sequence, isLast: (flags & FLAG.last) !== 0 })
+    else this.#acknowledge(flow, state, { sequence, isLast: packets.has(packet, FLAG.last) })
     if (sequence !== state.expected) return
     state.expected++
     this.#network.delivered(flow, payload)
