@@ -5,6 +5,7 @@
  */
 import { Prng } from '../src/base/prng.js'
 import { permutation } from '../src/sim/moe/patterns.js'
+import { HEADER_BYTES } from '../src/sim/net/packet.js'
 import { PacketNetwork } from '../src/sim/net/packet-network.js'
 import { fatTree } from '../src/sim/net/topology.js'
 import { ndp } from '../src/sim/transport/ndp.js'
@@ -17,7 +18,7 @@ const SECONDS_MAX = 60
 const OVERHEAD_MAX = 1.1
 const TERMS = { bytesPerSecond: 1.25e9, propagationS: 1e-6 }
 const PACKET_BYTES = 9000
-const PAYLOAD_BYTES = PACKET_BYTES - 64
+const PAYLOAD_BYTES = PACKET_BYTES - HEADER_BYTES
 const PACKETS = 50
 /** Headers, acknowledgements and pulls of the flow in return take 2 %. */
 const USED_MIN = 0.9

@@ -4,6 +4,7 @@
  * the network for tests and benchmarks and shows how a transport is written.
  */
 import { FLAG, KIND } from './packet.js'
+import { packetsOf, payloadOf } from './segments.js'
 import type { Network, Transport, TransportFactory } from './transport.js'
 
 export type FixedWindowOptions = {
@@ -48,7 +49,7 @@ class FixedWindow implements Transport {
 
   start(flow: number): void {
     const bytes = this.#network.flows.bytes[flow] ?? 0
-    const packets = Math.ceil(bytes / this.#options.payloadBytes)
+    const packets = packetsOf(bytes, this.#options.payloadBytes)
     const [acked, came] = [new Uint8Array(packets), new Uint8Array(packets)]
     this.#flows[flow] = { packets, acked, came, next: 0, inFlight: 0, ackedCount: 0 }
     this.#fill(flow)
@@ -113,7 +114,7 @@ class FixedWindow implements Transport {
   #send(flow: number, sequence: number): void {
     const { payloadBytes } = this.#options
     const bytes = this.#network.flows.bytes[flow] ?? 0
-    const payload = Math.min(payloadBytes, bytes - sequence * payloadBytes)
+    const payload = payloadOf(bytes, payloadBytes, sequence)
     const packet = this.#network.toReceiver(flow, KIND.data, payload, this.#dataFlags)
     this.#network.packets.sequence[packet] = sequence
     this.#network.send(packet)

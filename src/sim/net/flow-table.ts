@@ -68,10 +68,6 @@ export class FlowTable {
     return true
   }
 
-  isFinished(flow: number): boolean {
-    return this.deliveredBytes[flow] === this.bytes[flow]
-  }
-
   #grow(): void {
     const length = this.source.length * 2
     if (length > FLOWS_MAX) throw new SputnikError('SIM_TOO_LARGE', `over ${FLOWS_MAX} flows`)

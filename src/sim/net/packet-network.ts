@@ -160,9 +160,9 @@ export class PacketNetwork implements Network {
   }
 
   send(packet: number): void {
-    const { flow, flags, path, sentPs, bytes } = this.packets
+    const { flow, path, sentPs, bytes } = this.packets
     const at = flow[packet] ?? 0
-    const isBack = ((flags[packet] ?? 0) & FLAG.toSender) !== 0
+    const isBack = this.packets.has(packet, FLAG.toSender)
     const host = (isBack ? this.flows.destination : this.flows.source)[at] ?? 0
     if (path[packet] === NONE) path[packet] = this.#choice.choose(at, host)
     sentPs[packet] = this.#events.nowPs
@@ -261,8 +261,7 @@ export class PacketNetwork implements Network {
   #receive(packet: number): void {
     this.counters.arrivedPackets++
     this.counters.arrivedBytes += this.packets.bytes[packet] ?? 0
-    const isBack = ((this.packets.flags[packet] ?? 0) & FLAG.toSender) !== 0
-    if (isBack) this.transport.senderGot(packet)
+    if (this.packets.has(packet, FLAG.toSender)) this.transport.senderGot(packet)
     else this.transport.receiverGot(packet)
     this.packets.free(packet)
   }

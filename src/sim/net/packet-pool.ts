@@ -80,6 +80,11 @@ export class PacketPool {
     return this.flow.length
   }
 
+  /** Whether it has this one of the flags. */
+  has(packet: number, flag: number): boolean {
+    return ((this.flags[packet] ?? 0) & flag) !== 0
+  }
+
   /**
    * A packet with `sequence`, `value`, `echoPs` zero and no path chosen; other fields are as the
    * last user left them.

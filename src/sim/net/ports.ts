@@ -66,8 +66,8 @@ export class Ports {
   }
 
   append(port: number, packet: number): void {
-    const { next, previous, bytes, flags } = this.#packets
-    const isUrgent = ((flags[packet] ?? 0) & FLAG.urgent) !== 0
+    const { next, previous, bytes } = this.#packets
+    const isUrgent = this.#packets.has(packet, FLAG.urgent)
     const heads = isUrgent ? this.#urgentHead : this.#plainHead
     const tails = isUrgent ? this.#urgentTail : this.#plainTail
     const queued = isUrgent ? this.urgentBytes : this.plainBytes

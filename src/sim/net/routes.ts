@@ -30,7 +30,7 @@ export class Routes {
     const groups = new Groups()
     this.#groupOf = new Int32Array(topology.switches * topology.hosts).fill(-1)
     for (let host = 0; host < topology.hosts; host++) {
-      const distances = distancesTo(host, { exits, topology })
+      const distances = distancesTo([host], exits)
       for (let node = topology.hosts; node < nodes; node++) {
         const ports = (exits[node] ?? []).filter(
           ({ to }) => (distances[to] ?? Infinity) + 1 === distances[node],
@@ -116,30 +116,21 @@ function nicsOf({ hosts }: Topology, exits: readonly Exit[][]): Int32Array {
   })
 }
 
-/** Hops from every node to a host; no path leads through another host. */
-function distancesTo(
-  host: number,
-  { exits, topology }: { exits: readonly Exit[][]; topology: Topology },
-): Int32Array {
-  const distances = new Int32Array(exits.length).fill(0x7fff_fffe)
-  distances[host] = 0
-  const queue = [host]
-  for (const node of queue) {
-    if (node !== host && node < topology.hosts) continue
-    for (const { to } of exits[node] ?? []) {
-      const distance = (distances[node] ?? 0) + 1
-      if (distance >= (distances[to] ?? 0)) continue
-      distances[to] = distance
-      queue.push(to)
-    }
-  }
-  return distances
-}
-
 /** By switch: hops to the next host, less one. */
 function tiersOf({ hosts }: Topology, exits: readonly Exit[][]): number[] {
-  const distances = new Int32Array(exits.length).fill(-1).fill(0, 0, hosts)
-  const queue = Array.from({ length: hosts }, (_, host) => host)
+  const all = Array.from({ length: hosts }, (_, host) => host)
+  const distances = distancesTo(all, exits)
+  return Array.from(distances.subarray(hosts), (distance) => Math.max(0, distance - 1))
+}
+
+/**
+ * Hops from every node to the nearest of some hosts; -1 where no path leads to one. No path leads
+ * through another host, since a host has one link.
+ */
+function distancesTo(targets: readonly number[], exits: readonly Exit[][]): Int32Array {
+  const distances = new Int32Array(exits.length).fill(-1)
+  for (const host of targets) distances[host] = 0
+  const queue = [...targets]
   for (const node of queue) {
     for (const { to } of exits[node] ?? []) {
       if (distances[to] !== -1) continue
@@ -147,5 +138,5 @@ function tiersOf({ hosts }: Topology, exits: readonly Exit[][]): number[] {
       queue.push(to)
     }
   }
-  return Array.from(distances.subarray(hosts), (distance) => Math.max(0, distance - 1))
+  return distances
 }

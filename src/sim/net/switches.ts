@@ -59,9 +59,7 @@ export class Switches {
   forward(node: number, packet: number, ingress: number): void {
     const out = this.#portTo(node, packet)
     this.#packets.ingress[packet] = ingress
-    if (this.#transmitters.isIdle(out, packet)) this.#transmitters.start(out, packet)
-    else if (this.#isRoomFor(out, packet)) this.#keep(out, packet)
-    else this.#refuse(node, packet, out)
+    if (!this.#offer(out, packet)) this.#refuse(node, packet, out)
   }
 
   /** A packet that waited goes: the buffer has its bytes again. */
@@ -82,7 +80,7 @@ export class Switches {
   }
 
   #isUrgent(packet: number): boolean {
-    return ((this.#packets.flags[packet] ?? 0) & FLAG.urgent) !== 0
+    return this.#packets.has(packet, FLAG.urgent)
   }
 
   #isRoomFor(port: number, packet: number): boolean {

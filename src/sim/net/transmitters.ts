@@ -46,7 +46,7 @@ export class Transmitters {
   isIdle(port: number, packet: number): boolean {
     const ports = this.#ports
     if ((ports.freePs[port] ?? 0) > this.#events.nowPs || ports.isWaking[port] === 1) return false
-    return ports.isPaused[port] === 0 || ((this.#packets.flags[packet] ?? 0) & FLAG.urgent) !== 0
+    return ports.isPaused[port] === 0 || this.#packets.has(packet, FLAG.urgent)
   }
 
   /** Sends at once or, when the port is busy, after what waits. */

@@ -6,10 +6,10 @@
  * path.
  */
 import { FLAG, HEADER_BYTES, KIND } from '../net/packet.js'
+import { packetsOf, payloadOf } from '../net/segments.js'
 import { PS_PER_S, psPerByte } from '../net/time.js'
 import type { Network, Transport, TransportFactory } from '../net/transport.js'
 import { DCQCN, DcqcnRate } from './dcqcn-rate.js'
-import { packetsOf, payloadOf } from './segments.js'
 
 export type DcqcnOptions = {
   /** Payload of a full packet. */
@@ -52,7 +52,7 @@ export function dcqcn(options: DcqcnOptions): TransportFactory {
   return (network) => new Dcqcn(network, options)
 }
 
-export class Dcqcn implements Transport {
+class Dcqcn implements Transport {
   readonly name = 'DCQCN'
   readonly #network: Network
   readonly #payloadBytes: number
@@ -66,11 +66,6 @@ export class Dcqcn implements Transport {
     this.#payloadBytes = payloadBytes
     this.#timeoutPs = timeoutPs
     this.#waiting = Array.from({ length: network.hosts }, () => [])
-  }
-
-  /** Of a flow that is not done, for measurements. */
-  rateOf(flow: number): DcqcnRate | undefined {
-    return this.#flows.get(flow)?.rate
   }
 
   start(flow: number): void {
@@ -95,11 +90,10 @@ export class Dcqcn implements Transport {
     const state = this.#flows.get(flow)
     const payload = packets.payload[packet] ?? 0
     if (state === undefined || payload === 0) return
-    const flags = packets.flags[packet] ?? 0
     const sequence = packets.sequence[packet] ?? 0
-    if ((flags & FLAG.marked) !== 0) this.#notify(flow, state)
+    if (packets.has(packet, FLAG.marked)) this.#notify(flow, state)
     if (sequence > state.expected) this.#tellGap(flow, state)
-    else this.#acknowledge(flow, state, { sequence, isLast: (flags & FLAG.last) !== 0 })
+    else this.#acknowledge(flow, state, { sequence, isLast: packets.has(packet, FLAG.last) })
     if (sequence !== state.expected) return
     state.expected++
     this.#network.delivered(flow, payload)

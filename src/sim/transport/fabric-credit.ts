@@ -52,7 +52,7 @@ export function fabricCredit(options: FabricCreditOptions = {}): TransportFactor
   return (network) => new FabricCredit(network, options)
 }
 
-export class FabricCredit implements Transport {
+class FabricCredit implements Transport {
   readonly name: string
   readonly #network: Network
   readonly #options: FabricCreditOptions
@@ -72,7 +72,7 @@ export class FabricCredit implements Transport {
   /** Flows whose ends are known. */
   #known = 0
 
-  constructor(network: Network, options: FabricCreditOptions = {}) {
+  constructor(network: Network, options: FabricCreditOptions) {
     this.name = options.isCredited === false ? 'TCP, connections kept' : 'credits over TCP'
     this.#network = network
     this.#options = options

@@ -3,9 +3,9 @@
  * were cut or returned before new ones. Knows nothing of other flows.
  */
 import { KIND } from '../net/packet.js'
+import { packetsOf, payloadOf } from '../net/segments.js'
 import { psPerByte } from '../net/time.js'
 import type { Network } from '../net/transport.js'
-import { packetsOf, payloadOf } from './segments.js'
 
 export type NdpSenderOptions = {
   readonly flow: number

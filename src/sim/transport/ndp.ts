@@ -10,11 +10,11 @@
  * path.
  */
 import { FLAG, HEADER_BYTES, KIND } from '../net/packet.js'
+import { packetsOf } from '../net/segments.js'
 import { serialisationPs } from '../net/time.js'
 import type { Network, Transport, TransportFactory } from '../net/transport.js'
 import { NdpReceiver } from './ndp-receiver.js'
 import { NdpSender } from './ndp-sender.js'
-import { packetsOf } from './segments.js'
 
 export type NdpOptions = {
   /** Payload of a full packet. */
@@ -76,7 +76,7 @@ class Ndp implements Transport {
     const receiver = this.#receiverOf(flow)
     const sequence = packets.sequence[packet] ?? 0
     const payload = packets.payload[packet] ?? 0
-    const isHeader = ((packets.flags[packet] ?? 0) & FLAG.trimmed) !== 0
+    const isHeader = packets.has(packet, FLAG.trimmed)
     const returns = packets.value[packet] ?? 0
     const isNew = receiver.arrived({ sequence, isHeader, returns }, this.#network.nowPs)
     const answer = this.#network.toSender(flow, isHeader ? KIND.nack : KIND.ack, FLAG.urgent)
@@ -97,7 +97,7 @@ class Ndp implements Transport {
     const sequence = packets.sequence[packet] ?? 0
     const kind = packets.kind[packet]
     const known = packets.value[packet] ?? 0
-    if (((packets.flags[packet] ?? 0) & FLAG.returned) !== 0) sender.returned(sequence)
+    if (packets.has(packet, FLAG.returned)) sender.returned(sequence)
     else if (kind === KIND.ack) sender.acknowledged(sequence, known)
     else if (kind === KIND.nack) sender.refused(sequence, known)
     else sender.pulled(sequence)

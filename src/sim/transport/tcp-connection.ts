@@ -48,7 +48,7 @@ export class TcpConnection {
   /** A packet of the connection reached one end: returns how many more bytes can be read there. */
   got(packet: number): number {
     const { packets, nowPs } = this.#network
-    const isForward = ((packets.flags[packet] ?? 0) & FLAG.toSender) === 0
+    const isForward = !packets.has(packet, FLAG.toSender)
     const { out, in: into } = isForward ? this.atDestination : this.atSource
     const sequence = packets.sequence[packet] ?? 0
     if (packets.kind[packet] === KIND.ack) {
@@ -93,8 +93,6 @@ export class TcpConnection {
         if (atPs === undefined) network.cancelFlowTimer(carrier, timer)
         else network.setFlowTimer(carrier, timer, atPs)
       },
-      // CUBIC never holds less than a packet.
-      setPace: () => {},
     }
   }
 

@@ -20,7 +20,7 @@ export type StreamTerms = {
 }
 
 /** As the sender's port, with the payload of each segment. */
-export type StreamPort = Omit<SenderPort, 'send'> & {
+export type StreamPort = Omit<SenderPort, 'send' | 'setPace'> & {
   send(segment: { sequence: number; payload: number; isAgain: boolean }): void
 }
 
@@ -42,7 +42,8 @@ export class StreamSender {
       },
       send: (sequence, isAgain) => port.send({ sequence, payload: sizes[sequence] ?? 0, isAgain }),
       setDeadline: (atPs) => port.setDeadline(atPs),
-      setPace: (atPs) => port.setPace(atPs),
+      // CUBIC never holds less than a packet.
+      setPace: () => {},
     }
     const receiveWindow = Math.ceil(RECEIVE_BYTES / terms.segmentBytes)
     this.#sender = new WindowSender(segments, {
@@ -67,10 +68,6 @@ export class StreamSender {
 
   timedOut(): void {
     this.#sender.timedOut()
-  }
-
-  fill(): void {
-    this.#sender.fill()
   }
 }
 

@@ -4,6 +4,7 @@
  * packet arrived. Acknowledgements say whether it was marked, and are never delayed.
  */
 import { FLAG, HEADER_BYTES, KIND } from '../net/packet.js'
+import { packetsOf, payloadOf } from '../net/segments.js'
 import { PS_PER_S } from '../net/time.js'
 import type { Network, Transport, TransportFactory } from '../net/transport.js'
 import { Arrivals } from './arrivals.js'
@@ -21,7 +22,6 @@ import {
 import { NewReno } from './new-reno.js'
 import type { Outstanding, OutstandingParts } from './outstanding.js'
 import { RoundTrip } from './round-trip.js'
-import { packetsOf, payloadOf } from './segments.js'
 import { Selective } from './selective.js'
 import { Swift } from './swift.js'
 import { type SenderPort, WindowSender } from './window-sender.js'
@@ -137,7 +137,7 @@ export class WindowTransport implements Transport {
     const ends = this.#ends.get(flow)
     // What was trimmed counts as lost.
     if (ends === undefined || payload === 0) return
-    const isMarked = ((packets.flags[packet] ?? 0) & FLAG.marked) !== 0
+    const isMarked = packets.has(packet, FLAG.marked)
     const sentPs = packets.sentPs[packet] ?? 0
     const arrived = packets.sequence[packet] ?? 0
     const isNew = ends.arrivals.take(arrived)
@@ -159,7 +159,7 @@ export class WindowTransport implements Transport {
       acked: packets.sequence[packet] ?? 0,
       arrived: packets.value[packet] ?? 0,
       roundTripPs: nowPs - (packets.echoPs[packet] ?? 0),
-      isMarked: ((packets.flags[packet] ?? 0) & FLAG.echo) !== 0,
+      isMarked: packets.has(packet, FLAG.echo),
     })
     if (!sender.isDone) return
     this.#network.cancelFlowTimer(flow, TIMEOUT)
