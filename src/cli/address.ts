@@ -17,9 +17,13 @@ export function readAddress(text: string): Address {
   return { host, port: Number(whole.slice(at + 1)) }
 }
 
+export function formatAddress({ host, port }: Address): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
 /** As `parseAddress`, and port 0 lets the system choose. */
 export function parseListenAddress(text: string): string {
   if (!text.endsWith(ANY_PORT)) return parseAddress(text)
   const { host } = readAddress(text.slice(0, -ANY_PORT.length))
-  return `${host.includes(':') ? `[${host}]` : host}${ANY_PORT}`
+  return formatAddress({ host, port: 0 })
 }

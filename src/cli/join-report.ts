@@ -2,6 +2,7 @@
  * What `sputnik join` tells people on stderr: a line for each state, and what was fetched so far,
  * in place on a terminal. Knows nothing of processes.
  */
+import { fromPlain } from '../base/errors.js'
 import { formatBytes } from '../base/units.js'
 import type { DomainEvent } from '../domain/protocol.js'
 import type { DomainEnd } from './domain-process.js'
@@ -19,17 +20,31 @@ const CLEAR = '\r\u001b[K'
 /** Without a terminal a line this often. */
 const PLAIN_LINE_MS = 10_000
 
-export function createJoinReport(stream: NodeJS.WriteStream = process.stderr): JoinReport {
+/** `heads` are their addresses: named when there are several. */
+export function createJoinReport(
+  heads: readonly string[],
+  stream: NodeJS.WriteStream = process.stderr,
+): JoinReport {
   const isTerminal = stream.isTTY === true
   const progress = isTerminal ? inPlace(stream) : nowAndThen(stream)
   const line = (text: string): void => {
     stream.write(`${isTerminal ? CLEAR : ''}${text}\n`)
   }
+  const named = (head: number, text: string): string =>
+    heads.length === 1 ? oneLine(text) : `${heads[head]}: ${oneLine(text)}`
   return {
     line,
     event: (event) => {
       if (event.kind === 'progress') progress(event)
-      else if (event.kind === 'state') line(`${event.state.padEnd(10)} ${oneLine(event.text)}`)
+      else if (event.kind === 'state') {
+        line(`${event.state.padEnd(10)} ${named(event.head, event.text)}`)
+      } else if (event.kind === 'lost') {
+        const { head, delayMs } = event
+        const { code, message, fix } = fromPlain(event.error)
+        const next = delayMs === null ? 'not tried again' : `again in ${delayMs / 1000} s`
+        line(`lost       ${named(head, `${code}  ${message}`)}; ${next}`)
+        line(`fix: ${fix}`)
+      }
     },
     restart: (end, delayMs) => {
       const { error } = end.failure ?? {}

@@ -9,20 +9,20 @@ import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError } from 'commander'
 import { SputnikError } from '../base/errors.js'
 import { LOG_LEVELS, type LogLevel } from '../base/log.js'
-import type { DomainConfig } from '../domain/protocol.js'
+import type { DomainConfig, HeadConfig } from '../domain/protocol.js'
 import { nodeNameOf } from '../fabric/handshake-messages.js'
 import { loadIdentity } from '../fabric/identity.js'
 import { parseJoinKey } from '../fabric/join-key.js'
-import { type Address, readAddress } from './address.js'
+import { type Address, formatAddress, readAddress } from './address.js'
 import { DomainSupervisor } from './domain-supervisor.js'
 import { createJoinReport, type JoinReport } from './join-report.js'
 import { integer, option, parseMemory } from './options.js'
 
 type JoinOptions = {
-  readonly key: string
+  readonly key: readonly string[]
   readonly name: string
   readonly device: string
-  readonly threads: number
+  readonly threads?: number
   readonly model?: string
   readonly search: boolean
   readonly source: readonly string[]
@@ -40,10 +40,15 @@ const DEVICES = /^[a-z][a-z0-9_]{0,31}(,[a-z][a-z0-9_]{0,31}){0,63}$/
 
 export function joinCommand(): Command {
   return addSourceOptions(new Command('join'))
-    .description('lend the cards of this machine to a head')
-    .argument('<host:port>', 'where the head listens for domains', readAddress)
+    .description('lend the cards of this machine to a head, or to several')
+    .argument('<host:port...>', 'where each head listens for domains', collectAddress)
     .addOption(
-      option('--key <join key>', 'as `sputnik token create` printed it').makeOptionMandatory(),
+      option(
+        '--key <join key>',
+        'as `sputnik token create` printed it; one for each head, in their order',
+      )
+        .argParser(collectKeys)
+        .makeOptionMandatory(),
     )
     .addOption(
       option('--name <name>', 'what to call this machine')
@@ -56,14 +61,15 @@ export function joinCommand(): Command {
         .default('cpu'),
     )
     .addOption(
-      option('--threads <n>', 'threads of each card')
-        .argParser(integer({ min: 1, max: 512 }))
-        .default(availableParallelism(), 'all cores'),
+      option(
+        '--threads <n>',
+        'threads of each card (default: all cores, shared out among the heads)',
+      ).argParser(integer({ min: 1, max: 512 })),
     )
     .addOption(
       option(
         '--memory <size>',
-        'most memory for pages, such as 8GiB (default: what is free)',
+        'most memory for pages, such as 8GiB; heads share it evenly (default: what is free)',
       ).argParser(parseMemory),
     )
     .addOption(
@@ -113,9 +119,9 @@ function addSourceOptions(command: Command): Command {
     )
 }
 
-async function join(address: Address, options: JoinOptions): Promise<void> {
-  const config = toConfig(address, options)
-  const report = createJoinReport()
+async function join(addresses: readonly Address[], options: JoinOptions): Promise<void> {
+  const config = toConfig(addresses, options)
+  const report = createJoinReport(config.heads.map(formatAddress))
   const supervisor = new DomainSupervisor({
     script: options.domain,
     config,
@@ -131,19 +137,16 @@ async function join(address: Address, options: JoinOptions): Promise<void> {
   }
 }
 
-function toConfig({ host, port }: Address, options: JoinOptions): DomainConfig {
-  const { pin, id, secret } = parseJoinKey(options.key)
+function toConfig(addresses: readonly Address[], options: JoinOptions): DomainConfig {
+  const heads = toHeads(addresses, options.key)
   const modelPath = checkModel(options.model)
   const { nodeId, keyPem, certificatePem } = loadIdentity()
   return {
-    host,
-    port,
-    pin,
-    key: { id, secret },
+    heads,
     identity: { nodeId, keyPem, certificatePem },
     name: options.name,
     device: options.device,
-    threads: options.threads,
+    threads: options.threads ?? Math.max(1, Math.floor(availableParallelism() / heads.length)),
     modelPath,
     search: options.search,
     sources: options.source,
@@ -156,6 +159,21 @@ function toConfig({ host, port }: Address, options: JoinOptions): DomainConfig {
     logLevel: options.logLevel,
     plain: options.plain,
   }
+}
+
+function toHeads(addresses: readonly Address[], keys: readonly string[]): HeadConfig[] {
+  if (new Set(addresses.map(formatAddress)).size < addresses.length) {
+    throw new SputnikError('USAGE', 'a head is named twice')
+  }
+  const counts = `${addresses.length} and ${keys.length}`
+  return addresses.map(({ host, port }, at) => {
+    const key = keys[at]
+    if (key === undefined || keys.length > addresses.length) {
+      throw new SputnikError('USAGE', `each head needs a --key of its own; there are ${counts}`)
+    }
+    const { pin, id, secret } = parseJoinKey(key)
+    return { host, port, pin, key: { id, secret } }
+  })
 }
 
 function checkModel(path: string | undefined): string | null {
@@ -182,6 +200,15 @@ function stopOnSignals(supervisor: DomainSupervisor, report: JoinReport): () => 
     process.off('SIGINT', onSignal)
     process.off('SIGTERM', onSignal)
   }
+}
+
+function collectAddress(text: string, previous: readonly Address[] | undefined): Address[] {
+  return [...(previous ?? []), readAddress(text)]
+}
+
+/** The environment has all of them in one text. */
+function collectKeys(text: string, previous: readonly string[] | undefined): string[] {
+  return [...(previous ?? []), ...text.trim().split(/[\s,]+/)]
 }
 
 function parseName(text: string): string {

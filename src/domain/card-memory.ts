@@ -26,18 +26,23 @@ export type LentCard = Omit<CardSpec, 'slots'> & {
 }
 
 /**
- * Cards on the CPU share the memory of the machine. `memoryBytes`: the most that all of those may
- * take together, and each GPU; null: what is free decides.
+ * What one of so many heads is lent. Cards on the CPU share the memory of the machine.
+ * `memoryBytes`: the most that all of those may take together, and each GPU, for all heads; null:
+ * what is free decides.
  */
-export function lendMemory(cards: readonly FoundCard[], memoryBytes: number | null): LentCard[] {
+export function lendMemory(
+  cards: readonly FoundCard[],
+  memoryBytes: number | null,
+  heads = 1,
+): LentCard[] {
   const onHost = cards.filter(({ device }) => isHost(device)).length
   return cards.map(({ device, threads, freeBytes }): LentCard => {
     if (isHost(device)) {
-      const bytes = Math.floor((memoryBytes ?? HOST_SHARE * freeBytes) / onHost)
+      const bytes = Math.floor((memoryBytes ?? HOST_SHARE * freeBytes) / (onHost * heads))
       return { device, threads, tier: 'host', memoryBytes: bytes, slotBytes: bytes }
     }
-    const room = DEVICE_SHARE * freeBytes
-    const bytes = Math.floor(Math.min(memoryBytes ?? Infinity, room / SLOT_SLACK))
+    const room = (DEVICE_SHARE * freeBytes) / heads
+    const bytes = Math.floor(Math.min((memoryBytes ?? Infinity) / heads, room / SLOT_SLACK))
     const slotBytes = Math.floor(Math.min(room, SLOT_SLACK * bytes))
     return { device, threads, tier: 'device', memoryBytes: bytes, slotBytes }
   })

@@ -1,24 +1,22 @@
 /**
- * Entry of a domain process: finds out what cards this host has, joins the head, learns the model
- * from it, serves it until it is gone. Ends with its parent, which starts it again.
+ * Entry of a domain process: finds out what cards this host has and lends them to each head it is
+ * told of. With one head it ends when that is gone, and its parent starts it again; with several it
+ * joins the one that is gone again itself.
  */
 import { defined } from '../base/assert.js'
-import { fromPlain, SputnikError, toPlain } from '../base/errors.js'
-import { Fabric } from '../fabric/fabric.js'
-import type { FabricEvent, PeerJoined } from '../fabric/fabric-messages.js'
+import { toPlain } from '../base/errors.js'
+import { Credits } from '../fabric/credits.js'
 import { loadLibraries } from '../native/library.js'
-import { loadOfManifest } from '../pages/card-load.js'
+import { localSockets } from '../native/sockets.js'
 import { knownManifest } from '../pages/manifest-store.js'
+import { DomainLoop } from './domain-loop.js'
+import { keepServing } from './keep-serving.js'
+import { lendCards, spinUsOf } from './lent-cards.js'
 import type { DomainCommand, DomainConfig, DomainEvent } from './protocol.js'
-import { type LentCards, lendCards, openDomain } from './serve-head.js'
-import { openSupply } from './supply-link.js'
-import { describe, identityOf, supplySetup } from './supply-setup.js'
+import type { Host } from './serve-head.js'
 
-const HEARTBEAT_MS = 1000
-const LEASE_MS = 3000
-const SPIN_US = 200
-/** So long after its link has ended, the fabric thread has told why. */
-const ENDED_MS = 2000
+/** The event loop turns so often, for heads that come and go. */
+const TURN_MS = 100
 
 /** The head will not change its mind about these. */
 const FINAL = new Set([
@@ -46,64 +44,57 @@ const now = (): number => performance.now()
 const tell = (event: DomainEvent): void => void process.send?.(event)
 
 process.once('message', ({ config }: DomainCommand) => {
-  serve(config).catch(end)
+  start(config).catch(end)
 })
 process.once('disconnect', () => process.exit(0))
 // Ctrl+C reaches the whole group, but the parent decides when a domain ends.
 process.on('SIGINT', () => {})
 
-async function serve(config: DomainConfig): Promise<void> {
-  const { host, port, pin, key, name, plain, modelPath } = config
+async function start(config: DomainConfig): Promise<void> {
+  const { backend, heads, modelPath } = config
   const known = modelPath === null ? undefined : await knownManifest(modelPath)
-  loadLibraries(config.backend)
-  const cards = lendCards(config, now)
-  tell({ kind: 'state', state: 'connecting', text: `joining ${host}:${port}` })
-  const fabric: Fabric = new Fabric({
-    role: {
-      role: 'domain',
-      identity: identityOf(config),
-      ...{ host, port, pin, key, name, plain, modelHash: known?.model ?? null },
-      cards: cards.lent.map(({ device, memoryBytes }) => ({ device, memoryBytes })),
-      heartbeatMs: HEARTBEAT_MS,
-      leaseMs: LEASE_MS,
-    },
-    spinUs: SPIN_US,
-    now,
-    onCrash: end,
-    onEvent: (event: FabricEvent) => {
-      if (event.kind === 'failed') end(fromPlain(event.error))
-      // The head's own reason, when it gave one.
-      if (event.kind === 'ended') end(event.error ? fromPlain(event.error) : lost(event.reason))
-      if (event.kind === 'joined') run({ config, fabric, cards, joined: event }).catch(end)
-    },
-  })
+  loadLibraries(backend)
+  // For all heads before one has put anything on them, so that each gets its part of what is free.
+  const cards = heads.map(() => lendCards(config, { now }))
+  const host = openHost(config)
+  // Which of several heads serves the copy is not known.
+  const modelHash = heads.length === 1 ? (known?.model ?? null) : null
+  const held = heads.map(() => ({ pages: 0, bytes: 0 }))
+  const serving = heads.map((head, at) =>
+    keepServing(host, {
+      ...{ head, at, cards: defined(cards[at], 'cards'), modelHash, tell, isFinal },
+      onProgress: (pages, bytes) => {
+        held[at] = { pages, bytes }
+        tell({ kind: 'progress', ...sumOf(held) })
+      },
+    }),
+  )
+  const [error] = await Promise.all(serving)
+  end(error)
 }
 
-type Joined = {
-  readonly config: DomainConfig
-  readonly fabric: Fabric
-  readonly cards: LentCards
-  readonly joined: PeerJoined
-}
-
-/** Learns the model and loads the cards, then blocks until the head is gone. */
-async function run({ config, fabric, cards, joined }: Joined): Promise<void> {
-  const { headId, modelHash } = defined(joined.welcome, 'a welcome')
-  tell({ kind: 'state', state: 'loading', text: `part of the fleet of ${headId}` })
-  const { supply, ...model } = await openSupply(supplySetup(config, modelHash), now)
-  const domain = openDomain(cards, {
-    load: loadOfManifest(model.manifest, model),
-    ...{ supply, now },
-    isWanted: isWantedBy(process.ppid),
-    onProgress: (pages, bytes) => tell({ kind: 'progress', pages, bytes }),
-  })
-  tell({ kind: 'state', state: 'ready', text: describe(model) })
-  domain.serve(fabric.link(joined))
-  setTimeout(() => end(lost('it is not wanted any more')), ENDED_MS)
-}
-
-function lost(reason: string): SputnikError {
-  return new SputnikError('PEER_UNREACHABLE', `the link to the head has ended: ${reason}`)
+/** Blocks for most of the time while there are heads, and lets the event loop turn in between. */
+function openHost(config: DomainConfig): Host {
+  const { yield: yieldCore } = localSockets()
+  const loop = new DomainLoop({ now, yield: yieldCore, spinUs: spinUsOf(config) })
+  const isWanted = isWantedBy(process.ppid)
+  let isDriving = false
+  const turn = (): void => {
+    try {
+      loop.run(now() + TURN_MS)
+    } catch (error) {
+      end(error)
+      return
+    }
+    isDriving = !loop.isEmpty
+    if (!isWanted()) process.exit(0)
+    if (isDriving) setImmediate(turn)
+  }
+  const drive = (): void => {
+    if (!isDriving) setImmediate(turn)
+    isDriving = true
+  }
+  return { config, loop, drive, credits: new Credits({ isStanding: true, now }), now }
 }
 
 /** Nothing else tells that the parent is gone while this thread is busy. */
@@ -111,10 +102,20 @@ function isWantedBy(parent: number): () => boolean {
   return () => process.ppid === parent
 }
 
+function sumOf(held: readonly { readonly pages: number; readonly bytes: number }[]) {
+  return {
+    pages: held.reduce((sum, { pages }) => sum + pages, 0),
+    bytes: held.reduce((sum, { bytes }) => sum + bytes, 0),
+  }
+}
+
+function isFinal(error: unknown): boolean {
+  return FINAL.has(toPlain(error).code)
+}
+
 function end(error: unknown): void {
-  const plain = toPlain(error)
   process.send?.(
-    { kind: 'failed', error: plain, isFinal: FINAL.has(plain.code) } satisfies DomainEvent,
+    { kind: 'failed', error: toPlain(error), isFinal: isFinal(error) } satisfies DomainEvent,
     undefined,
     undefined,
     () => process.kill(process.pid, 'SIGKILL'),

@@ -1,75 +1,164 @@
 /**
- * The two halves of a domain's life for whoever joins a head in between: what cards there are, and
- * serving the head with them.
+ * One time with one head: joins it, learns its model, lends it the cards until it is gone. Knows
+ * nothing of other heads and of trying again.
  */
-import { availableParallelism } from 'node:os'
-import { localSockets } from '../native/sockets.js'
-import { type LentCard, lendMemory, withSlots } from './card-memory.js'
-import { Cards } from './cards.js'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { defined } from '../base/assert.js'
+import { fromPlain, SputnikError } from '../base/errors.js'
+import type { Credits } from '../fabric/credits.js'
+import { Fabric } from '../fabric/fabric.js'
+import type { FabricEvent, PeerJoined } from '../fabric/fabric-messages.js'
+import { loadOfManifest } from '../pages/card-load.js'
+import { withSlots } from './card-memory.js'
 import { Domain } from './domain.js'
-import { type DomainLoad, tableRegions } from './domain-cards.js'
-import { DomainLoop } from './domain-loop.js'
-import type { DomainConfig } from './protocol.js'
-import type { Supply } from './supply.js'
+import { tableRegions } from './domain-cards.js'
+import type { DomainLoop } from './domain-loop.js'
+import type { LentCards } from './lent-cards.js'
+import { Loan } from './loan.js'
+import type { DomainConfig, DomainState, HeadConfig } from './protocol.js'
+import { openSupply } from './supply-link.js'
+import { describe, identityOf, supplySetup } from './supply-setup.js'
 
-/**
- * How long both ends of a link look for a frame before they sleep: longer than a head takes from
- * one layer to the next where that takes no core from anybody, see `spinUsOf`.
- */
-const SPIN_US = 4000
-const SPIN_SHORT_US = 200
-
-export type LentCards = {
-  readonly links: Cards
-  /** What each is and lends, as the head is told when the domain joins. */
-  readonly lent: readonly LentCard[]
-  readonly spinUs: number
-}
-
-/**
- * Starts the cards and asks what memory they have; native libraries must be loaded.
- * @throws SputnikError CARD_FAILED, USAGE
- */
-export function lendCards(
-  { device, backend, threads, memoryBytes }: DomainConfig,
-  now: () => number,
-): LentCards {
-  const devices = device.split(',')
-  const spinUs = spinUsOf(devices, threads)
-  const links = new Cards({ devices, backend, threads, spinUs, now })
-  return { links, lent: lendMemory(links.find(), memoryBytes), spinUs }
-}
-
-/** A card in this process has nothing to compute while this thread looks; others may. */
-function spinUsOf(devices: readonly string[], threads: number): number {
-  const busy = devices.filter((device) => device === 'cpu').length * threads
-  return devices.length === 1 || availableParallelism() > busy ? SPIN_US : SPIN_SHORT_US
+/** What all heads of this host share. */
+export type Host = {
+  readonly config: DomainConfig
+  readonly loop: DomainLoop
+  /** Turns the loop, from now on until it is empty. */
+  readonly drive: () => void
+  readonly credits: Credits
+  readonly now: () => number
 }
 
 export type ServeOptions = {
-  readonly load: DomainLoad
-  readonly supply: Supply
-  readonly now: () => number
-  /** False ends the domain: nobody wants it any more. */
-  readonly isWanted: () => boolean
+  readonly head: HeadConfig
+  readonly cards: LentCards
+  /** Of the copy on this machine, if it is sure to be this head's; the head checks it. */
+  readonly modelHash: string | null
+  readonly onState: (state: DomainState, text: string) => void
   /** What the domain holds; a few times a second. */
   readonly onProgress: (pages: number, bytes: number) => void
 }
 
-/**
- * Loads the cards; what it gives serves a head until that is gone. The process had better end when
- * it fails: cards that did start are not ended. @throws SputnikError why a card cannot load
- */
-export function openDomain({ links, lent, spinUs }: LentCards, options: ServeOptions): DomainLoop {
-  const { load, supply, now, isWanted, onProgress } = options
-  const regions = tableRegions(load)
-  const cards = lent.map((card) => withSlots(card, regions))
-  const loop = new DomainLoop({
-    domain: new Domain({ load, cards, pid: process.pid, now: now() }),
-    ...{ cards: links, supply, now, spinUs, isWanted },
-    yield: localSockets().yield,
-    onTick: ({ status: { pages, bytes } }) => onProgress(pages, bytes),
-  })
-  loop.load()
-  return loop
+const HEARTBEAT_MS = 1000
+const LEASE_MS = 3000
+const LINK_SPIN_US = 200
+/** So long after its link has ended, the fabric thread has told why. */
+const ENDED_MS = 2000
+
+/** Resolves when the head is gone, with the reason. Cards end with it. */
+export async function serveHead(host: Host, options: ServeOptions): Promise<unknown> {
+  const { head, cards, onState } = options
+  onState('connecting', `joining ${head.host}:${head.port}`)
+  const session = new HeadSession(host, options)
+  try {
+    return await session.run()
+  } catch (error) {
+    return error
+  } finally {
+    cards.links.close()
+    await session.close()
+  }
+}
+
+class HeadSession {
+  readonly #host: Host
+  readonly #options: ServeOptions
+  readonly #fabric: Fabric
+  readonly #joined: Promise<PeerJoined>
+  /** Rejects when the link has ended, or nothing comes of it. */
+  readonly #ended: Promise<never>
+  #close = (): void => {}
+
+  constructor(host: Host, options: ServeOptions) {
+    this.#host = host
+    this.#options = options
+    let onJoined: (joined: PeerJoined) => void = () => {}
+    let onEnded: (error: unknown) => void = () => {}
+    this.#joined = new Promise((resolve) => {
+      onJoined = resolve
+    })
+    this.#ended = new Promise((_, reject) => {
+      onEnded = reject
+    })
+    this.#ended.catch(() => {})
+    this.#fabric = new Fabric({
+      role: this.#role(),
+      spinUs: LINK_SPIN_US,
+      ...{ credits: host.credits, now: host.now, onCrash: onEnded },
+      onEvent: (event: FabricEvent) => {
+        if (event.kind === 'joined') onJoined(event)
+        else if (event.kind === 'failed') onEnded(fromPlain(event.error))
+        // The head's own reason, when it gave one.
+        else if (event.kind === 'ended') {
+          onEnded(event.error ? fromPlain(event.error) : lost(event.reason))
+        }
+      },
+    })
+  }
+
+  /** Until the head is gone. Rejects with the reason when the link tells more than the loan. */
+  async run(): Promise<SputnikError> {
+    const joined = await Promise.race([this.#joined, this.#ended])
+    const over = await this.#lend(joined)
+    if (over !== undefined) return over
+    return Promise.race([this.#ended, sleep(ENDED_MS, lost('nobody says why'))])
+  }
+
+  async close(): Promise<void> {
+    this.#close()
+    await this.#fabric.close()
+  }
+
+  async #lend(joined: PeerJoined): Promise<SputnikError | undefined> {
+    const { config, loop, drive, now } = this.#host
+    const { head, cards, onState, onProgress } = this.#options
+    const { headId, modelHash } = defined(joined.welcome, 'a welcome')
+    onState('loading', `part of the fleet of ${headId}`)
+    const setup = supplySetup(config, { head, modelHash })
+    const { supply, ...model } = await openSupply(setup, now)
+    this.#close = () => supply.close()
+    const load = loadOfManifest(model.manifest, model)
+    const regions = tableRegions(load)
+    const specs = cards.lent.map((card) => withSlots(card, regions))
+    const domain = new Domain({ load, cards: specs, pid: process.pid, now: now() })
+    return new Promise((resolve) => {
+      const loan: Loan = new Loan({
+        ...{ domain, cards: cards.links, supply, now },
+        onLoaded: () => {
+          onState('ready', describe(model))
+          loan.serve(this.#fabric.link(joined))
+        },
+        onTick: ({ status: { pages, bytes } }) => onProgress(pages, bytes),
+        onOver: () => {
+          loop.remove(loan)
+          resolve(loan.failure)
+        },
+      })
+      loop.add(loan)
+      drive()
+    })
+  }
+
+  #role() {
+    const { config } = this.#host
+    const { head, cards, modelHash } = this.#options
+    const { name, plain } = config
+    return {
+      ...({
+        role: 'domain',
+        identity: identityOf(config),
+        name,
+        plain,
+        modelHash,
+        ...head,
+      } as const),
+      cards: cards.lent.map(({ device, memoryBytes }) => ({ device, memoryBytes })),
+      heartbeatMs: HEARTBEAT_MS,
+      leaseMs: LEASE_MS,
+    }
+  }
+}
+
+function lost(reason: string): SputnikError {
+  return new SputnikError('PEER_UNREACHABLE', `the link to the head has ended: ${reason}`)
 }

@@ -20,6 +20,8 @@ export type SupplySetup = {
   readonly modelHash: string
   /** A copy of the model on this machine; null: none was named. */
   readonly modelPath: string | null
+  /** Whether that may be a copy of another head's model. */
+  readonly isOneOfSeveral: boolean
   /** Look for a copy in the usual places when none is named. */
   readonly search: boolean
   /** Http(s) addresses of the model. */

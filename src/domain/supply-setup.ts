@@ -2,7 +2,7 @@
 import { createPublicKey } from 'node:crypto'
 import { formatBytes } from '../base/units.js'
 import { type Identity, pinOf } from '../fabric/identity.js'
-import type { DomainConfig } from './protocol.js'
+import type { DomainConfig, HeadConfig } from './protocol.js'
 import type { SupplyOpened, SupplySetup } from './supply-messages.js'
 
 export function identityOf({ identity }: DomainConfig): Identity {
@@ -10,14 +10,19 @@ export function identityOf({ identity }: DomainConfig): Identity {
   return { ...identity, pin: pinOf(key.export({ type: 'spki', format: 'der' })) }
 }
 
-/** `modelHash` is that of the head's welcome. */
-export function supplySetup(config: DomainConfig, modelHash: string): SupplySetup {
-  const { host, port, pin, plain, modelPath, search, sources, pageStore, logLevel } = config
+/** For one of the heads; `modelHash` is that of its welcome. */
+export function supplySetup(
+  config: DomainConfig,
+  { head, modelHash }: { head: HeadConfig; modelHash: string },
+): SupplySetup {
+  const { heads, plain, modelPath, search, sources, pageStore, logLevel } = config
+  const { host, port, pin } = head
   return {
     head: { host, port, pin, plain },
     identity: identityOf(config),
     modelHash,
     modelPath,
+    isOneOfSeveral: heads.length > 1,
     search,
     urls: sources,
     store: pageStore,

@@ -49,13 +49,15 @@ export function openStore({ folder, bytesMax }: SupplySetup['store']): OpenStore
  * @throws SputnikError MODEL_MISMATCH when what was named is another model; of the GGUF reader
  */
 export async function localCopy(
-  { modelPath, search }: SupplySetup,
+  { modelPath, isOneOfSeveral, search }: SupplySetup,
   manifest: Manifest,
 ): Promise<FileSource | undefined> {
   if (modelPath !== null) {
     const copy = await FileSource.open(modelPath, { manifest })
     if (copy !== undefined) return copy
-    throw new SputnikError('MODEL_MISMATCH', `${modelPath} is another model than the head serves`)
+    if (!isOneOfSeveral) {
+      throw new SputnikError('MODEL_MISMATCH', `${modelPath} is another model than the head serves`)
+    }
   }
   if (!search) return undefined
   const endMs = performance.now() + SEARCH_MS

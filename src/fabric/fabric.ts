@@ -21,6 +21,8 @@ import { PeerState } from './peer-state.js'
 export type FabricOptions = {
   readonly role: FabricRole
   readonly spinUs: number
+  /** Shared with other fabrics of this process, whose peers use the same port of this host. */
+  readonly credits?: Credits
   /** False lets every frame go at once, for measurements of what credits bring. */
   readonly isCredited?: boolean
   readonly now: () => number
@@ -40,7 +42,8 @@ export class Fabric {
 
   constructor(options: FabricOptions) {
     this.#options = options
-    this.credits = new Credits({ isStanding: options.role.role === 'domain', now: options.now })
+    const isStanding = options.role.role === 'domain'
+    this.credits = options.credits ?? new Credits({ isStanding, now: options.now })
     const { port1, port2 } = new MessageChannel()
     this.#events = port1
     this.#worker = new Worker(new URL('./fabric-thread.js', import.meta.url), {

@@ -1,9 +1,10 @@
 /**
- * Which folder a page store may call its own: two processes that count the same files would drop
- * each other's pages. Knows nothing of pages.
+ * Which folder a page store may call its own: two processes, or threads of one, that count the same
+ * files would drop each other's pages. Knows nothing of pages.
  */
 import { mkdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
+import { threadId } from 'node:worker_threads'
 import { SputnikError } from '../base/errors.js'
 import { createStateFile } from '../base/state.js'
 
@@ -18,10 +19,12 @@ export const STALE_MS = 15_000
 const LOCK = 'owner'
 const FOLDERS_MAX = 64
 
+/** Locks that this thread has; others of this process have their own. */
 const ours = new Set<string>()
+const OWNER = `${process.pid}.${threadId}`
 
 /**
- * The folder, or while another process uses it, the next one beside it: `pages`, `pages-2` and so
+ * The folder, or while somebody else uses it, the next one beside it: `pages`, `pages-2` and so
  * on. One whose owner was killed is taken over with all that is in it.
  * @throws SputnikError CACHE_UNWRITABLE
  */
@@ -37,9 +40,11 @@ function claim(path: string, nowMs: number): boolean {
   const lock = join(path, LOCK)
   try {
     mkdirSync(path, { recursive: true })
-    if (isOwned(lock, nowMs)) return false
-    rmSync(lock, { force: true })
-    return createStateFile(lock, String(process.pid))
+    const state = lockState(lock, nowMs)
+    if (state === 'owned') return false
+    // Only then, or whoever claims at the same moment would lose what it has just made.
+    if (state === 'left') rmSync(lock, { force: true })
+    return createStateFile(lock, OWNER)
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
     const text = `cannot keep pages in ${path}: ${reason}`
@@ -68,12 +73,15 @@ function ownedFolder(path: string, nowMs: () => number): PageFolder {
 }
 
 /** The id of a dead owner may be that of another process by now, which does not renew the lock. */
-function isOwned(lock: string, nowMs: number): boolean {
+function lockState(lock: string, nowMs: number): 'none' | 'left' | 'owned' {
   const stat = statSync(lock, { throwIfNoEntry: false })
-  if (stat === undefined || nowMs - stat.mtimeMs > STALE_MS) return false
-  const pid = Number(readFileSync(lock, 'utf8'))
-  if (pid === process.pid) return ours.has(lock)
-  return Number.isInteger(pid) && pid > 0 && lives(pid)
+  if (stat === undefined) return 'none'
+  if (nowMs - stat.mtimeMs > STALE_MS) return 'left'
+  const owner = readFileSync(lock, 'utf8')
+  // Also that of an earlier process with our id, as containers have them.
+  if (owner === OWNER) return ours.has(lock) ? 'owned' : 'left'
+  const pid = Number(owner.split('.', 1)[0])
+  return Number.isInteger(pid) && pid > 0 && lives(pid) ? 'owned' : 'left'
 }
 
 function lives(pid: number): boolean {

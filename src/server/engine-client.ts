@@ -4,6 +4,12 @@
  */
 import { type ErrorCode, fromPlain, SputnikError } from '../base/errors.js'
 import type { Logger } from '../base/log.js'
+import {
+  decideRestart,
+  RESTART_LIMITS,
+  type RestartLimits,
+  type RestartState,
+} from '../base/restart-policy.js'
 import type {
   EngineCommand,
   EngineConfig,
@@ -20,12 +26,6 @@ import type {
   Usage,
 } from '../engine/protocol.js'
 import { type EngineProcess, forkEngine } from './engine-process.js'
-import {
-  decideRestart,
-  RESTART_LIMITS,
-  type RestartLimits,
-  type RestartState,
-} from './restart-policy.js'
 
 export type EngineState = 'loading' | 'ready' | 'restarting' | 'failed' | 'stopping'
 

@@ -9,6 +9,7 @@
  *   away     fails for now with PEER_UNREACHABLE
  *   crash    dies by a signal
  *   deaf     becomes ready and ignores SIGTERM
+ *   several  loses its second head for a while, and its third for good, then becomes ready
  *
  * With FAKE_LIVES, a file, it appends a line for each life, and does the second word in the second
  * life and so on; the last word counts for all later ones.
@@ -37,21 +38,28 @@ function lifeNumber(): number {
 }
 
 function act(word: string, config: DomainConfig): void {
-  send({ kind: 'state', state: 'connecting', text: `to ${config.host}` })
+  send({ kind: 'state', head: 0, state: 'connecting', text: `to ${config.heads[0]?.host}` })
   const { pid } = process
   if (word === 'refused') fail('JOIN_KEY_USED', true)
   else if (word === 'away') fail('PEER_UNREACHABLE', false)
   else if (word === 'crash') process.kill(pid, 'SIGKILL')
   else if (word === 'config') beReady(JSON.stringify(config))
   else {
+    if (word === 'several') loseHeads()
     if (word === 'deaf') process.on('SIGTERM', () => {})
     if (word === 'fetch') send({ kind: 'progress', pages: 3, bytes: 3 * 1024 ** 2 })
     beReady(`pid ${pid}`)
   }
 }
 
+function loseHeads(): void {
+  const away = { code: 'PEER_UNREACHABLE', message: 'fake', details: {} } as const
+  send({ kind: 'lost', head: 1, error: away, delayMs: 2000 })
+  send({ kind: 'lost', head: 2, error: { ...away, code: 'NODE_EVICTED' }, delayMs: null })
+}
+
 function beReady(text: string): void {
-  send({ kind: 'state', state: 'ready', text })
+  send({ kind: 'state', head: 0, state: 'ready', text })
 }
 
 function fail(code: 'JOIN_KEY_USED' | 'PEER_UNREACHABLE', isFinal: boolean): void {

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -20,6 +21,7 @@ const FAKE_DOMAIN = fileURLToPath(new URL('./fake-domain.js', import.meta.url))
 const PIN = 'ab'.repeat(32)
 const SECRET = randomBytes(18).toString('hex')
 const KEY = formatJoinKey({ pin: PIN, id: '01234567', secret: SECRET })
+const OTHER_KEY = formatJoinKey({ pin: 'cd'.repeat(32), id: '89abcdef', secret: SECRET })
 const STATE = scratchDirectory()
 const LIVES = join(STATE, 'lives')
 
@@ -66,10 +68,7 @@ test('join hands the domain all that it needs, and nothing on its command line',
   assert.match(config.identity.keyPem, /PRIVATE KEY/)
   const { identity, ...rest } = config
   assert.deepEqual(rest, {
-    host: 'box',
-    port: 99,
-    pin: PIN,
-    key: { id: '01234567', secret: SECRET },
+    heads: [{ host: 'box', port: 99, pin: PIN, key: { id: '01234567', secret: SECRET } }],
     name: 'config',
     device: 'cpu',
     threads: 3,
@@ -86,6 +85,35 @@ test('join hands the domain all that it needs, and nothing on its command line',
   const [domain = 0] = childrenOf(joining.child.pid ?? 0)
   const { stdout } = spawnSync('ps', ['-o', 'args=', '-p', String(domain)], { encoding: 'utf8' })
   assert.ok(stdout.includes('fake-domain') && !stdout.includes(SECRET) && !stdout.includes(KEY))
+})
+
+test('join lends to several heads, each with its key, and names them', async () => {
+  const more = ['box2', '--key', OTHER_KEY, '[::1]:7', '--key', KEY]
+  await using joining = joinHead('several', ...more)
+  await untilReady(joining)
+  const lines = joining.stderr().split('\n').slice(1)
+  const fix = lines.filter((line) => line.startsWith('fix: '))
+  assert.equal(fix.length, 2)
+  assert.deepEqual(lines.filter((line) => line !== '' && !line.startsWith('fix: ')).slice(0, 3), [
+    'connecting box:99: to box',
+    'lost       box2:10458: PEER_UNREACHABLE  fake; again in 2 s',
+    'lost       [::1]:7: NODE_EVICTED  fake; not tried again',
+  ])
+})
+
+test('join gives each head the key at its place', async () => {
+  await using joining = joinHead('config', 'box2', '--key', OTHER_KEY)
+  await untilReady(joining)
+  const text = /^ready +box:99: (\{.*\})$/m.exec(joining.stderr())?.[1] ?? ''
+  const { heads, threads }: DomainConfig = JSON.parse(text)
+  assert.deepEqual(
+    heads.map(({ host, port, pin, key }) => [host, port, pin, key?.id]),
+    [
+      ['box', 99, PIN, '01234567'],
+      ['box2', 10_458, 'cd'.repeat(32), '89abcdef'],
+    ],
+  )
+  assert.equal(threads, Math.max(1, Math.floor(availableParallelism() / 2)))
 })
 
 test('join prints a line for each state, and what was fetched', async () => {
@@ -164,6 +192,9 @@ const refused: ReadonlyArray<readonly [args: readonly string[], status: number, 
   [['join', 'box', '--key', KEY, '--source', 'ftp://a/m'], 2, /^USAGE .*https/],
   [['join', 'box', '--key', KEY, '--page-store-size', '-1'], 2, /^USAGE .*8GiB/],
   [['join', 'box', '--key', KEY, '--device', 'cpu,'], 2, /^USAGE .*cuda0/],
+  [['join', 'box', 'box2', '--key', KEY], 2, /^USAGE .*2 and 1/],
+  [['join', 'box', '--key', KEY, '--key', OTHER_KEY], 2, /^USAGE .*1 and 2/],
+  [['join', 'box', 'box', '--key', KEY, '--key', OTHER_KEY], 2, /^USAGE .*twice/],
   [['join', 'box', '--key', KEY, '--model', '/no.gguf'], 3, /^FILE_NOT_FOUND/],
   [['serve', 'm', '--fleet-listen', 'a:b:c'], 2, /^USAGE .*host:port/],
 ]

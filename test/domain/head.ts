@@ -7,6 +7,7 @@ import { Cards } from '../../src/domain/cards.js'
 import { Domain } from '../../src/domain/domain.js'
 import { tableRegions } from '../../src/domain/domain-cards.js'
 import { DomainLoop } from '../../src/domain/domain-loop.js'
+import { Loan } from '../../src/domain/loan.js'
 import { controlFrame, type Load, type PageAt } from '../../src/fabric/control.js'
 import { encodingByte, type WireFormat } from '../../src/fabric/dispatch.js'
 import {
@@ -26,6 +27,8 @@ import { copyOf } from './fake-card.js'
 import { LocalSupply } from './local-supply.js'
 
 const DEADLINE_MS = 30_000
+/** Short, since a condition may hold at any time. */
+const TURN_MS = 2
 const TENSORS = ['gate', 'up', 'down'].flatMap((role) => [`${role}.weight`, `${role}.scale`])
 
 class HeadLink implements Link {
@@ -93,28 +96,33 @@ export function openDomainHead(
   const regions = tableRegions(load)
   const specs = lendMemory(cards.find(), 100 << 20).map((card) => withSlots(card, regions))
   const domain = new Domain({ load, cards: specs, pid: process.pid, now: now() })
-  let isDone = (): boolean => false
-  let deadline = now() + DEADLINE_MS
-  const loop = new DomainLoop({
-    ...{ domain, cards, supply: new LocalSupply(), now, spinUs: 200 },
-    yield: localSockets().yield,
-    isWanted: () => !isDone() && now() < deadline,
+  const loop = new DomainLoop({ now, spinUs: 200, yield: localSockets().yield })
+  let isLoaded = false
+  const loan = new Loan({
+    ...{ domain, cards, supply: new LocalSupply(), now },
+    onLoaded: () => {
+      isLoaded = true
+    },
+    onOver: () => loop.remove(loan),
     onTick: () => {},
   })
-  try {
-    loop.load()
-  } catch (error) {
+  loop.add(loan)
+  const runUntil = (condition: () => boolean): void => {
+    const deadline = now() + DEADLINE_MS
+    while (!condition() && !loop.isEmpty && now() < deadline) loop.run(now() + TURN_MS)
+  }
+  runUntil(() => isLoaded)
+  if (!isLoaded) {
     cards.close()
-    throw error
+    throw defined(loan.failure, 'why no card is loaded')
   }
   const link = new HeadLink()
+  loan.serve(link)
   const ofKind = (kind: FrameKind): NativeBuffer[] =>
     link.got.filter(({ view }) => readHeader(view).kind === kind)
   const serveUntil = (condition: () => boolean): void => {
-    isDone = condition
-    deadline = now() + DEADLINE_MS
-    loop.serve(link)
-    assert.ok(isDone(), 'the domain does not answer')
+    runUntil(condition)
+    assert.ok(condition(), 'the domain does not answer')
   }
   const take = (kind: FrameKind, count = 1): NativeBuffer[] => {
     serveUntil(() => ofKind(kind).length >= count || ofKind(FRAME.failed).length > 0)

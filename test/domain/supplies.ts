@@ -34,6 +34,7 @@ export function setupOf(head: PageHead, change: Partial<SupplySetup> = {}): Supp
     identity: head.newNode(),
     modelHash: head.manifest.model,
     modelPath: null,
+    isOneOfSeveral: false,
     search: false,
     urls: [],
     store: { folder: join(scratchDirectory(), 'pages'), bytesMax: 1 << 30 },

@@ -1,9 +1,5 @@
 /** A machine that lends cards: its process is started, ends, and is started again. */
-import {
-  decideRestart,
-  type RestartLimits,
-  type RestartState,
-} from '../../src/server/restart-policy.js'
+import { decideRestart, PATIENT_LIMITS, type RestartState } from '../../src/base/restart-policy.js'
 import { DomainProcess } from './domain-process.js'
 import type { IntegerModel } from './integer-model.js'
 import type { Wire } from './network.js'
@@ -19,14 +15,6 @@ export type DomainNodeOptions = {
   readonly wires: { readonly head: Wire; readonly domain: Wire }
   /** Its process wants to join; answered by `joined` of the process or `refused` of the node. */
   readonly join: (node: DomainNode) => void
-}
-
-/** As the supervisor of `sputnik join` has them. */
-const LIMITS: RestartLimits = {
-  firstDelayMs: 1_000,
-  delayMsMax: 30_000,
-  quickLifeMs: 30_000,
-  quickLivesMax: Number.POSITIVE_INFINITY,
 }
 
 export class DomainNode {
@@ -95,7 +83,7 @@ export class DomainNode {
     this.#process = undefined
     const { readyMs } = process
     const lifeMs = readyMs === undefined ? 0 : sim.nowMs - readyMs
-    const { state, delayMs = 0 } = decideRestart(this.#restart, lifeMs, LIMITS)
+    const { state, delayMs = 0 } = decideRestart(this.#restart, lifeMs, PATIENT_LIMITS)
     this.#restart = state
     sim.after(delayMs, () => this.start())
   }

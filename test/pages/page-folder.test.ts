@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { threadId } from 'node:worker_threads'
 import { defined } from '../../src/base/assert.js'
 import { claimFolder, STALE_MS } from '../../src/pages/page-folder.js'
 import { scratchDirectory } from '../support/scratch.js'
@@ -16,16 +17,16 @@ test('claimFolder gives each owner a folder of its own, and it to the next one a
   const second = claimFolder(folder, now)
   assert.deepEqual([first.path, second.path], [folder, `${folder}-2`])
   first.renew()
-  assert.equal(readFileSync(join(folder, 'owner'), 'utf8'), String(process.pid))
+  assert.equal(readFileSync(join(folder, 'owner'), 'utf8'), `${process.pid}.${threadId}`)
   first.release()
   assert.equal(claimFolder(folder, now).path, folder)
 })
 
 /** What the owner left behind. */
-function ownedBy(pid: number): string {
+function ownedBy(pid: number, thread = 0): string {
   const folder = join(scratchDirectory(), 'pages')
   mkdirSync(folder)
-  writeFileSync(join(folder, 'owner'), String(pid))
+  writeFileSync(join(folder, 'owner'), `${pid}.${thread}`)
   return folder
 }
 
@@ -42,8 +43,13 @@ test('claimFolder takes the folder of an owner that was killed, and of none that
 })
 
 test('claimFolder takes a folder with the lock of an earlier process of the same id', () => {
-  const folder = ownedBy(process.pid)
+  const folder = ownedBy(process.pid, threadId)
   assert.equal(claimFolder(folder, now).path, folder)
+})
+
+test('claimFolder leaves alone what another thread of this process has', () => {
+  const folder = ownedBy(process.pid, threadId + 1)
+  assert.equal(claimFolder(folder, now).path, `${folder}-2`)
 })
 
 test('claimFolder says where no pages can be kept', () => {

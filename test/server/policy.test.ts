@@ -5,10 +5,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { createLogger } from '../../src/base/log.js'
+import { decideRestart } from '../../src/base/restart-policy.js'
 import { Admission } from '../../src/server/admission.js'
 import { dropInertParams } from '../../src/server/inert-params.js'
 import { isLoopback } from '../../src/server/origin.js'
-import { decideRestart } from '../../src/server/restart-policy.js'
 import { finiteLogprob, tokenText } from '../../src/server/token-text.js'
 
 const limits = { firstDelayMs: 100, delayMsMax: 1000, quickLifeMs: 5000, quickLivesMax: 6 }

@@ -14,6 +14,7 @@ const ADAPTERS: readonly RegExp[] = [
   /^src\/(card|domain|engine|fleet)\/main\.ts$/,
   /^src\/engine\/(bench-main|card-experts|fleet-door|traffic-watch)\.ts$/,
   /^src\/fabric\/page-(client|service|serving)\.ts$/,
+  /^src\/domain\/(keep-serving|serve-head)\.ts$/,
   /^src\/domain\/supply-(head|peers|sources|thread|work)\.ts$/,
   /^src\/pages\/sources\/remote-file\.ts$/,
   /^src\/server\/(app|engine-client|engine-process|fleet-feed|generate|http-server)\.ts$/,

@@ -1,6 +1,6 @@
 /**
- * When to start a lost engine again: doubling delays, and an end to it when it keeps dying
- * young. Pure; knows nothing of processes.
+ * When to try again what was lost: doubling delays, and an end to it when it keeps dying young.
+ * Pure; knows nothing of processes.
  */
 
 export type RestartLimits = {
@@ -17,6 +17,14 @@ export const RESTART_LIMITS: RestartLimits = {
   delayMsMax: 30_000,
   quickLifeMs: 60_000,
   quickLivesMax: 6,
+}
+
+/** For what joins a head: it never gives up, since a head may be away for a night. */
+export const PATIENT_LIMITS: RestartLimits = {
+  firstDelayMs: 1_000,
+  delayMsMax: 30_000,
+  quickLifeMs: 30_000,
+  quickLivesMax: Number.POSITIVE_INFINITY,
 }
 
 export type RestartState = { readonly quickLives: number }

@@ -1,0 +1,55 @@
+/**
+ * All the times with one of several heads: serves it, and joins it again when it was gone, later
+ * each time. A head that is the only one is served once, since only a process that ends gives back
+ * all that the cards inside it had. Knows nothing of other heads.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { toPlain } from '../base/errors.js'
+import { decideRestart, PATIENT_LIMITS, type RestartState } from '../base/restart-policy.js'
+import { type LentCards, lendCards } from './lent-cards.js'
+import type { DomainEvent } from './protocol.js'
+import { type Host, type ServeOptions, serveHead } from './serve-head.js'
+
+export type KeepOptions = Omit<ServeOptions, 'onState'> & {
+  /** Its place among the heads. */
+  readonly at: number
+  readonly tell: (event: DomainEvent) => void
+  /** Whether the head will not change its mind, however often it is asked. */
+  readonly isFinal: (error: unknown) => boolean
+}
+
+/** Resolves with the reason when the head is not to be joined any more. */
+export async function keepServing(host: Host, options: KeepOptions): Promise<unknown> {
+  const { at, tell, isFinal } = options
+  const { config, now } = host
+  let restart: RestartState = { quickLives: 0 }
+  let cards = options.cards
+  for (;;) {
+    let readyMs: number | undefined
+    const error = await serveHead(host, {
+      ...options,
+      cards,
+      onState: (state, text) => {
+        if (state === 'ready') readyMs = now()
+        tell({ kind: 'state', head: at, state, text })
+      },
+    })
+    options.onProgress(0, 0)
+    if (config.heads.length === 1) return error
+    if (isFinal(error)) {
+      tell({ kind: 'lost', head: at, error: toPlain(error), delayMs: null })
+      return error
+    }
+    const lifeMs = readyMs === undefined ? 0 : now() - readyMs
+    const { state, delayMs = 0 } = decideRestart(restart, lifeMs, PATIENT_LIMITS)
+    restart = state
+    tell({ kind: 'lost', head: at, error: toPlain(error), delayMs })
+    await sleep(delayMs)
+    cards = newCards(host, cards)
+  }
+}
+
+/** In place of those that ended, with the same memory. */
+function newCards({ config, now }: Host, { lent }: LentCards): LentCards {
+  return lendCards(config, { now, known: lent })
+}
