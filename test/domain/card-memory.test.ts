@@ -30,6 +30,16 @@ test('lendMemory keeps slots back that a head is not told of', () => {
   assert.ok((full?.slotBytes ?? 0) <= 0.9 * 10 * GIB)
 })
 
+test('lendMemory shares memory evenly among heads', () => {
+  const cards = [found('cpu', 10 * GIB), found('cuda0', 22 * GIB)]
+  const lentOf = (memoryBytes: number | null, heads: number) =>
+    lendMemory(cards, memoryBytes, heads).map(({ memoryBytes: bytes }) => bytes)
+  assert.deepEqual(lentOf(null, 2), [4 * GIB, 9 * GIB])
+  assert.deepEqual(lentOf(6 * GIB, 3), [2 * GIB, 2 * GIB])
+  const [, gpu] = lendMemory(cards, null, 2)
+  assert.equal(gpu?.slotBytes, Math.floor((0.9 * 22 * GIB) / 2))
+})
+
 test('withSlots gives CPU cards a slot for each expert, and GPUs what fits', () => {
   const regions = [
     { experts: 8, pageBytes: 100 },
