@@ -11,6 +11,7 @@ import { CreditGranter } from './credit-granter.js'
 import type { CreditMessage, Grant } from './credit-message.js'
 import type { CreditBalance, ReplyRequest } from './credit-terms.js'
 import type { Come } from './link-estimate.js'
+import { SendTurns } from './send-turns.js'
 
 export type CreditsOptions = {
   /** Of a domain: heads hold some credit at all times, since it cannot know when they need it. */
@@ -25,6 +26,8 @@ export type CreditPeer = {
   send(): void
   /** All that has come to this host so far, whether it was read yet or not. */
   comeBytes(): number
+  /** What was handed to the system and has not arrived at the peer; 0 where nobody knows. */
+  unackedBytes(): number
 }
 
 /** Least time between two looks at what time alone changes. */
@@ -37,6 +40,8 @@ export class Credits {
   readonly #granter: CreditGranter
   readonly #peers = new Map<number, CreditPeer>()
   readonly #held = new Map<number, Grant>()
+  readonly #turns: SendTurns
+  #isPassing = false
   #lastPeer = 0
   /** What has come from peers that are gone. */
   #goneBytes = 0
@@ -45,6 +50,7 @@ export class Credits {
 
   constructor({ isStanding, now }: CreditsOptions) {
     this.isStanding = isStanding
+    this.#turns = new SendTurns({ unackedBytes: (peer) => this.#unackedBytes(peer) })
     this.#granter = new CreditGranter({ isStanding, come: () => this.#come(now) })
   }
 
@@ -70,8 +76,10 @@ export class Credits {
     this.#goneBytes += this.#peers.get(peer)?.comeBytes() ?? 0
     this.#peers.delete(peer)
     this.#held.delete(peer)
+    this.#turns.lost(peer)
     this.#granter.lost({ peer, generation: GENERATION }, nowUs)
     this.#deliver()
+    this.passTurns(nowUs)
   }
 
   /**
@@ -90,6 +98,8 @@ export class Credits {
   /** Moves on what time alone changes. Data links call it too, whenever they find nothing. */
   tick(nowMs: number): void {
     const nowUs = toUs(nowMs)
+    // Nothing tells when what was sent has arrived.
+    if (this.#turns.isWaiting) this.passTurns(nowUs)
     if (nowUs < this.#tickUs) return
     this.#granter.tick(nowUs)
     this.#deliver()
@@ -97,8 +107,35 @@ export class Credits {
     this.#tickUs = Math.max(nextUs, nowUs + TICK_US_MIN)
   }
 
+  /** There is something to be sent to a peer; it may go when `maySend` says so. */
+  readyToSend(peer: number, nowUs: number): void {
+    this.#tickUs = 0
+    this.#turns.ready(peer, nowUs)
+  }
+
+  maySend(peer: number): boolean {
+    return this.#turns.maySend(peer)
+  }
+
+  /** Bytes go to a peer, and with them all there was, or not. */
+  sent(peer: number, sent: { bytes: number; isAll: boolean; nowUs: number }): void {
+    this.#turns.sent(peer, sent)
+  }
+
+  /** Lets those send whose turn begins. */
+  passTurns(nowUs: number): void {
+    if (this.#isPassing) return
+    this.#isPassing = true
+    for (let peer = this.#turns.next(nowUs); peer !== undefined; ) {
+      this.#peers.get(peer)?.send()
+      peer = this.#turns.next(nowUs)
+    }
+    this.#isPassing = false
+  }
+
   /** How long nobody needs to call `tick`. */
   idleMs(nowMs: number): number {
+    if (this.#turns.isWaiting) return 0
     return Math.max(0, (this.#tickUs - toUs(nowMs)) / 1000)
   }
 
@@ -135,6 +172,10 @@ export class Credits {
 
   #deliver(): void {
     for (const peer of this.#hold()) this.#peers.get(peer)?.send()
+  }
+
+  #unackedBytes(peer: number): number {
+    return this.#peers.get(peer)?.unackedBytes() ?? 0
   }
 
   #come(now: () => number): Come {

@@ -60,6 +60,7 @@ export class DataLink implements Link {
     const link = {
       send: () => this.#flush(),
       comeBytes: () => channel.bytesTaken + (fd < 0 ? 0 : localSockets().unread(fd)),
+      unackedBytes: () => (fd < 0 ? 0 : localSockets().unacked(fd)),
     }
     this.#credit = credits === undefined ? new Uncredited() : new Credited({ credits, now, link })
     this.#reader = new FrameReader(channel)
@@ -223,7 +224,9 @@ export class DataLink implements Link {
   }
 
   #flush(): void {
-    if (this.#isOpen && this.#isReady && this.#canSend) this.#canSend = this.#writer.flush()
+    if (!this.#isOpen || !this.#isReady || !this.#canSend) return
+    this.#canSend = this.#writer.flush()
+    this.#credit.passTurns()
   }
 
   #end(reason: string, told?: SputnikError): 'gone' {

@@ -25,6 +25,8 @@ export type LinkCredit = CreditSource & {
   readonly peer: number
   /** Whether time alone may change something soon. */
   readonly idleMs: number
+  /** This link has sent what it may: others may have waited for that. */
+  passTurns(): void
   arrived(arrived: Arrived): void
   /** A credit frame came. @throws SputnikError FRAME_INVALID */
   receive(frame: Uint8Array): void
@@ -56,15 +58,27 @@ export class Credited implements LinkCredit {
   }
 
   offer(transfer: number, bytes: number, isExpected: boolean): boolean {
-    return this.#sender.offer({ transfer, bytes, isExpected }, this.#nowUs)
+    const nowUs = this.#nowUs
+    this.#credits.readyToSend(this.peer, nowUs)
+    return this.#sender.offer({ transfer, bytes, isExpected }, nowUs)
   }
 
   /** All of a transfer if it may go, however long it is: then it needs no pieces. */
   take(): Departure | undefined {
     const sender = this.#sender
-    if (sender.creditBytes <= 0) return undefined
+    if (sender.creditBytes <= 0 || !this.#credits.maySend(this.peer)) return undefined
+    const nowUs = this.#nowUs
     const isWhole = sender.creditBytes >= sender.firstBytes
-    return sender.take(this.#nowUs, isWhole ? undefined : PIECE_BYTES_MAX)
+    const departure = sender.take(nowUs, isWhole ? undefined : PIECE_BYTES_MAX)
+    if (departure !== undefined) {
+      const { bytes } = departure
+      this.#credits.sent(this.peer, { bytes, isAll: sender.backlogBytes === 0, nowUs })
+    }
+    return departure
+  }
+
+  passTurns(): void {
+    this.#credits.passTurns(this.#nowUs)
   }
 
   get hasMessages(): boolean {
@@ -139,6 +153,7 @@ export class Uncredited implements LinkCredit {
     return []
   }
 
+  passTurns(): void {}
   arrived(): void {}
   receive(): void {}
   roundTrip(): void {}

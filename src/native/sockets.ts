@@ -27,6 +27,8 @@ export type Sockets = {
   duplicate(socket: number): number
   /** Bytes that have come and were not received yet. */
   unread(socket: number): number
+  /** Bytes that were sent and are not acknowledged by the other host; 0 where it does not tell. */
+  unacked(socket: number): number
   /**
    * The least round trip of a TCP connection, as the system sees it; undefined: it does not say.
    */
@@ -67,6 +69,8 @@ const F_SETFL = 4
 const O_NONBLOCK = IS_MAC ? 0x4 : 0x800
 const F_DUPFD_CLOEXEC = IS_MAC ? 67 : 1030
 const FD_CLOEXEC = 1
+/** SIOCOUTQ: tcp(7) of Linux. */
+const TIOCOUTQ = 0x5411
 const FIONREAD = IS_MAC ? 0x4004667f : 0x541b
 const IPPROTO_TCP = 6
 /** Of Linux: the number of the option, and where struct tcp_info has tcpi_min_rtt (tcp.h). */
@@ -128,6 +132,10 @@ function posixSockets(): Sockets {
     duplicate: (socket) => Number(control(socket, F_DUPFD_CLOEXEC, 'int', 0)),
     unread(socket) {
       return Number(ioctl(socket, FIONREAD, 'void *', count)) === 0 ? (count[0] ?? 0) : 0
+    },
+    unacked(socket) {
+      if (IS_MAC) return 0
+      return Number(ioctl(socket, TIOCOUTQ, 'void *', count)) === 0 ? (count[0] ?? 0) : 0
     },
     roundTripUs(socket) {
       if (process.platform !== 'linux') return undefined

@@ -97,6 +97,9 @@ export class PacketNetwork implements Network {
     this.#flowTimers = new Timers(events, EVENT.flowTimer)
     this.#hostTimers = new Timers(events, EVENT.hostTimer)
     this.transport = options.transport(this)
+    if (this.transport.isFairAtHosts === true) {
+      for (let host = 0; host < this.hosts; host++) ports.beFair(routes.nicOf(host))
+    }
   }
 
   get nowPs(): number {

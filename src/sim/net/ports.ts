@@ -3,6 +3,7 @@
  * of packets before it. Port p and port p ^ 1 are the two directions of one cable. Only keeps
  * packets in order and counts their bytes; knows nothing of limits and time.
  */
+import { FairQueue } from './fair-queue.js'
 import { FLAG } from './packet.js'
 import { NONE, type PacketPool } from './packet-pool.js'
 import { psOf, psPerByte } from './time.js'
@@ -33,6 +34,8 @@ export class Ports {
   readonly #urgentHead: Int32Array
   readonly #urgentTail: Int32Array
   readonly #urgentRow: Uint8Array
+  /** Plain packets of ports where flows take turns. */
+  readonly #fair: (FairQueue | undefined)[] = []
 
   constructor(topology: Topology, packets: PacketPool) {
     this.#packets = packets
@@ -61,6 +64,11 @@ export class Ports {
     this.#urgentRow = new Uint8Array(count)
   }
 
+  /** Flows take turns there; before anything was queued. */
+  beFair(port: number): void {
+    this.#fair[port] = new FairQueue(this.#packets)
+  }
+
   serialisationPs(port: number, bytes: number): number {
     return Math.round(bytes * (this.psPerByte[port] ?? 0))
   }
@@ -68,6 +76,12 @@ export class Ports {
   append(port: number, packet: number): void {
     const { next, previous, bytes } = this.#packets
     const isUrgent = this.#packets.has(packet, FLAG.urgent)
+    const fair = isUrgent ? undefined : this.#fair[port]
+    if (fair !== undefined) {
+      fair.append(packet)
+      this.plainBytes[port] = (this.plainBytes[port] ?? 0) + (bytes[packet] ?? 0)
+      return
+    }
     const heads = isUrgent ? this.#urgentHead : this.#plainHead
     const tails = isUrgent ? this.#urgentTail : this.#plainTail
     const queued = isUrgent ? this.urgentBytes : this.plainBytes
@@ -104,7 +118,7 @@ export class Ports {
   /** The packet whose turn it is, taken out; NONE when none may go. */
   take(port: number): number {
     const hasUrgent = this.#urgentHead[port] !== NONE
-    const hasPlain = this.#plainHead[port] !== NONE && this.isPaused[port] === 0
+    const hasPlain = this.#hasPlain(port)
     const row = this.#urgentRow[port] ?? 0
     if (hasUrgent && !(hasPlain && row >= URGENT_IN_A_ROW)) {
       this.#urgentRow[port] = hasPlain ? row + 1 : 0
@@ -112,13 +126,19 @@ export class Ports {
     }
     this.#urgentRow[port] = 0
     if (!hasPlain) return NONE
-    return this.#shift(port, this.#plainHead, this.#plainTail, this.plainBytes)
+    const packet = this.#fair[port]?.take()
+    if (packet === undefined) {
+      return this.#shift(port, this.#plainHead, this.#plainTail, this.plainBytes)
+    }
+    const bytes = this.#packets.bytes[packet] ?? 0
+    this.plainBytes[port] = (this.plainBytes[port] ?? 0) - bytes
+    return packet
   }
 
   /** Whether `take` would give a packet. */
   hasNext(port: number): boolean {
     if (this.#urgentHead[port] !== NONE) return true
-    return this.#plainHead[port] !== NONE && this.isPaused[port] === 0
+    return this.#hasPlain(port)
   }
 
   /** Packets that wait at the port: urgent ones, then plain ones. */
@@ -131,7 +151,13 @@ export class Ports {
         packet = this.#packets.next[packet] ?? NONE
       }
     }
-    return found
+    return [...found, ...(this.#fair[port]?.waiting() ?? [])]
+  }
+
+  #hasPlain(port: number): boolean {
+    if (this.isPaused[port] === 1) return false
+    const fair = this.#fair[port]
+    return fair === undefined ? this.#plainHead[port] !== NONE : !fair.isEmpty
   }
 
   #shift(port: number, heads: Int32Array, tails: Int32Array, queued: Int32Array): number {

@@ -21,6 +21,8 @@ export const TIMERS = 4
 
 export type Transport = {
   readonly name: string
+  /** Whether flows take turns at the port of the host that sends, as those of Linux's TCP do. */
+  readonly isFairAtHosts?: boolean
   /**
    * Answers that hosts ask for now, all of one step at once: for transports that grant what is
    * asked for. What asks for them, or they themselves, are flows already.

@@ -27,6 +27,8 @@ export type LinkEndOptions = {
   readonly now: () => number
   /** Hands bytes to the stream. */
   readonly write: (bytes: number) => void
+  /** Bytes of the stream that have not arrived. */
+  readonly unackedBytes: () => number
   /** Payload of a flow has come and was read. */
   readonly onRead: (flow: number, bytes: number) => void
 }
@@ -54,7 +56,8 @@ export class LinkEnd {
   constructor(options: LinkEndOptions) {
     const { credits, now } = options
     this.#options = options
-    const link = { send: () => this.flush(), comeBytes: () => this.#cameBytes }
+    const { unackedBytes } = options
+    const link = { send: () => this.flush(), comeBytes: () => this.#cameBytes, unackedBytes }
     this.#credit = credits === undefined ? new Uncredited() : new Credited({ credits, now, link })
   }
 
@@ -111,10 +114,11 @@ export class LinkEnd {
       const part = this.#credit.take()
       const hasMessages = this.#credit.hasMessages
       const messages = hasMessages ? this.#credit.takeMessages(CREDIT_MESSAGES_MAX) : []
-      if (part === undefined && messages.length === 0) return
+      if (part === undefined && messages.length === 0) break
       const toldBytes = messages.length === 0 ? 0 : this.#tell(messages)
       this.#options.write(toldBytes + (part === undefined ? 0 : this.#send(part)))
     }
+    this.#credit.passTurns()
   }
 
   /** Bytes of the stream can be read. */

@@ -54,6 +54,7 @@ export function fabricCredit(options: FabricCreditOptions = {}): TransportFactor
 
 class FabricCredit implements Transport {
   readonly name: string
+  readonly isFairAtHosts = true
   readonly #network: Network
   readonly #options: FabricCreditOptions
   /** Of the processes of each role, by host. */
@@ -219,6 +220,7 @@ class FabricCredit implements Transport {
       ...(this.#isCredited && { credits: this.#creditsOf(host, role) }),
       now: () => this.#nowMs(),
       write: (bytes) => streams.out.write(bytes),
+      unackedBytes: () => streams.out.unackedBytes,
       onRead: (flow, bytes) => this.#network.delivered(flow, bytes),
     })
     const end = { host, link }

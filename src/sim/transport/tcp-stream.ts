@@ -29,6 +29,9 @@ export class StreamSender {
   readonly #sender: WindowSender
   /** Payload of each segment, of both ends: the receiver knows it from the packet. */
   readonly sizes: number[] = []
+  /** All segments before it are acknowledged. */
+  #acked = 0
+  #unackedBytes = 0
 
   constructor(port: StreamPort, terms: StreamTerms) {
     const { sizes } = this
@@ -54,7 +57,13 @@ export class StreamSender {
     })
   }
 
+  /** Written and not known to have come. */
+  get unackedBytes(): number {
+    return this.#unackedBytes
+  }
+
   write(bytes: number): void {
+    this.#unackedBytes += bytes
     const before = this.sizes.length
     for (let left = bytes; left > 0; left -= this.#terms.segmentBytes) {
       this.sizes.push(Math.min(left, this.#terms.segmentBytes))
@@ -63,6 +72,9 @@ export class StreamSender {
   }
 
   acknowledged(said: Acknowledgement): void {
+    for (; this.#acked < said.acked; this.#acked++) {
+      this.#unackedBytes -= this.sizes[this.#acked] ?? 0
+    }
     this.#sender.acknowledged(said)
   }
 

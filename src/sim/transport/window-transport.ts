@@ -42,6 +42,8 @@ export type SwiftTransportOptions = WindowOptions & {
 
 type Plan = {
   readonly name: string
+  /** Whether it is a TCP as the kernel of a host has it. */
+  readonly isFairAtHosts: boolean
   readonly options: WindowOptions
   readonly isEcnCapable: boolean
   readonly makeOutstanding: (parts: OutstandingParts) => Outstanding
@@ -59,6 +61,7 @@ export function newReno(options: WindowOptions): TransportFactory {
   const makeCongestion: Plan['makeCongestion'] = (_, window) => new NewReno(window)
   return make({
     name: 'NewReno',
+    isFairAtHosts: true,
     options,
     isEcnCapable: false,
     makeOutstanding: cumulative,
@@ -70,6 +73,7 @@ export function cubic(options: WindowOptions): TransportFactory {
   const makeCongestion: Plan['makeCongestion'] = (_, window) => new Cubic(window)
   return make({
     name: 'CUBIC',
+    isFairAtHosts: true,
     options,
     isEcnCapable: false,
     makeOutstanding: selective,
@@ -82,6 +86,7 @@ export function dctcp(options: WindowOptions): TransportFactory {
   const makeCongestion: Plan['makeCongestion'] = (_, window) => new Dctcp(window)
   return make({
     name: 'DCTCP',
+    isFairAtHosts: true,
     options,
     isEcnCapable: true,
     makeOutstanding: selective,
@@ -95,6 +100,7 @@ export function swift(options: SwiftTransportOptions): TransportFactory {
     new Swift({ idlePs, queuePs, initialWindow })
   return make({
     name: 'Swift',
+    isFairAtHosts: false,
     options,
     isEcnCapable: false,
     makeOutstanding: selective,
@@ -108,6 +114,7 @@ function make(plan: Plan): TransportFactory {
 
 export class WindowTransport implements Transport {
   readonly name: string
+  readonly isFairAtHosts: boolean
   readonly #network: Network
   readonly #plan: Plan
   /** Both ends of the flows that have begun and are not wholly acknowledged. */
@@ -115,6 +122,7 @@ export class WindowTransport implements Transport {
 
   constructor(network: Network, plan: Plan) {
     this.name = plan.name
+    this.isFairAtHosts = plan.isFairAtHosts
     this.#network = network
     this.#plan = plan
   }
