@@ -32,7 +32,7 @@ const LEGEND = [
   'x held by nobody',
 ]
 
-const TIERS: Readonly<Record<string, string>> = { d: 'device', h: 'host', k: 'disk' }
+const TIERS: Readonly<Record<string, string>> = { d: 'device', h: 'host' }
 
 /** What `fleet experts` prints. */
 export function formatExperts(view: ExpertsAnswer, width: number): string {

@@ -34,6 +34,7 @@ import { type CardSpec, DomainCards, type DomainLoad, tableRegions } from './dom
 import { DomainWork } from './domain-work.js'
 import { type DomainMessage, Outbox } from './outbox.js'
 import { PageChanges } from './page-changes.js'
+import type { ChangeAnswer } from './page-waiters.js'
 import type { SupplyAnswer } from './supply.js'
 
 export type DomainOptions = {
@@ -93,10 +94,11 @@ export class Domain {
     return {
       pages: this.#table.pages,
       bytes: this.#table.bytes,
-      cards: cards.map(({ device, memoryBytes }, card) => {
+      cards: cards.map(({ device, tier, memoryBytes }, card) => {
         const { pages, bytes } = this.#table.use(card)
         const memory = this.#table.isOpen(card) ? memoryBytes : 0
-        return { device, pages, bytes, memoryBytes: memory, points: this.#speeds.points(card) }
+        const points = this.#speeds.points(card)
+        return { device, tier, pages, bytes, memoryBytes: memory, points }
       }),
       tierBytes: this.#table.tierBytes,
       badPages: this.#badPages,
@@ -271,7 +273,7 @@ export class Domain {
   /** Whatever can go on now goes on. */
   #pump(now: number): void {
     if (this.#isLearning && this.#cards.isServing) this.#tellReady()
-    for (const { id, error } of this.#changes.takeAnswers()) this.#tellChange(id, error)
+    for (const answer of this.#changes.takeAnswers()) this.#tellChange(answer)
     this.#outbox.supply('want', this.#changes.takeWants())
     this.#outbox.supply('release', this.#changes.takeReleases())
     for (let card = 0; card < this.#options.cards.length; card++) this.#pumpCard(card, now)
@@ -300,9 +302,10 @@ export class Domain {
     this.#outbox.tellHead(FRAME.ready, { pages, bytes })
   }
 
-  #tellChange(id: number, error: SputnikError | undefined): void {
+  #tellChange({ id, error, mapped }: ChangeAnswer): void {
     const { pages, bytes } = this.#table
-    if (error === undefined) this.#outbox.tellHead(FRAME.mapped, { id, pages, bytes })
+    const cards = mapped?.map((page) => this.#table.cardOf(page))
+    if (error === undefined) this.#outbox.tellHead(FRAME.mapped, { id, pages, bytes, cards })
     else this.#outbox.tellHead(FRAME.failed, { ...toPlain(error), id })
   }
 

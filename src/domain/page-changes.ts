@@ -9,7 +9,7 @@ import { SputnikError } from '../base/errors.js'
 import { MAP_PAGES_MAX, type PageAt, type PageSource } from '../fabric/control.js'
 import type { DomainTable } from '../pages/domain-table.js'
 import { CardPages, type PageFrame } from './card-pages.js'
-import { PageWaiters } from './page-waiters.js'
+import { type ChangeAnswer, PageWaiters } from './page-waiters.js'
 import type { SuppliedPage, SupplyAnswer } from './supply.js'
 
 /** What a card is to do; `sources` as in a `map` frame. */
@@ -121,7 +121,7 @@ export class PageChanges {
   }
 
   /** How the changes ended that have ended since the last call. */
-  takeAnswers(): Array<{ readonly id: number; readonly error?: SputnikError }> {
+  takeAnswers(): ChangeAnswer[] {
     return this.#waiters.take()
   }
 

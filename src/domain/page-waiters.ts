@@ -12,7 +12,12 @@ export type Change = {
   left: number
 }
 
-export type ChangeAnswer = { readonly id: number; readonly error?: SputnikError }
+export type ChangeAnswer = {
+  readonly id: number
+  readonly error?: SputnikError
+  /** Of a map that is done, as they were asked for. */
+  readonly mapped?: readonly number[]
+}
 
 const CHANGES_MAX = 1024
 
@@ -47,9 +52,10 @@ export class PageWaiters {
   /** Ends a change that waits for nothing more. */
   settle(change: Change): void {
     if (change.left > 0 || !this.#open.has(change)) return
-    if (change.kind === 'map') for (const page of change.pages) this.#held.add(page)
+    const { id, kind, pages } = change
+    if (kind === 'map') for (const page of pages) this.#held.add(page)
     this.#end(change)
-    this.#answers.push({ id: change.id })
+    this.#answers.push({ id, ...(kind === 'map' && { mapped: pages }) })
   }
 
   /** The page is where changes of this kind want it. */

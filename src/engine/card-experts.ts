@@ -25,11 +25,11 @@ import { HAS_SHARED_MEMORY } from '../native/shared-memory.js'
 import { localSockets } from '../native/sockets.js'
 import { cardLoad, regionsInUse } from '../pages/card-load.js'
 import { pagesOf } from '../pages/placement.js'
-import { viewJoined, viewOwn } from './domain-view.js'
+import { tierOfPage, viewJoined, viewOwn } from './domain-view.js'
 import { expertsUsed } from './experts-used.js'
 import { FleetDoor } from './fleet-door.js'
 import type { DomainView } from './fleet-protocol.js'
-import { tierOfDevice, viewExperts, viewPlacement } from './fleet-view.js'
+import { viewExperts, viewPlacement } from './fleet-view.js'
 import { OwnRoom } from './own-room.js'
 import type { EngineConfig, ExpertsView, FleetAction, FleetView } from './protocol.js'
 import { RegionReader } from './region-reader.js'
@@ -192,15 +192,13 @@ export class CardExperts implements Experts {
   }
 
   experts(): ExpertsView {
-    const { directory, usage } = this.#fleet
-    const domains = this.#viewDomains()
-    const devices = new Map(domains.map(({ id, devices: names }) => [id, names[0] ?? '']))
+    const { directory, usage, domains } = this.#fleet
     return viewExperts({
       directory,
       regions: this.#layers,
       calls: usage,
-      domains: domains.map(({ id, name }) => ({ id, name })),
-      tierOf: (domain) => tierOfDevice(devices.get(domain) ?? ''),
+      domains: this.#viewDomains().map(({ id, name }) => ({ id, name })),
+      tierOf: (domain, page) => tierOfPage(domains[domain], page),
     })
   }
 

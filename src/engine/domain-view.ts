@@ -1,7 +1,10 @@
 /** Domains as the head tells of them: cards of its own host, and those that joined. Pure. */
-import type { LocalDomain } from '../domain/local-domain.js'
+import { LocalDomain } from '../domain/local-domain.js'
 import type { Fleet } from '../fleet/fleet.js'
+import type { FleetDomain } from '../fleet/fleet-domain.js'
 import { RemoteDomain } from '../fleet/remote-domain.js'
+import type { CardTier } from '../pages/domain-table.js'
+import type { Page } from '../pages/holder-table.js'
 import type { DomainView } from './fleet-protocol.js'
 import { inTier, tierOfDevice } from './fleet-view.js'
 
@@ -38,6 +41,12 @@ export function viewJoined(fleet: Fleet, now: number): DomainView[] {
     const keptOutMs = keptOutUntilMs > now ? keptOutUntilMs - now : null
     return [{ ...viewRemote(domain), ...measured(fleet, domain.id), state, losses, keptOutMs }]
   })
+}
+
+/** The memory a page is in that the directory says a domain holds; undefined: in none. */
+export function tierOfPage(domain: FleetDomain | undefined, page: Page): CardTier | undefined {
+  if (domain instanceof LocalDomain) return tierOfDevice(domain.device)
+  return domain instanceof RemoteDomain ? domain.tierOf(page) : undefined
 }
 
 type Measured = Pick<DomainView, 'replyMs' | 'hedges' | 'late'>

@@ -158,7 +158,8 @@ export class FleetDoor {
     const now = (): number => performance.now()
     try {
       const id = fleet.admit(nodeId, now())
-      fleet.add(new RemoteDomain({ id, nodeId, address, join, link, now }), now())
+      const { table } = fleet.directory
+      fleet.add(new RemoteDomain({ id, nodeId, address, join, link, table, now }), now())
     } catch (error) {
       this.#refuse(link, error)
     }

@@ -93,9 +93,9 @@ export type ExpertLayerView = {
   readonly group: '' | 'ch'
   /** Pairs of token and expert so far, by expert. */
   readonly calls: readonly number[]
-  /** Ids of domains, by expert. */
+  /** Ids of domains that have it in the memory of a card, by expert. */
   readonly holders: readonly (readonly number[])[]
-  /** By expert a letter for each holder, in the same order: d device, h host, k disk. */
+  /** By expert a letter for each holder, in the same order: d device memory, h host memory. */
   readonly tiers: readonly string[]
 }
 

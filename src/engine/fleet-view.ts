@@ -5,7 +5,8 @@
 import type { Usage } from '../fleet/usage.js'
 import { totalBytes } from '../pages/capacity.js'
 import type { Directory } from '../pages/directory.js'
-import { NO_DOMAIN } from '../pages/holder-table.js'
+import type { CardTier } from '../pages/domain-table.js'
+import { NO_DOMAIN, type Page } from '../pages/holder-table.js'
 import type { ExpertLayerView, ExpertsView, FleetView, TierBytes } from './fleet-protocol.js'
 
 /** One set of experts, as the directory numbers them. */
@@ -16,10 +17,7 @@ export type ViewedRegion = {
   readonly pageBytes: number
 }
 
-/** Where a page lies at its holder: device memory, host memory, disk. */
-export type Tier = 'd' | 'h' | 'k'
-
-const TIERS = { d: 'device', h: 'host', k: 'disk' } as const
+const LETTERS = { device: 'd', host: 'h' } as const
 
 export type ViewedPlacement = {
   readonly directory: Directory
@@ -49,7 +47,8 @@ export function viewPlacement({
 export type ViewedExperts = ViewedPlacement & {
   readonly calls: Pick<Usage, 'of'>
   readonly domains: ExpertsView['domains']
-  readonly tierOf: (domain: number, region: number, expert: number) => Tier
+  /** Of a page at a holder; undefined when it is in no memory there. */
+  readonly tierOf: (domain: number, page: Page) => CardTier | undefined
 }
 
 export function viewExperts(viewed: ViewedExperts): ExpertsView {
@@ -74,8 +73,10 @@ function viewLayer({ directory, regions, calls, tierOf }: ViewedExperts, region:
     for (let at = expert * replicas; at < (expert + 1) * replicas; at++) {
       const domain = table[at] ?? NO_DOMAIN
       if (domain === NO_DOMAIN) break
+      const tier = tierOf(domain, { region, expert })
+      if (tier === undefined) continue
       ids.push(domain)
-      letters += tierOf(domain, region, expert)
+      letters += LETTERS[tier]
     }
     holders.push(ids)
     tiers.push(letters)
@@ -84,11 +85,11 @@ function viewLayer({ directory, regions, calls, tierOf }: ViewedExperts, region:
 }
 
 /** A domain whose pages all lie in one tier. */
-export function inTier(tier: Tier, bytes: number): TierBytes {
-  return { device: 0, host: 0, disk: 0, [TIERS[tier]]: bytes }
+export function inTier(tier: CardTier, bytes: number): TierBytes {
+  return { device: 0, host: 0, disk: 0, [tier]: bytes }
 }
 
 /** The tier of memory that a device of this name has. */
-export function tierOfDevice(device: string): Tier {
-  return /^cpu/i.test(device) ? 'h' : 'd'
+export function tierOfDevice(device: string): CardTier {
+  return /^cpu/i.test(device) ? 'host' : 'device'
 }

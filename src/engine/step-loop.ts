@@ -3,6 +3,7 @@
  * sends what they want sent, takes what comes in, looks a while before it sleeps. Between steps
  * `idle` does the same without waiting. Decides nothing itself.
  */
+import { SputnikError } from '../base/errors.js'
 import type { WireFormat } from '../fabric/dispatch.js'
 import type { ReceivedFrame } from '../fabric/link.js'
 import { waitAny } from '../fabric/wait-any.js'
@@ -159,10 +160,16 @@ export class StepLoop {
     }
   }
 
+  /** What a domain says that makes no sense is a reason to give it up, not the step. */
   #poll(domain: FleetDomain): ReceivedFrame | undefined {
-    const frame = domain.link?.poll() ?? (domain.link === undefined ? 'gone' : undefined)
-    if (frame !== 'gone') return frame
-    this.#doomed.push({ id: domain.id, reason: 'it has ended' })
+    try {
+      const frame = domain.link?.poll() ?? (domain.link === undefined ? 'gone' : undefined)
+      if (frame !== 'gone') return frame
+      this.#doomed.push({ id: domain.id, reason: 'it has ended' })
+    } catch (error) {
+      if (!(error instanceof SputnikError)) throw error
+      this.#doomed.push({ id: domain.id, reason: error.message })
+    }
     return undefined
   }
 

@@ -94,8 +94,22 @@ export const mapSchema = z.object({
 
 export const unmapSchema = z.object({ id: size, pages: pagesSchema })
 
-/** What the card holds now that the `map` or `unmap` of that id is done. */
-export const mappedSchema = z.object({ id: size, pages: size, bytes: size })
+/** Most cards of one domain. */
+export const CARDS_MAX = 64
+
+/**
+ * What the card holds now that the `map` or `unmap` of that id is done. A domain also says of a
+ * `map` which of its cards has each page, in the order of the pages.
+ */
+export const mappedSchema = z.object({
+  id: size,
+  pages: size,
+  bytes: size,
+  cards: z
+    .array(count(CARDS_MAX - 1))
+    .max(MAP_PAGES_MAX)
+    .optional(),
+})
 
 /** Either end of a clamp may be open. */
 const bound = z.union([z.number(), z.literal(Infinity), z.literal(-Infinity)])
@@ -143,9 +157,6 @@ export const recordsSchema = z.object({ records: z.array(recordSchema).max(2 * L
 
 export const progressSchema = z.object({ pages: size, bytes: size })
 
-/** Most cards of one domain. */
-export const CARDS_MAX = 64
-
 /** Measured times of one card, see `statusSchema`. */
 export const SPEED_POINTS_MAX = 8
 
@@ -157,6 +168,8 @@ export const statusSchema = z.object({
     .array(
       z.object({
         device: z.string().min(1).max(128),
+        /** Of its memory. */
+        tier: z.enum(['device', 'host']),
         pages: size,
         bytes: size,
         /** Of pages it can hold in all; 0 while the card does not come back. */

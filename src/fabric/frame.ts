@@ -17,7 +17,7 @@ export const FRAME_BYTES_MAX = 1 << 30
 export const FRAME_TOKENS_MAX = 0xffff
 
 /** Changes whenever a frame changes its meaning; both ends must agree. */
-export const PROTOCOL_VERSION = 4
+export const PROTOCOL_VERSION = 5
 
 export const FRAME = {
   hello: 1,

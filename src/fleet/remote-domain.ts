@@ -21,7 +21,11 @@ import type { Join } from '../fabric/handshake-messages.js'
 import { bytesOf, type Link, type ReceivedFrame } from '../fabric/link.js'
 import { StepLink } from '../fabric/step-link.js'
 import { type CardCapacity, UNMEASURED_SPEED } from '../pages/capacity.js'
+import type { Directory } from '../pages/directory.js'
+import type { CardTier } from '../pages/domain-table.js'
+import type { Page } from '../pages/holder-table.js'
 import type { JoinedDomain } from './fleet-domain.js'
+import { PageCards } from './page-cards.js'
 
 /** The link to a domain, with what its fabric thread knows of it. */
 export type PeerLink = Link & {
@@ -41,6 +45,8 @@ export type RemoteDomainOptions = {
   readonly address: string
   readonly join: Join
   readonly link: PeerLink
+  /** Numbers the pages. */
+  readonly table: Directory['table']
   readonly now: () => number
 }
 
@@ -53,6 +59,9 @@ export class RemoteDomain implements JoinedDomain {
   readonly join: Join
   readonly #peer: PeerLink
   readonly #link: StepLink
+  readonly #pageCards: PageCards
+  /** Pages it was told to map and has not answered for. */
+  readonly #maps = new Map<number, readonly PageAt[]>()
   #answers: MapAnswer[] = []
   #lastId = 0
   #isReady = false
@@ -63,12 +72,13 @@ export class RemoteDomain implements JoinedDomain {
   status: DomainStatus | undefined
   #cardsVersion = 0
 
-  constructor({ id, nodeId, address, join, link, now }: RemoteDomainOptions) {
+  constructor({ id, nodeId, address, join, link, table, now }: RemoteDomainOptions) {
     this.id = id
     this.nodeId = nodeId
     this.address = address
     this.join = join
     this.#peer = link
+    this.#pageCards = new PageCards(table)
     this.#link = new StepLink(link, { take: (frame) => this.#take(frame), now })
   }
 
@@ -120,18 +130,29 @@ export class RemoteDomain implements JoinedDomain {
     return this.#peer.bytesReceived
   }
 
+  /**
+   * The memory a page is in, or comes back to while its card is started again; undefined when the
+   * domain has it on disk only, or not at all.
+   */
+  tierOf(page: Page): CardTier | undefined {
+    const card = this.#pageCards.cardOf(page)
+    return card === undefined ? undefined : this.status?.cards[card]?.tier
+  }
+
   learn(records: readonly ExpertRecord[]): void {
     this.#send(FRAME.records, { records })
   }
 
   map(pages: readonly PageAt[]): number {
     const id = ++this.#lastId
+    this.#maps.set(id, pages)
     this.#send(FRAME.map, { id, pages })
     return id
   }
 
   unmap(pages: readonly PageAt[]): number {
     const id = ++this.#lastId
+    this.#pageCards.forget(pages)
     this.#send(FRAME.unmap, { id, pages })
     return id
   }
@@ -176,18 +197,37 @@ export class RemoteDomain implements JoinedDomain {
     this.status = status
     this.pages = status.pages
     this.pageBytes = status.bytes
+    // It does not come back, or comes back without them.
+    status.cards.forEach(({ memoryBytes }, card) => {
+      if (memoryBytes === 0) this.#pageCards.forgetCard(card)
+    })
   }
 
   #takeMapped(bytes: Uint8Array): void {
     const mapped = readControl(bytes, mappedSchema)
+    this.#noteCards(mapped.id, mapped.cards ?? [])
     this.#note(mapped, false)
     this.#push({ id: mapped.id })
   }
 
+  #noteCards(id: number, cards: readonly number[]): void {
+    const pages = this.#maps.get(id)
+    if (pages === undefined) return
+    this.#maps.delete(id)
+    const count = this.join.cards.length
+    if (cards.length !== pages.length || cards.some((card) => card >= count)) {
+      const text = `domain ${this.id} does not say which of its ${count} cards has each page`
+      throw new SputnikError('FRAME_INVALID', text)
+    }
+    this.#pageCards.set(pages, cards)
+  }
+
   #takeFailure(bytes: Uint8Array): boolean {
     const failure = readMapFailure(bytes, this.id)
-    if (failure !== undefined) this.#push(failure)
-    return failure !== undefined
+    if (failure === undefined) return false
+    this.#maps.delete(failure.id)
+    this.#push(failure)
+    return true
   }
 
   #push(answer: MapAnswer): void {

@@ -5,11 +5,14 @@
  */
 import { assert, defined } from '../base/assert.js'
 
-/** Where the bytes of a page are: memory of a GPU, memory of a CPU card, or only on disk. */
-export type Tier = 'device' | 'host' | 'disk'
+/** Memory of a card: that of a GPU, or of the machine. */
+export type CardTier = 'device' | 'host'
+
+/** Where the bytes of a page are: in the memory of a card, or only on disk. */
+export type Tier = CardTier | 'disk'
 
 export type TableCard = {
-  readonly tier: 'device' | 'host'
+  readonly tier: CardTier
   /** For pages. */
   readonly memoryBytes: number
   /** Pages of each region it has room for. */
@@ -294,7 +297,7 @@ export class DomainTable {
     counts[region] = (counts[region] ?? 0) + by
   }
 
-  #tierOfCard(page: number): Tier | undefined {
+  #tierOfCard(page: number): CardTier | undefined {
     return this.cards[this.cardOf(page)]?.tier
   }
 

@@ -80,6 +80,8 @@ export type WorldOptions = {
   readonly cards?: number
   readonly regions?: number
   readonly spec?: Partial<CardSpec>
+  /** Of single cards, besides. */
+  readonly specs?: readonly Partial<CardSpec>[]
   /** Supplies nothing by itself. */
   readonly isHungry?: boolean
 }
@@ -98,7 +100,7 @@ export class DomainWorld {
   badPages = 0
 
   constructor(options: WorldOptions = {}) {
-    const { cards = 1, regions = 1, spec } = options
+    const { cards = 1, regions = 1, spec, specs = [] } = options
     this.#options = options
     const layers = Array.from({ length: regions }, (_, layer) => layer)
     this.cards = Array.from({ length: cards }, () => new FakeCard())
@@ -108,6 +110,7 @@ export class DomainWorld {
         ...{ device: `cpu${card}`, threads: 1, tier: 'host', memoryBytes: 1e6 },
         slots: layers.map(() => EXPERTS),
         ...spec,
+        ...specs[card],
       })),
       pid: 1,
       now: 0,

@@ -40,6 +40,7 @@ test('a domain drains without a changed token, is pardoned, is evicted and stays
   const id = (await head.domain('attic'))?.id
   assert.ok(view.layers.every(({ holders }) => holders.every((ids) => ids.join() === `${id}`)))
   assert.ok(view.layers.every(({ calls }) => calls.some((count) => count > 0)))
+  assert.ok(view.layers.every(({ tiers }) => tiers.every((letters) => letters === 'h')))
 
   const evicting = await openStream(head.url, ask)
   await fleet('evict', 'attic')

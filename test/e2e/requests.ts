@@ -34,6 +34,8 @@ export async function streamTokens(url: string, ask: Ask): Promise<readonly numb
 export type OpenStream = {
   /** What has come so far. */
   readonly text: () => string
+  /** When each piece of it came, in milliseconds since 1970. */
+  readonly times: readonly number[]
   /** Everything up to the end of the response; rejects when the connection breaks. */
   readonly rest: Promise<string>
 }
@@ -49,13 +51,15 @@ export async function openStream(url: string, ask: Ask, more: object = {}): Prom
   const [res] = (await once(req, 'response')) as [IncomingMessage]
   assert.equal(res.statusCode, 200)
   let text = ''
+  const times: number[] = []
   res.setEncoding('utf8').on('data', (chunk) => {
     text += chunk
+    times.push(Date.now())
   })
   const rest = once(res, 'end').then(() => text)
   rest.catch(() => {})
   await once(res, 'data')
-  return { rest, text: () => text }
+  return { rest, text: () => text, times }
 }
 
 /** Tokens of a stream that ended as it should, without an error. */

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { inTier, tierOfDevice, viewExperts, viewPlacement } from '../../src/engine/fleet-view.js'
 import { Usage } from '../../src/fleet/usage.js'
 import { Directory } from '../../src/pages/directory.js'
+import type { Page } from '../../src/pages/holder-table.js'
 
 const regions = [
   { layer: 1, group: '', experts: 2, pageBytes: 10 },
@@ -42,7 +43,11 @@ test('viewExperts tells calls, holders and tiers of each expert', () => {
   calls.note(choice([2, 99]), 1)
   calls.note(choice([0, 1]), 7)
   const domains = [{ id: 0, name: 'card 0' }]
-  const tierOf = (domain: number) => (domain === 4 ? 'd' : 'h')
+  const tierOf = (domain: number, { region, expert }: Page) => {
+    // It has lost the card that the page was on.
+    if (region === 1 && expert === 1) return undefined
+    return domain === 4 ? 'device' : 'host'
+  }
   const view = viewExperts({ directory: newDirectory(), regions, calls, domains, tierOf })
   assert.deepEqual(view.layers, [
     { layer: 1, group: '', calls: [0, 0], holders: [[0, 4], [0]], tiers: ['hd', 'h'] },
@@ -50,14 +55,15 @@ test('viewExperts tells calls, holders and tiers of each expert', () => {
       layer: 2,
       group: 'ch',
       calls: [1, 0, 3],
-      holders: [[0], [0], [0]],
-      tiers: ['h', 'h', 'h'],
+      holders: [[0], [], [0]],
+      tiers: ['h', '', 'h'],
     },
   ])
   assert.deepEqual(view.domains, domains)
 })
 
 test('tiers by device', () => {
-  assert.deepEqual(['cpu', 'CPU', 'cuda0', 'metal'].map(tierOfDevice), ['h', 'h', 'd', 'd'])
-  assert.deepEqual(inTier('k', 5), { device: 0, host: 0, disk: 5 })
+  const tiers = ['cpu', 'CPU', 'cuda0', 'metal'].map(tierOfDevice)
+  assert.deepEqual(tiers, ['host', 'host', 'device', 'device'])
+  assert.deepEqual(inTier('host', 5), { device: 0, host: 5, disk: 0 })
 })

@@ -1,10 +1,12 @@
 /** What must be so: always, when nothing is under way, and when all faults are over. */
 import type { Credits } from '../../src/fabric/credits.js'
 import type { FleetDomain } from '../../src/fleet/fleet-domain.js'
+import { RemoteDomain } from '../../src/fleet/remote-domain.js'
 import { totalBytes } from '../../src/pages/capacity.js'
 import type { DomainNode } from './domain-node.js'
 import type { HeadNode } from './head-node.js'
-import type { Scenario } from './scenario.js'
+import type { IntegerCard } from './integer-card.js'
+import { type Scenario, tierOf } from './scenario.js'
 import { must } from './violation.js'
 
 /** What is looked at. */
@@ -145,6 +147,23 @@ export function checkTables(subject: Subject): void {
       `domain ${domain.id} holds ${held} pages, the directory says ${known}`
     must(held === known, 'directory and page tables agree', text)
     must(domain.pages === known, 'directory and page tables agree', () => `it says ${domain.pages}`)
+    if (domain instanceof RemoteDomain) checkTiers(domain, cards, table)
+  }
+}
+
+/** The head knows in which memory of a domain each page lies. */
+function checkTiers(
+  domain: RemoteDomain,
+  cards: readonly IntegerCard[],
+  table: HeadNode['fleet']['directory']['table'],
+): void {
+  for (let entry = 0; entry < table.entries; entry++) {
+    const page = table.page(entry)
+    const card = cards.findIndex((one) => one.has(page.region, page.expert))
+    const tier = card < 0 ? undefined : tierOf(card)
+    const text = (): string =>
+      `page (${page.region}, ${page.expert}) of domain ${domain.id}: ${domain.tierOf(page)}, not ${tier}`
+    must(domain.tierOf(page) === tier, 'the head knows where pages lie', text)
   }
 }
 

@@ -14,7 +14,7 @@ import { checkCredit } from './checks.js'
 import { IntegerCard } from './integer-card.js'
 import type { IntegerModel, IntegerRegion } from './integer-model.js'
 import { PageSupply } from './page-supply.js'
-import type { DomainPlan } from './scenario.js'
+import { type DomainPlan, tierOf } from './scenario.js'
 import type { Session } from './session.js'
 import type { Sim } from './sim.js'
 import { SimProcess } from './sim-process.js'
@@ -95,7 +95,7 @@ export class DomainProcess extends SimProcess {
     this.#session = session
     const slots = model.regions.map(({ experts }) => experts)
     const cards = plan.cards.map(({ memoryBytes }, at) => {
-      return { tier: 'host', memoryBytes, slots, device: `cpu${at}`, threads: 1 } as const
+      return { tier: tierOf(at), memoryBytes, slots, device: `card${at}`, threads: 1 } as const
     })
     const load = { files: [], regions: model.regions.map(loadRegion) }
     this.#domain = new Domain({ load, cards, pid: 1, now: this.now() })

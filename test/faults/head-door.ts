@@ -88,7 +88,8 @@ export class HeadDoor {
       const id = fleet.admit(nodeId, now())
       this.#guests.set(id, { session, process })
       const join = joinOf(node)
-      fleet.add(new RemoteDomain({ id, nodeId, address: '', join, link, now }), now())
+      const { table } = fleet.directory
+      fleet.add(new RemoteDomain({ id, nodeId, address: '', join, link, table, now }), now())
       sim.counts.add('joined')
       sim.note('joined', id, node.index)
     } catch (error) {

@@ -1,9 +1,11 @@
 /** Bugs that somebody could make, planted for the time of a run: the checks have to find each. */
 import { CreditSender } from '../../src/fabric/credit-sender.js'
 import { Dispatcher } from '../../src/fleet/dispatcher.js'
+import { PageCards } from '../../src/fleet/page-cards.js'
 import { Piece } from '../../src/fleet/piece.js'
 import { Relocation } from '../../src/fleet/relocation.js'
 import { Directory } from '../../src/pages/directory.js'
+import type { Page } from '../../src/pages/holder-table.js'
 import { Retirement } from '../../src/pages/retirement.js'
 import { PageSupply } from './page-supply.js'
 
@@ -79,6 +81,18 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'a domain takes a page without looking at its hash',
     rules: [SUMS],
     plant: () => replace(PageSupply.prototype, 'isRight', { value: () => true }),
+  },
+  {
+    name: 'the head takes all pages of a map to be on the card of the first',
+    rules: ['the head knows where pages lie'],
+    plant: () => {
+      const { set } = PageCards.prototype
+      return replace(PageCards.prototype, 'set', {
+        value(this: PageCards, pages: readonly Page[], [card = 0]: readonly number[]) {
+          set.call(this, pages, new Array<number>(pages.length).fill(card))
+        },
+      })
+    },
   },
   {
     name: 'nobody thinks of where pages should lie when somebody is lost',

@@ -1,5 +1,6 @@
 /** What a seed stands for: the model, the machines, the network, the steps. */
 import { totalBytes } from '../../src/pages/capacity.js'
+import type { CardTier } from '../../src/pages/domain-table.js'
 import type { IntegerRegion } from './integer-model.js'
 import type { WireOptions } from './network.js'
 import type { Sim } from './sim.js'
@@ -44,6 +45,11 @@ export type Scenario = {
 
 const LARGE_SHARE = 0.05
 const PAGE_BYTES = 1 << 20
+
+/** The memory of each card of a domain: that of a GPU, of the machine, of a GPU. */
+export function tierOf(card: number): CardTier {
+  return card % 2 === 0 ? 'device' : 'host'
+}
 
 /** Most seeds are small, so that there can be many. */
 export function drawScenario(sim: Sim): Scenario {

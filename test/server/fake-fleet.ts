@@ -100,7 +100,7 @@ export class FakeFleet {
           group: '',
           calls: [20, 20, 20, 20, 20, 20, 20, 0],
           holders: experts.map((expert) => (expert === 7 ? [] : [1])),
-          tiers: experts.map((expert) => (expert === 7 ? '' : 'k')),
+          tiers: experts.map((expert) => (expert === 7 ? '' : expert < 3 ? 'd' : 'h')),
         },
       ],
     }

@@ -123,6 +123,7 @@ test('GET /v1/fleet/experts answers who holds each expert and its calls', async 
   assert.deepEqual(first?.holders[4], [0, 1])
   assert.equal(first?.tiers[4], 'hd')
   assert.deepEqual(second?.holders[7], [])
+  assert.deepEqual(second?.tiers, ['d', 'd', 'd', 'h', 'h', 'h', 'h', ''])
   const one = await call(harness.url, '/v1/fleet/experts?layer=1')
   assert.deepEqual(JSON.parse(one.text).layers, [second])
   for (const layer of ['2', '-1', '1.5', 'all', '', '9'.repeat(400)]) {
