@@ -17,6 +17,8 @@ export type Check = {
 }
 
 const NODE_MIN: readonly [major: number, minor: number] = [20, 19]
+/** Queues of Linux in which flows take turns, so that a grant need not wait behind a dispatch. */
+const FAIR_QUEUES: readonly string[] = ['fq_codel', 'fq', 'fq_pie', 'cake', 'sfq']
 const GPU_TYPES: readonly Device['type'][] = ['gpu', 'igpu']
 
 export function checkMachine(facts: MachineFacts): Check[] {
@@ -29,6 +31,7 @@ export function checkMachine(facts: MachineFacts): Check[] {
     ...suggestGpus(facts),
     checkCards(facts),
     checkPort(facts),
+    ...checkPortQueue(facts),
     checkCache(facts),
   ]
 }
@@ -112,6 +115,15 @@ function checkPort({ port }: MachineFacts): Check {
   if (port.isFree) return { name: 'port', status: 'ok', text: `${text} is free` }
   const fix = 'Choose another with `sputnik serve --port`.'
   return { name: 'port', status: 'hint', text: `${text} is in use`, fix }
+}
+
+function checkPortQueue({ portQueue }: MachineFacts): Check[] {
+  if (portQueue === null) return []
+  const check = { name: 'network', text: `ports queue by ${portQueue}` }
+  if (FAIR_QUEUES.includes(portQueue)) return [{ ...check, status: 'ok' }]
+  const fix =
+    'On the head of a fleet, `sysctl net.core.default_qdisc=fq_codel` before the port is up.'
+  return [{ ...check, status: 'hint', fix }]
 }
 
 function checkCache({ cache }: MachineFacts): Check {

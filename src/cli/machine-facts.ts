@@ -2,7 +2,7 @@
  * What `sputnik doctor` finds on a machine. Looks only: it changes nothing and judges nothing.
  */
 import { fork } from 'node:child_process'
-import { accessSync, constants, existsSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { availableParallelism, freemem, totalmem } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
@@ -39,11 +39,15 @@ export type MachineFacts = {
   readonly hasNvidia: boolean
   /** A GPU or a driver that Vulkan may use. */
   readonly hasVulkan: boolean
+  /** Of Linux: how network ports queue what is sent, unless told otherwise; null: not known. */
+  readonly portQueue: string | null
   readonly port: { readonly number: number; readonly isFree: boolean }
   readonly cache: { readonly path: string; readonly isWritable: boolean }
 }
 
 const PROBE = fileURLToPath(new URL('./device-probe.js', import.meta.url))
+/** See tc(8). */
+const PORT_QUEUE = '/proc/sys/net/core/default_qdisc'
 const PROBE_MS = 60_000
 const REINSTALL = 'Run `npm ci` again; it brings the native packages of this platform.'
 
@@ -65,6 +69,7 @@ export async function gatherFacts(): Promise<MachineFacts> {
     backends,
     hasNvidia: hasNvidia(),
     hasVulkan: hasVulkan(),
+    portQueue: portQueue(),
     port: { number: DEFAULT_PORT, isFree: await isPortFree(DEFAULT_PORT) },
     cache: { path: cache, isWritable: canWrite(cache) },
   }
@@ -99,6 +104,14 @@ function libcOf(platform: string): MachineFacts['libc'] {
   if (platform !== 'linux') return null
   const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } }
   return header.glibcVersionRuntime === undefined ? 'other' : 'glibc'
+}
+
+function portQueue(): string | null {
+  try {
+    return readFileSync(PORT_QUEUE, 'utf8').trim()
+  } catch {
+    return null
+  }
 }
 
 function hasNvidia(): boolean {

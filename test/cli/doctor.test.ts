@@ -32,6 +32,7 @@ const GOOD: MachineFacts = {
   backends: [{ backend: 'cpu', probe: { status: 'ok', devices: [CPU] } }],
   hasNvidia: false,
   hasVulkan: false,
+  portQueue: 'fq_codel',
   port: { number: 10_457, isFree: true },
   cache: { path: '/cache', isWritable: true },
 }
@@ -79,6 +80,7 @@ const hints: ReadonlyArray<readonly [string, Partial<MachineFacts>, RegExp]> = [
   ['library cuda', { backends: withCuda }, /NVIDIA driver/],
   ['cards', { platform: 'win32', libc: null }, /--cards 0/],
   ['port', { port: { number: 10_457, isFree: false } }, /--port/],
+  ['network', { portQueue: 'pfifo_fast' }, /fq_codel/],
   ['cache', { cache: { path: '/cache', isWritable: false } }, /XDG_CACHE_HOME/],
 ]
 
