@@ -8,13 +8,10 @@ import { SputnikError } from '../base/errors.js'
 import { formatTable } from '../base/table.js'
 import { formatValue } from '../chart/number-format.js'
 import { CARDS, findCard } from '../plan/catalog/catalogue.js'
-import { EFFICIENCY } from '../plan/cost/efficiency.js'
-import { cardRates, modelWork } from '../plan/cost/model-work.js'
-import { COST_OPTIONS } from '../plan/cost/options.js'
 import { PLAN_MODEL_HELP, resolveModel } from '../plan/model/resolve-model.js'
 import type { ModelShape } from '../plan/model/shape.js'
 import type { CopyPer } from '../sim/moe/layer-load.js'
-import { moeCard } from '../sim/moe/moe-card.js'
+import { moeCards } from '../sim/moe/moe-card.js'
 import type { MoeLayout } from '../sim/moe/moe-step.js'
 import { STEP_NETWORKS, type StepNetwork } from '../sim/moe/step-networks.js'
 import { type StepOptions, type StepResult, StepRun } from '../sim/moe/step-run.js'
@@ -174,14 +171,9 @@ function stepOptions(
   { options, copyPer }: { readonly options: CommandOptions; readonly copyPer: CopyPer },
 ): StepOptions {
   const { network, layout, domains, replicas, popularity, tokens, seed } = options
-  const card = findCard(options.card)
-  const { computeShare, layerS } = EFFICIENCY.vendors[card.vendor]
-  const rates = cardRates(modelWork(shape, COST_OPTIONS), { card, elseFlops: 0 })
-  const expertCard = moeCard(card, rates.experts * computeShare)
   return {
     ...{ shape, network, layout, domains, replicas, popularity, tokens, seed, copyPer },
-    cards: new Array<typeof expertCard>(options.cards).fill(expertCard),
-    callS: layerS,
+    ...moeCards({ card: findCard(options.card), count: options.cards }, shape),
     dispatchBytesPerValue: WIRE[options.dispatch],
     combineBytesPerValue: WIRE[options.combine],
     bytesPerSecond: options.rate,
