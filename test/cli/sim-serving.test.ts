@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -73,6 +73,27 @@ test('sim serving writes a trace and a page, with a domain that is lost', async 
   assert.match(stdout, new RegExp(`${requests.length} arrived, ${requests.length} finished`))
   const html = readFileSync(page, 'utf8')
   assert.ok(html.includes('<svg') && !html.includes('NaN'))
+})
+
+const FULL = '/dev/full'
+
+test('a trace on a full disk ends sim serving', { skip: !existsSync(FULL) }, async () => {
+  const trace = join(FOLDER, 'full.jsonl')
+  symlinkSync(FULL, trace)
+  // Some of it is written at the end, and some before if it is much.
+  for (const hours of ['0.02', '2']) {
+    const { code, stdout, stderr } = await sim([
+      ...MODEL,
+      ...DAY,
+      '--hours',
+      hours,
+      '--trace',
+      trace,
+    ])
+    assert.equal(code, 1)
+    assert.equal(stdout, '')
+    assert.match(stderr, /^OUTPUT_UNWRITABLE {2}\S*full\.jsonl: ENOSPC/m)
+  }
 })
 
 test('sim serving replays recorded requests', async () => {
