@@ -2,7 +2,6 @@
  * `sputnik sim step`: dispatch, experts and combine of a model's layers over a network, packet by
  * packet or as flows. Needs no native library.
  */
-import { setImmediate } from 'node:timers/promises'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { SputnikError } from '../base/errors.js'
 import { formatTable } from '../base/table.js'
@@ -17,9 +16,9 @@ import { STEP_NETWORKS, type StepNetwork } from '../sim/moe/step-networks.js'
 import { type StepOptions, type StepResult, StepRun } from '../sim/moe/step-run.js'
 import type { Popularity } from '../sim/serving/popularity.js'
 import { integer } from './options.js'
-import { createProgress } from './report.js'
 import { parsePopularity, quantityOf } from './sim-options.js'
-import { STOPPED_STATUS, untilStopped } from './stop-signal.js'
+import { inSlices } from './sim-slices.js'
+import { STOPPED_STATUS } from './stop-signal.js'
 
 /** Bytes of one value on the wire. */
 const WIRE = { f32: 4, bf16: 2, fp8: 1, q8_0: 34 / 32 } as const
@@ -45,8 +44,6 @@ type CommandOptions = {
   readonly seed: number
   readonly json?: boolean
 }
-
-const PROGRESS_MS = 500
 
 export function simStepCommand(): Command {
   const command = new Command('step')
@@ -148,21 +145,17 @@ async function simulate(name: string, options: CommandOptions): Promise<void> {
 
 /** Whether a signal came before the end. */
 async function play(runs: readonly StepRun[]): Promise<boolean> {
-  const progress = createProgress(process.stderr, 'simulating')
-  const { isStopped } = await untilStopped(async (signal) => {
-    let toldMs = performance.now()
+  const { isStopped } = await inSlices(async (slices) => {
     for (const [at, run] of runs.entries()) {
-      while (!run.isDone && !signal.aborted) {
-        run.advance()
-        // Signals are heard between layers only.
-        await setImmediate()
-        if (performance.now() - toldMs < PROGRESS_MS) continue
-        toldMs = performance.now()
-        progress.update({ stage: 'layers', done: at + run.share, total: runs.length })
-      }
+      await slices.play({
+        advance: () => {
+          run.advance()
+          return !run.isDone
+        },
+        progress: () => ({ stage: 'layers', done: at + run.share, total: runs.length }),
+      })
     }
   })
-  progress.end()
   return isStopped
 }
 
