@@ -1,5 +1,6 @@
 /** The networks that a step can be played over, and what each asks of the switch. */
 import { SEGMENT_BYTES } from '../../fabric/credit-window.js'
+import { HEADER_BYTES } from '../net/packet.js'
 import { markAbove, type SwitchOptions } from '../net/switch-options.js'
 import type { TransportFactory } from '../net/transport.js'
 import { fabricCredit } from '../transport/fabric-credit.js'
@@ -66,7 +67,7 @@ function packetParts(
     const ecn = markAbove(Math.min(bufferBytes / 2, MARK_PACKETS * SEGMENT_BYTES))
     return { switches: { ...switches, ecn }, transport: dctcp(tcp) }
   }
-  const queueBytes = Math.min(bufferBytes, NDP_QUEUE_PACKETS * (NDP_PAYLOAD_BYTES + 64))
+  const queueBytes = Math.min(bufferBytes, NDP_QUEUE_PACKETS * (NDP_PAYLOAD_BYTES + HEADER_BYTES))
   return {
     switches: { bufferBytes: queueBytes, trim: { urgentBytes: queueBytes, isReturning: true } },
     transport: ndp({ payloadBytes: NDP_PAYLOAD_BYTES, initialWindow: NDP_WINDOW }),
