@@ -2,7 +2,7 @@
  * What to change next: every single change that a person could make is tried, and the best are
  * told with what they gain.
  */
-import type { Fleet, Host } from '../fleet/fleet.js'
+import { type Fleet, type Host, hostCards } from '../fleet/fleet.js'
 import { gigabits } from '../numbers.js'
 import { COST_OPTIONS } from './options.js'
 import { type Candidate, type QuickEstimate, quickEstimate } from './quick.js'
@@ -152,7 +152,6 @@ function formatChanges(candidate: Candidate): Change[] {
 function programChanges(candidate: Candidate): Change[] {
   const { options = COST_OPTIONS, fleet } = candidate
   if (fleet.layout === 'whole') return []
-  const cards = fleet.head.cards.reduce((sum, { count }) => sum + count, 0)
   const turns: Change = {
     change: 'two micro-batches that take turns between head and experts',
     candidate: { ...candidate, options: { ...options, microBatches: 2 } },
@@ -163,6 +162,6 @@ function programChanges(candidate: Candidate): Change[] {
   }
   return [
     ...(options.microBatches !== 2 ? [turns] : []),
-    ...(options.headSplit === 'layers' && cards > 1 ? [split] : []),
+    ...(options.headSplit === 'layers' && hostCards(fleet.head) > 1 ? [split] : []),
   ]
 }

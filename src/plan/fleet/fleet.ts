@@ -69,3 +69,8 @@ export type Fleet = {
   /** Dollars of one hour of all of it; undefined: worked out from prices and power. */
   readonly hourUsd?: number
 }
+
+/** All of them, those of the head and idle ones too. */
+export function fleetCards({ head, domains }: Pick<Fleet, 'head' | 'domains'>): number {
+  return [head, ...domains].reduce((sum, host) => sum + host.count * hostCards(host), 0)
+}
