@@ -1,12 +1,12 @@
 /** How options of simulations are read: quantities with units, lengths, popularity, faults. */
 import { InvalidArgumentError } from 'commander'
+import { HOURS_PER_DAY } from '../base/units.js'
 import { type Bounds, type DimensionName, parseQuantity } from '../plan/quantity.js'
 import type { Outage } from '../sim/serving/faults.js'
 import type { Lengths } from '../sim/serving/lengths.js'
 import type { Popularity } from '../sim/serving/popularity.js'
 
 const TOKENS_MAX = 10_000_000
-const HOURS = 24
 
 /** A quantity in SI units. */
 export function quantityOf(
@@ -53,7 +53,7 @@ export function parsePopularity(text: string): Popularity | string {
 /** Parts of a day of 24 hours, the first from midnight on. */
 export function parseHourly(text: string): number[] {
   const shares = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)))
-  const isGood = shares.length === HOURS && shares.every((one) => one >= 0)
+  const isGood = shares.length === HOURS_PER_DAY && shares.every((one) => one >= 0)
   if (isGood && shares.some((one) => one > 0)) return shares
   throw new InvalidArgumentError('It must be 24 numbers with commas between, from midnight on.')
 }

@@ -3,6 +3,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { z } from 'zod'
 import { SputnikError } from '../base/errors.js'
 import { hashText, Prng } from '../base/prng.js'
+import { SECONDS_PER_HOUR } from '../base/units.js'
 import { formatValue } from '../chart/number-format.js'
 import type { Fleet } from '../plan/fleet/fleet.js'
 import { resolveFleet } from '../plan/fleet/resolve-fleet.js'
@@ -77,7 +78,6 @@ export type ServingSetup = PlannedMachines & {
   readonly collector: CollectorOptions
 }
 
-const HOUR_S = 3600
 /** Unless the workload needs more. */
 const CTX = 8192
 const BATCH = 512
@@ -94,7 +94,7 @@ export function prepareServing(modelName: string, options: ServingOptions): Serv
   const { fleet: built } = resolveFleet(options.fleet)
   const fleet = { ...built, replicas: options.replicas ?? built.replicas }
   const workload = resolveWorkload(options.workload)
-  const durationS = HOUR_S * options.hours
+  const durationS = SECONDS_PER_HOUR * options.hours
   const warmupS = options.warmup ?? WARMUP_SHARE * durationS
   if (warmupS >= durationS) throw usage('--warmup is as long as --hours; make it shorter')
   const lengths = lengthsOf(options, workload)

@@ -5,6 +5,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { SputnikError } from '../base/errors.js'
 import { formatTable } from '../base/table.js'
+import { BITS_PER_BYTE } from '../base/units.js'
 import { formatValue } from '../chart/number-format.js'
 import { CARDS, findCard } from '../plan/catalog/catalogue.js'
 import { PLAN_MODEL_HELP, resolveModel } from '../plan/model/resolve-model.js'
@@ -180,7 +181,7 @@ type Printed = { readonly options: CommandOptions; readonly results: readonly St
 
 function format(shape: ModelShape, { options, results }: Printed): string {
   const { tokens, domains, cards, card, network, rate } = options
-  const speed = formatValue(8 * rate, 'bit/s')
+  const speed = formatValue(BITS_PER_BYTE * rate, 'bit/s')
   const about = `${shape.name}: ${tokens} tokens, ${domains} domains of ${cards} ${card}, ${network} at ${speed}`
   if (results.length === 0) return `${about}\nstopped before any layer counted`
   const row = (title: string, of: (result: StepResult) => string): string[] => [

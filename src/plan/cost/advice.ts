@@ -2,6 +2,7 @@
  * What to change next: every single change that a person could make is tried, and the best are
  * told with what they gain.
  */
+import { BITS_PER_BYTE } from '../../base/units.js'
 import { type Fleet, type Host, hostCards } from '../fleet/fleet.js'
 import { gigabits } from '../numbers.js'
 import { COST_OPTIONS } from './options.js'
@@ -51,7 +52,7 @@ function gainOf({ throughputGain = 1, latencyGain }: Advice): number {
 const NIC_GIGABITS = [1, 2.5, 5, 10, 25, 40, 50, 100, 200, 400, 800] as const
 
 export function nextNicRate(bytesPerSecond: number): number | undefined {
-  return NIC_GIGABITS.map((gigabits) => (gigabits * 1e9) / 8).find(
+  return NIC_GIGABITS.map((gigabits) => (gigabits * 1e9) / BITS_PER_BYTE).find(
     (rate) => rate > bytesPerSecond * 1.001,
   )
 }

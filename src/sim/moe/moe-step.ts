@@ -5,6 +5,7 @@
  */
 import { assert } from '../../base/assert.js'
 import { Prng } from '../../base/prng.js'
+import { US_PER_SECOND } from '../../base/units.js'
 import type { RouterChoice } from '../../fleet/partition.js'
 import { emptyWork, STANDING } from '../../fleet/replica-choice.js'
 import type { RegionPages } from '../../pages/capacity.js'
@@ -43,8 +44,6 @@ export type MoeOptions = {
   readonly bytesPerSecond: number
   readonly seed: number
 }
-
-const US_PER_S = 1e6
 
 export class MoeTraffic {
   readonly #options: MoeOptions
@@ -153,8 +152,8 @@ export class MoeTraffic {
     const rate = cards.reduce((sum, card) => sum + card.bytesPerSecond, 0)
     const work = emptyWork(domains)
     work.standing.fill(STANDING.ready)
-    work.pairUs.fill((US_PER_S * this.#cost.pageBytes) / rate)
-    work.copyUs.fill((US_PER_S * (dispatch + combine)) / bytesPerSecond)
+    work.pairUs.fill((US_PER_SECOND * this.#cost.pageBytes) / rate)
+    work.copyUs.fill((US_PER_SECOND * (dispatch + combine)) / bytesPerSecond)
     return work
   }
 }

@@ -4,6 +4,7 @@
  * arrivals are dates. Knows nothing of files.
  */
 import { SputnikError } from '../../base/errors.js'
+import { MS_PER_SECOND } from '../../base/units.js'
 import type { Request } from './requests.js'
 
 const TITLES = {
@@ -14,7 +15,6 @@ const TITLES = {
 
 const REQUESTS_MAX = 10_000_000
 const TOKENS_MAX = 10_000_000
-const MS_PER_SECOND = 1000
 
 type Row = { readonly line: number; readonly cells: Readonly<Record<string, unknown>> }
 
