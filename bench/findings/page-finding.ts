@@ -2,11 +2,13 @@
 import { findCard } from '../../src/plan/catalog/catalogue.js'
 import { modelWork } from '../../src/plan/cost/model-work.js'
 import { COST_OPTIONS } from '../../src/plan/cost/options.js'
+import { UNIFORM } from '../../src/plan/cost/routing.js'
+import { wireBytes } from '../../src/plan/fleet/wire-format.js'
 import { resolveModel } from '../../src/plan/model/resolve-model.js'
 import type { ModelShape } from '../../src/plan/model/shape.js'
 import type { CopyPer } from '../../src/sim/moe/layer-load.js'
 import { moeCards } from '../../src/sim/moe/moe-card.js'
-import type { MoeOptions } from '../../src/sim/moe/moe-step.js'
+import { type MoeOptions, USUAL_WIRE } from '../../src/sim/moe/moe-step.js'
 import type { StepNetwork } from '../../src/sim/moe/step-networks.js'
 import { type StepResult, StepRun } from '../../src/sim/moe/step-run.js'
 import type { Popularity } from '../../src/sim/serving/popularity.js'
@@ -32,7 +34,7 @@ const MODELS = [
   { id: 'qwen3-235b-a22b', weights: 'q4_K' },
 ] as const
 const CARDS = [16, 32, 64, 128, 256]
-const POPULARITIES: readonly Popularity[] = [{ kind: 'uniform' }, { kind: 'zipf', exponent: 1 }]
+const POPULARITIES: readonly Popularity[] = [UNIFORM, { kind: 'zipf', exponent: 1 }]
 
 const SETUP = {
   cardsPerHost: 4,
@@ -103,7 +105,6 @@ function moeOptions(
   return {
     ...{ ...given, shape, seed, bytesPerSecond, layout: 'apart', replicas: 1 },
     ...moeCards({ card: findCard(SETUP.card), count: cardsPerHost }, shape),
-    dispatchBytesPerValue: 34 / 32,
-    combineBytesPerValue: 2,
+    ...wireBytes(USUAL_WIRE),
   }
 }

@@ -1,6 +1,7 @@
 /** How options of simulations are read: quantities with units, lengths, popularity, faults. */
 import { InvalidArgumentError } from 'commander'
 import { HOURS_PER_DAY } from '../base/units.js'
+import { UNIFORM } from '../plan/cost/routing.js'
 import { type Bounds, type DimensionName, parseQuantity } from '../plan/quantity.js'
 import type { Outage } from '../sim/serving/faults.js'
 import type { Lengths } from '../sim/serving/lengths.js'
@@ -43,7 +44,7 @@ export function parseLengths(text: string): Lengths {
 
 /** `uniform`, or `zipf:1.1`; anything else is the name of a file. */
 export function parsePopularity(text: string): Popularity | string {
-  if (text === 'uniform') return { kind: 'uniform' }
+  if (text === 'uniform') return UNIFORM
   if (!text.startsWith('zipf')) return text
   const [, digits] = /^zipf:(\d(?:\.\d{1,6})?)$/.exec(text) ?? []
   if (digits !== undefined) return { kind: 'zipf', exponent: Number(digits) }

@@ -5,6 +5,7 @@ import { SputnikError } from '../base/errors.js'
 import { hashText, Prng } from '../base/prng.js'
 import { SECONDS_PER_HOUR } from '../base/units.js'
 import { formatValue } from '../chart/number-format.js'
+import { UNIFORM } from '../plan/cost/routing.js'
 import type { Fleet } from '../plan/fleet/fleet.js'
 import { resolveFleet } from '../plan/fleet/resolve-fleet.js'
 import { readInputFile } from '../plan/input-file.js'
@@ -197,10 +198,7 @@ function networkFor(options: ServingOptions): (links: Links) => LayerNetwork {
 
 const COUNTS = z.array(z.array(z.number().min(0)).min(1)).min(1)
 
-function popularityOf(
-  given: Popularity | string = { kind: 'uniform' },
-  model: ModelShape,
-): Popularity {
+function popularityOf(given: Popularity | string = UNIFORM, model: ModelShape): Popularity {
   if (typeof given !== 'string') return given
   const parsed = COUNTS.safeParse(parseJson(readInputFile(given)))
   const isRight = (row: readonly number[]): boolean =>

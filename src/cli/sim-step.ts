@@ -8,11 +8,13 @@ import { formatTable } from '../base/table.js'
 import { BITS_PER_BYTE } from '../base/units.js'
 import { formatValue } from '../chart/number-format.js'
 import { CARDS, findCard } from '../plan/catalog/catalogue.js'
+import { UNIFORM } from '../plan/cost/routing.js'
+import { WIRE_FORMATS, type WireFormat, wireBytes } from '../plan/fleet/wire-format.js'
 import { PLAN_MODEL_HELP, resolveModel } from '../plan/model/resolve-model.js'
 import type { ModelShape } from '../plan/model/shape.js'
 import type { CopyPer } from '../sim/moe/layer-load.js'
 import { moeCards } from '../sim/moe/moe-card.js'
-import type { MoeLayout } from '../sim/moe/moe-step.js'
+import { type MoeLayout, USUAL_WIRE } from '../sim/moe/moe-step.js'
 import { STEP_NETWORKS, type StepNetwork } from '../sim/moe/step-networks.js'
 import { type StepOptions, type StepResult, StepRun } from '../sim/moe/step-run.js'
 import type { Popularity } from '../sim/serving/popularity.js'
@@ -20,10 +22,6 @@ import { integer } from './options.js'
 import { parsePopularity, quantityOf } from './sim-options.js'
 import { inSlices } from './sim-slices.js'
 import { STOPPED_STATUS } from './stop-signal.js'
-
-/** Bytes of one value on the wire. */
-const WIRE = { f32: 4, bf16: 2, fp8: 1, q8_0: 34 / 32 } as const
-type Wire = keyof typeof WIRE
 
 type CommandOptions = {
   readonly weights?: string
@@ -35,8 +33,8 @@ type CommandOptions = {
   readonly popularity: Popularity
   readonly tokens: number
   readonly copies: CopyPer | 'both'
-  readonly dispatch: Wire
-  readonly combine: Wire
+  readonly dispatch: WireFormat
+  readonly combine: WireFormat
   readonly network: StepNetwork
   readonly rate: number
   readonly delay: number
@@ -75,7 +73,6 @@ function addFleetOptions(command: Command): void {
 
 function addTrafficOptions(command: Command): void {
   const copies = ['domain', 'expert', 'both'] as const
-  const wires = Object.keys(WIRE)
   command
     .option('--tokens <n>', 'of the step', integer({ min: 1, max: 65_535 }), 64)
     .addOption(
@@ -88,12 +85,14 @@ function addTrafficOptions(command: Command): void {
         .choices(copies)
         .default('both'),
     )
-    .addOption(new Option('--dispatch <format>', 'out').choices(wires).default('q8_0'))
-    .addOption(new Option('--combine <format>', 'back').choices(wires).default('bf16'))
+    .addOption(
+      new Option('--dispatch <format>', 'out').choices(WIRE_FORMATS).default(USUAL_WIRE.dispatch),
+    )
+    .addOption(
+      new Option('--combine <format>', 'back').choices(WIRE_FORMATS).default(USUAL_WIRE.combine),
+    )
     .option('--seed <n>', 'replays the same step', integer({ min: 0, max: 2 ** 32 - 1 }), 1)
 }
-
-const UNIFORM: Popularity = { kind: 'uniform' }
 
 function addNetworkOptions(command: Command): void {
   command
@@ -168,8 +167,7 @@ function stepOptions(
   return {
     ...{ shape, network, layout, domains, replicas, popularity, tokens, seed, copyPer },
     ...moeCards({ card: findCard(options.card), count: options.cards }, shape),
-    dispatchBytesPerValue: WIRE[options.dispatch],
-    combineBytesPerValue: WIRE[options.combine],
+    ...wireBytes(options),
     bytesPerSecond: options.rate,
     bufferBytes: options.buffer,
     latencyS: options.delay,

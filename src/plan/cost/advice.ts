@@ -4,6 +4,7 @@
  */
 import { BITS_PER_BYTE } from '../../base/units.js'
 import { type Fleet, type Host, hostCards } from '../fleet/fleet.js'
+import { WIRE_BYTES, type WireFormat } from '../fleet/wire-format.js'
 import { gigabits } from '../numbers.js'
 import { COST_OPTIONS } from './options.js'
 import { type Candidate, type QuickEstimate, quickEstimate } from './quick.js'
@@ -113,20 +114,20 @@ function grown(host: Host): Host {
   return { ...host, count: host.count + 1 }
 }
 
-const WIRES = [
-  { name: 'q8_0', bytes: 1.0625 },
-  { name: 'bf16', bytes: 2 },
-] as const
+const NARROWER = ['q8_0', 'bf16'] as const satisfies WireFormat[]
 
 function wireChanges({ dispatchBytesPerValue, combineBytesPerValue }: Fleet, to: To): Change[] {
-  return WIRES.flatMap(({ name, bytes }) => [
-    ...(bytes < dispatchBytesPerValue
-      ? [to(`dispatch in ${name}`, { dispatchBytesPerValue: bytes })]
-      : []),
-    ...(bytes < combineBytesPerValue
-      ? [to(`combine in ${name}`, { combineBytesPerValue: bytes })]
-      : []),
-  ])
+  return NARROWER.flatMap((name) => {
+    const bytes = WIRE_BYTES[name]
+    return [
+      ...(bytes < dispatchBytesPerValue
+        ? [to(`dispatch in ${name}`, { dispatchBytesPerValue: bytes })]
+        : []),
+      ...(bytes < combineBytesPerValue
+        ? [to(`combine in ${name}`, { combineBytesPerValue: bytes })]
+        : []),
+    ]
+  })
 }
 
 /** Formats with their bits, scales included. */

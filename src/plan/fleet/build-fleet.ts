@@ -9,9 +9,7 @@ import { fieldName, invalid } from '../plan-file.js'
 import { DEFAULT_ECONOMICS, DEFAULT_HOST, DEFAULT_SWITCH } from './defaults.js'
 import type { CardGroup, Economics, Fleet, Host, Switch } from './fleet.js'
 import type { CardSection, FleetFile, HostSection } from './fleet-file.js'
-
-/** Bytes of one activation on the wire, scales included (src/fabric/encoding.ts). */
-const WIRE_BYTES = { f32: 4, bf16: 2, fp8: 1, q8_0: 34 / 32 } as const
+import { WIRE_BYTES, type WireFormat } from './wire-format.js'
 
 /** A field that the file left out and what stands for it. */
 export type Assumption = { readonly field: string; readonly text: string }
@@ -124,7 +122,7 @@ class FleetBuilder {
     }
   }
 
-  #wire(field: 'dispatch' | 'combine', encoding: keyof typeof WIRE_BYTES | undefined): number {
+  #wire(field: 'dispatch' | 'combine', encoding: WireFormat | undefined): number {
     return WIRE_BYTES[this.#orDefault(`wire.${field}`, encoding, 'bf16', String)]
   }
 

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { quantity, share } from '../quantity.js'
+import { WIRE_FORMATS } from './wire-format.js'
 
 const HOSTS_MAX = 4096
 const DOMAINS_MAX = 256
@@ -75,7 +76,7 @@ const SWITCH = z.strictObject({
   power: watts.optional(),
 })
 
-const ENCODING = z.enum(['f32', 'bf16', 'fp8', 'q8_0'])
+const ENCODING = z.enum(WIRE_FORMATS)
 
 const ECONOMICS = z.strictObject({
   colocation: quantity('placePrice', { max: 1e6 }).optional(),

@@ -4,21 +4,20 @@
  */
 
 import { findCard } from '../../plan/catalog/catalogue.js'
+import { UNIFORM } from '../../plan/cost/routing.js'
+import { wireBytes } from '../../plan/fleet/wire-format.js'
 import { moeCards } from '../moe/moe-card.js'
-import { MoeTraffic } from '../moe/moe-step.js'
+import { MoeTraffic, USUAL_WIRE } from '../moe/moe-step.js'
 import type { PlayedLayer } from '../moe/play-layer.js'
 import type { Experiment, MoeWorkload } from './experiment.js'
 import type { Answer, Round, Traffic } from './rounds.js'
-
-/** As the fleet's wire has it where a file does not say otherwise: q8_0 out, bf16 back. */
-const WIRE = { dispatchBytesPerValue: 34 / 32, combineBytesPerValue: 2 } as const
 
 /** @throws SputnikError CARD_UNKNOWN, PLACEMENT_FULL */
 export function moeTraffic(workload: MoeWorkload, { network, seed }: Experiment): Traffic {
   const { shape, layout, tokens, cards } = workload
   const traffic = new MoeTraffic({
-    ...{ shape, layout, seed, replicas: 1, copyPer: 'domain', popularity: { kind: 'uniform' } },
-    ...WIRE,
+    ...{ shape, layout, seed, replicas: 1, copyPer: 'domain', popularity: UNIFORM },
+    ...wireBytes(USUAL_WIRE),
     domains: domainsOf(workload, network.hosts),
     ...moeCards({ card: findCard(workload.card), count: cards }, shape),
     bytesPerSecond: network.bytesPerSecond,

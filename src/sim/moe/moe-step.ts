@@ -11,6 +11,7 @@ import { emptyWork, STANDING } from '../../fleet/replica-choice.js'
 import type { RegionPages } from '../../pages/capacity.js'
 import type { HolderTable } from '../../pages/holder-table.js'
 import { placePages } from '../../pages/placement.js'
+import type { Wire } from '../../plan/fleet/wire-format.js'
 import type { ModelShape } from '../../plan/model/shape.js'
 import { pageBytes, pageParameters } from '../../plan/model/sizes.js'
 import { expertShares, type Popularity } from '../serving/popularity.js'
@@ -44,6 +45,9 @@ export type MoeOptions = {
   readonly bytesPerSecond: number
   readonly seed: number
 }
+
+/** Where nothing else is asked for. */
+export const USUAL_WIRE: Wire = { dispatch: 'q8_0', combine: 'bf16' }
 
 export class MoeTraffic {
   readonly #options: MoeOptions
