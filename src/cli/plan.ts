@@ -17,7 +17,7 @@ import { chartedPage } from '../plan/report/plan-charts.js'
 import { planPage, planSummary } from '../plan/report/plan-page.js'
 import { chartedSearchPage, searchPage } from '../plan/report/search-report.js'
 import { PLAN_WORKLOAD_HELP, resolveWorkload } from '../plan/workload-file.js'
-import { decimal, integer } from './options.js'
+import { decimal, integer, quantityOf, usage } from './options.js'
 import {
   batchesOf,
   budgetOf,
@@ -26,9 +26,7 @@ import {
   fleetChanges,
   listOf,
   type PlanOptions,
-  quantityOf,
   tokenPricesOf,
-  usage,
 } from './plan-options.js'
 import { printResult } from './plan-output.js'
 import { fleetNamed, rivalsOf } from './plan-rivals.js'
@@ -105,18 +103,30 @@ function addChanges(command: Command): Command {
       'part of the day with work, 0 to 1',
       decimal({ min: 0.001, max: 1 }),
     )
-    .option('--target-tpot <time>', 'most time between two tokens, as in 50ms', quantityOf('time'))
-    .option('--target-ttft <time>', 'most time to the first token, as in 2s', quantityOf('time'))
+    .option(
+      '--target-tpot <time>',
+      'most time between two tokens, as in 50ms',
+      quantityOf('time', { above: 0 }),
+    )
+    .option(
+      '--target-ttft <time>',
+      'most time to the first token, as in 2s',
+      quantityOf('time', { above: 0 }),
+    )
     .option(
       '--replicas <n>',
       'how many hosts hold each page (expert), in case one fails or is busy',
       integer({ min: 1, max: REPLICAS_MAX }),
     )
-    .option('--nic <speed>', 'network port of every host, as in "25 Gbit/s"', quantityOf('speed'))
+    .option(
+      '--nic <speed>',
+      'network port of every host, as in "25 Gbit/s"',
+      quantityOf('speed', { above: 0 }),
+    )
     .option(
       '--power-price <price>',
       'price of electricity, as in "0.30 USD/kWh"',
-      quantityOf('energyPrice'),
+      quantityOf('energyPrice', { above: 0 }),
     )
 }
 

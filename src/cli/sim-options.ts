@@ -1,30 +1,13 @@
-/** How options of simulations are read: quantities with units, lengths, popularity, faults. */
+/** How options of simulations are read: lengths, popularity, faults. */
 import { InvalidArgumentError } from 'commander'
 import { HOURS_PER_DAY } from '../base/units.js'
 import { UNIFORM } from '../plan/cost/routing.js'
-import { type Bounds, type DimensionName, parseQuantity } from '../plan/quantity.js'
 import type { Outage } from '../sim/serving/faults.js'
 import type { Lengths } from '../sim/serving/lengths.js'
 import type { Popularity } from '../sim/serving/popularity.js'
+import { quantityOf } from './options.js'
 
 const TOKENS_MAX = 10_000_000
-
-/** A quantity in SI units. */
-export function quantityOf(
-  name: DimensionName,
-  { min = 0, max = Infinity, above }: Bounds = {},
-): (text: string) => number {
-  return (text) => {
-    const parsed = parseQuantity(name, text)
-    if ('problem' in parsed) throw new InvalidArgumentError(`It ${parsed.problem}.`)
-    const { value } = parsed
-    if (above !== undefined && value <= above) {
-      throw new InvalidArgumentError(`It must be more than ${above}.`)
-    }
-    if (value >= min && value <= max) return value
-    throw new InvalidArgumentError(`It must be from ${min} to ${max} in SI units.`)
-  }
-}
 
 export const LENGTHS_HELP = 'tokens, as in 1024 or lognormal:<median>,<sigma>'
 

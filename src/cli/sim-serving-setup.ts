@@ -36,6 +36,7 @@ import type { Popularity } from '../sim/serving/popularity.js'
 import { parseRequests } from '../sim/serving/request-trace.js'
 import { type Request, type RequestSource, replay, Traffic } from '../sim/serving/requests.js'
 import type { SimulationOptions } from '../sim/serving/simulation.js'
+import { usage } from './options.js'
 
 export type ServingOptions = {
   readonly fleet: string
@@ -286,8 +287,4 @@ function readRequests(path: string): Request[] {
 
 function seedFor({ seed }: ServingOptions, what: string): number {
   return hashText(what, seed)
-}
-
-function usage(text: string): SputnikError {
-  return new SputnikError('USAGE', text)
 }

@@ -5,7 +5,7 @@ import { PLAN_WORKLOAD_HELP } from '../plan/workload-file.js'
 import { formatServing } from '../sim/serving/format.js'
 import { PACKET_TRANSPORTS } from '../sim/serving/packet-layers.js'
 import { servingPage } from '../sim/serving/page.js'
-import { decimal, integer } from './options.js'
+import { decimal, integer, quantityOf } from './options.js'
 import {
   collectOutage,
   FAULT_HELP,
@@ -13,7 +13,6 @@ import {
   parseHourly,
   parseLengths,
   parsePopularity,
-  quantityOf,
 } from './sim-options.js'
 import { simulateServing } from './sim-serving-run.js'
 import { prepareServing, type ServingOptions } from './sim-serving-setup.js'

@@ -3,7 +3,6 @@
  * packet or as flows. Needs no native library.
  */
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { SputnikError } from '../base/errors.js'
 import { formatTable } from '../base/table.js'
 import { BITS_PER_BYTE } from '../base/units.js'
 import { formatValue } from '../chart/number-format.js'
@@ -18,8 +17,8 @@ import { type MoeLayout, USUAL_WIRE } from '../sim/moe/moe-step.js'
 import { STEP_NETWORKS, type StepNetwork } from '../sim/moe/step-networks.js'
 import { type StepOptions, type StepResult, StepRun } from '../sim/moe/step-run.js'
 import type { Popularity } from '../sim/serving/popularity.js'
-import { integer } from './options.js'
-import { parsePopularity, quantityOf } from './sim-options.js'
+import { integer, quantityOf, usage } from './options.js'
+import { parsePopularity } from './sim-options.js'
 import { inSlices } from './sim-slices.js'
 import { STOPPED_STATUS } from './stop-signal.js'
 
@@ -131,7 +130,7 @@ function law(text: string): Popularity {
 async function simulate(name: string, options: CommandOptions): Promise<void> {
   const shape = resolveModel(name, { weights: options.weights })
   if (shape.moeLayers === 0) {
-    throw new SputnikError('USAGE', `${shape.name} has no experts; name a model that has some`)
+    throw usage(`${shape.name} has no experts; name a model that has some`)
   }
   const ways: CopyPer[] = options.copies === 'both' ? ['domain', 'expert'] : [options.copies]
   const runs = ways.map((copyPer) => new StepRun(stepOptions(shape, { options, copyPer })))
