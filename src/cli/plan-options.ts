@@ -6,7 +6,7 @@ import type { ModelShape } from '../plan/model/shape.js'
 import { parseQuantity } from '../plan/quantity.js'
 import type { FleetChanges } from '../plan/report/change-fleet.js'
 import type { Measure } from '../plan/search/goal.js'
-import type { Workload } from '../plan/workload.js'
+import { BATCH_MAX, BATCHES_MAX, type Workload } from '../plan/workload.js'
 import { decimal, integer, quantityOf, usage } from './options.js'
 
 /** `rtx-3090,rtx-5090`. */
@@ -15,9 +15,6 @@ export function listOf(text: string): readonly string[] {
   if (names.every((name) => name !== '')) return names
   throw new InvalidArgumentError('It must be names with commas between them.')
 }
-
-const BATCH_MAX = 1_000_000
-const BATCHES_MAX = 64
 
 export function batchesOf(text: string): readonly number[] {
   const batches = listOf(text).map(integer({ min: 1, max: BATCH_MAX }))

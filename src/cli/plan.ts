@@ -6,6 +6,7 @@ import { Command, Option } from 'commander'
 import type { SputnikError } from '../base/errors.js'
 import { RACKS } from '../plan/catalog/racks.js'
 import { calibrationTable } from '../plan/cost/calibration.js'
+import { REPLICAS_MAX } from '../plan/fleet/fleet-file.js'
 import { RACK_TERMS } from '../plan/fleet/rack-fleet.js'
 import { exampleFleets } from '../plan/fleet/resolve-fleet.js'
 import { PLAN_MODEL_HELP, resolveModel } from '../plan/model/resolve-model.js'
@@ -16,6 +17,7 @@ import type { Plan } from '../plan/report/plan.js'
 import { chartedPage } from '../plan/report/plan-charts.js'
 import { planPage, planSummary } from '../plan/report/plan-page.js'
 import { chartedSearchPage, searchPage } from '../plan/report/search-report.js'
+import { TOKENS_MAX } from '../plan/workload.js'
 import { PLAN_WORKLOAD_HELP, resolveWorkload } from '../plan/workload-file.js'
 import { decimal, integer, quantityOf, usage } from './options.js'
 import {
@@ -40,8 +42,6 @@ const SEARCH_FLAGS = {
   rented: '--rented',
 } as const satisfies Partial<Record<keyof PlanOptions, string>>
 
-const TOKENS_MAX = 10_000_000
-const REPLICAS_MAX = 16
 const TPS_RANGE = { min: 0.001, max: 1e9 }
 
 const EXAMPLES = `

@@ -2,12 +2,11 @@
 import { InvalidArgumentError } from 'commander'
 import { HOURS_PER_DAY } from '../base/units.js'
 import { UNIFORM } from '../plan/cost/routing.js'
+import { TOKENS_MAX } from '../plan/workload.js'
 import type { Outage } from '../sim/serving/faults.js'
 import type { Lengths } from '../sim/serving/lengths.js'
 import type { Popularity } from '../sim/serving/popularity.js'
 import { quantityOf } from './options.js'
-
-const TOKENS_MAX = 10_000_000
 
 export const LENGTHS_HELP = 'tokens, as in 1024 or lognormal:<median>,<sigma>'
 

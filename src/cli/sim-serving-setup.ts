@@ -6,7 +6,7 @@ import { hashText, Prng } from '../base/prng.js'
 import { SECONDS_PER_HOUR } from '../base/units.js'
 import { formatValue } from '../chart/number-format.js'
 import { UNIFORM } from '../plan/cost/routing.js'
-import type { Fleet } from '../plan/fleet/fleet.js'
+import { countHosts, type Fleet } from '../plan/fleet/fleet.js'
 import { resolveFleet } from '../plan/fleet/resolve-fleet.js'
 import { readInputFile } from '../plan/input-file.js'
 import { resolveModel } from '../plan/model/resolve-model.js'
@@ -173,7 +173,7 @@ function plannedMachines(
 ): PlannedMachines {
   const { model, fleet, sizes, durationS } = given
   const plan = layOutFor(model, { fleet, cache: sizes })
-  const domains = fleet.domains.reduce((sum, { count }) => sum + count, 0)
+  const domains = countHosts(fleet.domains)
   return planMachines(plan, {
     popularity: popularityOf(options.popularity, model),
     knowsPopularity: options.placement === 'popular',

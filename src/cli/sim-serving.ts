@@ -1,6 +1,7 @@
 /** `sputnik sim serving`: a day of requests on a fleet, in simulated time. */
 import { Command, Option } from 'commander'
 import { PLAN_MODEL_HELP } from '../plan/model/resolve-model.js'
+import { TOKENS_MAX } from '../plan/workload.js'
 import { PLAN_WORKLOAD_HELP } from '../plan/workload-file.js'
 import { formatServing } from '../sim/serving/format.js'
 import { PACKET_TRANSPORTS } from '../sim/serving/packet-layers.js'
@@ -19,7 +20,6 @@ import { prepareServing, type ServingOptions } from './sim-serving-setup.js'
 import { STOPPED_STATUS } from './stop-signal.js'
 import { checkOutput, writeOutput } from './write-output.js'
 
-const TOKENS_MAX = 10_000_000
 const HOURS_MAX = 24 * 366
 
 export function simServingCommand(): Command {

@@ -3,7 +3,7 @@
  * told with what they gain.
  */
 import { BITS_PER_BYTE } from '../../base/units.js'
-import { type Fleet, type Host, hostCards } from '../fleet/fleet.js'
+import { countHosts, type Fleet, type Host, hostCards } from '../fleet/fleet.js'
 import { WIRE_BYTES, type WireFormat } from '../fleet/wire-format.js'
 import { gigabits } from '../numbers.js'
 import { COST_OPTIONS } from './options.js'
@@ -101,7 +101,7 @@ function countChanges({ domains, head, layout, replicas }: Fleet, to: To): Chang
   const more = domains.map((domain, at) =>
     to(`one more host like ${domain.name}`, { domains: domains.with(at, grown(domain)) }),
   )
-  const hosts = domains.reduce((sum, { count }) => sum + count, 1)
+  const hosts = 1 + countHosts(domains)
   return [
     ...more,
     ...(layout === 'whole' ? [to(`one more host like ${head.name}`, { head: grown(head) })] : []),

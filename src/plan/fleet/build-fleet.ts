@@ -7,7 +7,14 @@ import type { Card } from '../catalog/card.js'
 import { findCard } from '../catalog/catalogue.js'
 import { fieldName, invalid } from '../plan-file.js'
 import { DEFAULT_ECONOMICS, DEFAULT_HOST, DEFAULT_SWITCH } from './defaults.js'
-import type { CardGroup, Economics, Fleet, Host, Switch } from './fleet.js'
+import {
+  type CardGroup,
+  countHosts,
+  type Economics,
+  type Fleet,
+  type Host,
+  type Switch,
+} from './fleet.js'
 import type { CardSection, FleetFile, HostSection } from './fleet-file.js'
 import { WIRE_BYTES, type WireFormat } from './wire-format.js'
 
@@ -46,7 +53,7 @@ class FleetBuilder {
     const head = this.#host(file.head, ['head'])
     const domains = (file.domains ?? []).map((domain, i) => this.#host(domain, ['domains', i]))
     this.#checkCards([head, ...domains])
-    const hosts = domains.reduce((sum, { count }) => sum + count, 0)
+    const hosts = countHosts(domains)
     const replicas = file.replicas ?? 1
     if (replicas > Math.max(1, hosts)) {
       throw this.#invalid('replicas', `is ${replicas}, but there are only ${hosts} domains`)

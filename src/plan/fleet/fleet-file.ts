@@ -10,7 +10,7 @@ const HOSTS_MAX = 4096
 const DOMAINS_MAX = 256
 const GROUPS_MAX = 16
 const CARDS_MAX = 1024
-const REPLICAS_MAX = 16
+export const REPLICAS_MAX = 16
 const NAME_MAX = 100
 
 const name = z.string().min(1).max(NAME_MAX)

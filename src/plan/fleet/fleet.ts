@@ -36,6 +36,11 @@ export function hostCards({ cards }: Pick<Host, 'cards'>): number {
   return cards.reduce((sum, { count }) => sum + count, 0)
 }
 
+/** Machines, of all kinds together. */
+export function countHosts(hosts: readonly Pick<Host, 'count'>[]): number {
+  return hosts.reduce((sum, { count }) => sum + count, 0)
+}
+
 export type Switch = {
   /** One way through it. */
   readonly latencyS: number
