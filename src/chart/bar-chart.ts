@@ -3,6 +3,7 @@
  * nothing of what the parts are.
  */
 import { assert } from '../base/assert.js'
+import { sum } from '../base/statistics.js'
 import { type Axis, makeScale, type Scale } from './axis.js'
 import {
   type Area,
@@ -94,8 +95,4 @@ function drawBar(
     ...drawn,
     label(formatValue(total, scale.unit), { x: xOf(total) + 8, y: middle, class: 'value' }),
   ]
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0)
 }
