@@ -38,9 +38,9 @@ const star = (hosts: number) => ({
 })
 
 /** Packets on a star, with credits that have found the speed of the links. */
-function creditPlayer(): (layer: PlayedLayer) => LayerTimes {
+function creditPlayer(hosts = 17): (layer: PlayedLayer) => LayerTimes {
   const messages = new PacketMessages({
-    topology: packetStar(star(17)),
+    topology: packetStar(star(hosts)),
     ...{ switches: { bufferBytes: 1e6 }, transport: fabricCredit(), multipath: 'flow', seed: 1 },
   })
   let warmUp = 24
@@ -127,21 +127,52 @@ for (const tokens of [8, 32, 128]) {
   })
 }
 
-test('packets with NDP and fluids in turn agree within 10 % where messages fit a window', () => {
-  const traffic = new MoeTraffic(OPTIONS)
-  const packets = new PacketMessages({
-    topology: packetStar(star(17)),
+for (const tokens of [32, 128]) {
+  test(`where all send to all, packets with credits take up to 1.3 times as long as fluids on ${tokens} tokens`, () => {
+    const traffic = new MoeTraffic({ ...OPTIONS, layout: 'whole' })
+    const packets = creditPlayer(16)
+    const fluids = fluidStar({ ...star(16), payloadBytes: 1448, isInTurn: true })
+    const ratios = [0, 1, 2, 3].map((layer) => {
+      const played = traffic.played(layer, traffic.load(layer, tokens))
+      return packets(played).totalS / playLayer(fluids, played).totalS
+    })
+    assert.ok(Math.min(...ratios) > 0.98 && Math.max(...ratios) < 1.3, `${ratios}`)
+  })
+}
+
+/** Packets on a star that trims. */
+function ndpPlayer(hosts: number): (layer: PlayedLayer) => LayerTimes {
+  const messages = new PacketMessages({
+    topology: packetStar(star(hosts)),
     switches: { bufferBytes: 8 * 4160, trim: { urgentBytes: 8 * 4160, isReturning: true } },
     transport: ndp({ payloadBytes: 4096, initialWindow: 30 }),
     multipath: 'packet',
     seed: 1,
   })
+  return (layer) => playLayer(messages, layer)
+}
+
+test('packets with NDP and fluids in turn agree within 10 % where messages fit a window', () => {
+  const traffic = new MoeTraffic(OPTIONS)
+  const packets = ndpPlayer(17)
   const fluids = fluidStar({ ...star(17), payloadBytes: 4096, isInTurn: true })
   const ratios = [0, 1, 2, 3].map((layer) => {
     const played = traffic.played(layer, traffic.load(layer, 32))
-    return playLayer(packets, played).totalS / playLayer(fluids, played).totalS
+    return packets(played).totalS / playLayer(fluids, played).totalS
   })
   assert.ok(Math.abs(median(ratios) - 1) < 0.1, `${ratios}`)
+})
+
+/** Every host waits for senders that have others to serve: fluids share links better. */
+test('where all send much to all, packets with NDP take up to 1.6 times as long as fluids', () => {
+  const traffic = new MoeTraffic({ ...OPTIONS, layout: 'whole' })
+  const packets = ndpPlayer(16)
+  const fluids = fluidStar({ ...star(16), payloadBytes: 4096, isInTurn: true })
+  for (const layer of [0, 1, 2, 3]) {
+    const played = traffic.played(layer, traffic.load(layer, 512))
+    const ratio = packets(played).totalS / playLayer(fluids, played).totalS
+    assert.ok(ratio > 0.98 && ratio < 1.6, `${ratio}`)
+  }
 })
 
 test('layers that are alike are remembered, and no more wrong than the grain', () => {
