@@ -17,6 +17,7 @@ import type { NicOffer } from '../../src/plan/economics/nic-prices.js'
 import { usdPerMtok } from '../../src/plan/economics/token-cost.js'
 import { type Fleet, type Host, hostCards } from '../../src/plan/fleet/fleet.js'
 import { rackFleet } from '../../src/plan/fleet/rack-fleet.js'
+import { WIRE_BYTES } from '../../src/plan/fleet/wire-format.js'
 import type { ModelShape } from '../../src/plan/model/shape.js'
 import { timesRack } from '../../src/plan/report/make-alternatives.js'
 import { fleetOf, type Group, groupsOf } from '../../src/plan/search/candidates.js'
@@ -92,7 +93,7 @@ export class HomeFleets {
       cardsPerHost: [4],
       hosts,
       replicas: [1],
-      dispatchBytesPerValue: 34 / 32,
+      dispatchBytesPerValue: WIRE_BYTES.q8_0,
       owned: terms === 'own',
     }
     this.#groups = groupsOf(this.#space).filter(isOfOneCard)

@@ -1,12 +1,14 @@
 /** Finding 1: one copy of a token for each domain (the two-level page table) or for each expert. */
 import { findCard } from '../../src/plan/catalog/catalogue.js'
-import { EFFICIENCY } from '../../src/plan/cost/efficiency.js'
-import { cardRates, modelWork } from '../../src/plan/cost/model-work.js'
+import { modelWork } from '../../src/plan/cost/model-work.js'
 import { COST_OPTIONS } from '../../src/plan/cost/options.js'
+import { UNIFORM } from '../../src/plan/cost/routing.js'
+import { wireBytes } from '../../src/plan/fleet/wire-format.js'
 import { resolveModel } from '../../src/plan/model/resolve-model.js'
 import type { ModelShape } from '../../src/plan/model/shape.js'
 import type { CopyPer } from '../../src/sim/moe/layer-load.js'
-import type { MoeOptions } from '../../src/sim/moe/moe-step.js'
+import { moeCards } from '../../src/sim/moe/moe-card.js'
+import { type MoeOptions, USUAL_WIRE } from '../../src/sim/moe/moe-step.js'
 import type { StepNetwork } from '../../src/sim/moe/step-networks.js'
 import { type StepResult, StepRun } from '../../src/sim/moe/step-run.js'
 import type { Popularity } from '../../src/sim/serving/popularity.js'
@@ -32,7 +34,7 @@ const MODELS = [
   { id: 'qwen3-235b-a22b', weights: 'q4_K' },
 ] as const
 const CARDS = [16, 32, 64, 128, 256]
-const POPULARITIES: readonly Popularity[] = [{ kind: 'uniform' }, { kind: 'zipf', exponent: 1 }]
+const POPULARITIES: readonly Popularity[] = [UNIFORM, { kind: 'zipf', exponent: 1 }]
 
 const SETUP = {
   cardsPerHost: 4,
@@ -100,18 +102,9 @@ function moeOptions(
   given: Pick<MoeOptions, 'domains' | 'popularity' | 'copyPer'>,
 ): MoeOptions {
   const { cardsPerHost, seed, bytesPerSecond } = SETUP
-  const card = findCard(SETUP.card)
-  const { computeShare, layerS } = EFFICIENCY.vendors.others
-  const { experts } = cardRates(modelWork(shape, COST_OPTIONS), { card, elseFlops: 0 })
-  const expertCard = {
-    bytesPerSecond: card.bandwidth.value * EFFICIENCY.memoryShare,
-    flopsPerSecond: experts * computeShare,
-    memoryBytes: card.usableMemory.value * (1 - EFFICIENCY.workspaceShare),
-  }
   return {
-    ...{ ...given, shape, seed, bytesPerSecond, layout: 'apart', replicas: 1, callS: layerS },
-    cards: new Array<typeof expertCard>(cardsPerHost).fill(expertCard),
-    dispatchBytesPerValue: 34 / 32,
-    combineBytesPerValue: 2,
+    ...{ ...given, shape, seed, bytesPerSecond, layout: 'apart', replicas: 1 },
+    ...moeCards({ card: findCard(SETUP.card), count: cardsPerHost }, shape),
+    ...wireBytes(USUAL_WIRE),
   }
 }

@@ -121,7 +121,7 @@ export const ERRORS = {
   DEMO_FAILED: server(1, 'Run `sputnik doctor`, then the demo again with --log-level debug.'),
   NO_API_KEY: server(2, 'Add --api-key, or bind to 127.0.0.1.'),
   VERIFY_FAILED: server(1, 'The outputs differ by more than the tolerance; please report it.'),
-  OUTPUT_UNWRITABLE: server(1, 'Give a path in a folder you may write to.'),
+  OUTPUT_UNWRITABLE: server(1, 'Give a path in a folder you may write to, on a disk with room.'),
   EXPERIMENT_UNFIT: server(2, 'To mend it, {remedy}.'),
   TRACE_INVALID: server(2, 'Correct line {line}; `sputnik sim serving --help` shows a line.'),
   SIM_TOO_LARGE: server(6, 'Simulate fewer or shorter flows, or a smaller network.'),

@@ -95,7 +95,7 @@ export class Prng {
 }
 
 /** In place; every order is equally likely (Fisher and Yates). */
-export function shuffle(values: number[], prng: Prng): number[] {
+export function shuffle<T extends number[] | Int32Array>(values: T, prng: Prng): T {
   for (let at = values.length - 1; at > 0; at--) {
     const other = prng.nextBelow(at + 1)
     const value = values[at] ?? 0

@@ -1,4 +1,4 @@
-/** Medians and ratios of measurements that were taken round by round. Pure. */
+/** Sums, medians and ratios of measurements, such as were taken round by round. Pure. */
 
 /** One subject's measurements, one of each round. */
 export type Series = { readonly name: string; readonly values: readonly number[] }
@@ -10,6 +10,12 @@ export type Summary = {
   readonly low: number
   /** Median over the rounds of this subject's value over the first subject's. */
   readonly ratio: number
+}
+
+export function sum(values: Iterable<number>): number {
+  let total = 0
+  for (const value of values) total += value
+  return total
 }
 
 /** NaN when there are no values. */

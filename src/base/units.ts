@@ -1,4 +1,12 @@
-/** Sizes and counts as people read them. */
+/** How units of time and data hang together, and sizes as people write and read them. */
+
+export const BITS_PER_BYTE = 8
+export const US_PER_SECOND = 1e6
+export const MS_PER_SECOND = 1000
+export const SECONDS_PER_HOUR = 3600
+export const HOURS_PER_DAY = 24
+export const HOURS_PER_YEAR = 365 * HOURS_PER_DAY
+export const MONTHS_PER_YEAR = 12
 
 const SIZE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const
 

@@ -3,6 +3,7 @@
  * nothing of what the parts are.
  */
 import { assert } from '../base/assert.js'
+import { sum } from '../base/statistics.js'
 import { type Axis, makeScale, type Scale } from './axis.js'
 import {
   type Area,
@@ -61,7 +62,21 @@ export function barChart({ title, x, parts, bars }: BarChart): string {
     const rowTop = top + GAP + i * (BAR + GAP)
     return drawBar(bar, { parts, scale, area: { ...area, top: rowTop, bottom: rowTop + BAR } })
   })
-  return chart(title, area.bottom + 50, [...names.marks, ...xAxis(scale, area), ...rows])
+  const about = bars.map((bar) => inWords(bar, { parts, unit: scale.unit }))
+  return chart({ title, about, height: area.bottom + 50 }, [
+    ...names.marks,
+    ...xAxis(scale, area),
+    ...rows,
+  ])
+}
+
+/** `a step: attention 2 ms, experts 3 ms`. */
+function inWords(
+  { name, values }: Bar,
+  { parts, unit }: { readonly parts: readonly string[]; readonly unit: string },
+): string {
+  const lengths = values.map((value, i) => `${parts[i] ?? ''} ${formatValue(value, unit)}`)
+  return `${name}: ${lengths.join(', ')}`
 }
 
 function isLength(value: number): boolean {
@@ -94,8 +109,4 @@ function drawBar(
     ...drawn,
     label(formatValue(total, scale.unit), { x: xOf(total) + 8, y: middle, class: 'value' }),
   ]
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0)
 }

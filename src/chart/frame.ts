@@ -63,8 +63,15 @@ export function seriesStyle(index: number): { class: string; dashes: string | un
   return { class: `s${index % COLOURS}`, dashes: round === 0 ? undefined : `${6 / round} 3` }
 }
 
-/** The whole chart as text; `title` is also what a screen reader says. */
-export function chart(title: string, height: number, children: readonly Markup[]): string {
+export type ChartFrame = {
+  readonly title: string
+  /** What it shows, in words: a screen reader sees nothing else of it but the title. */
+  readonly about: readonly string[]
+  readonly height: number
+}
+
+/** The whole chart as text. */
+export function chart({ title, about, height }: ChartFrame, children: readonly Markup[]): string {
   const attributes = {
     xmlns: 'http://www.w3.org/2000/svg',
     class: 'chart',
@@ -73,7 +80,8 @@ export function chart(title: string, height: number, children: readonly Markup[]
     'aria-label': title,
   }
   const name = label(title, { x: 0, y: 16, class: 'name' })
-  return element('svg', attributes, [name, ...children]).xml
+  const inWords = element('desc', {}, [text(about.join('; '))])
+  return element('svg', attributes, [inWords, name, ...children]).xml
 }
 
 /** Names of series beside their colours, in rows from the title downwards; and where they end. */

@@ -43,7 +43,7 @@ export type HeatMap = {
 }
 
 /** Colours stay pale enough for the number on top of them. */
-const MAX_OPACITY = 0.62
+export const MAX_OPACITY = 0.58
 const MIN_OPACITY = 0.08
 const MAX_CELL_HEIGHT = 44
 const MAX_HEIGHT = 520
@@ -57,13 +57,29 @@ export function heatMap(options: HeatMap): string {
   const top = 62
   const height = Math.min(MAX_HEIGHT, rows * MAX_CELL_HEIGHT)
   const area = { left: tickRoom(y.labels), right: WIDTH - 8, top, bottom: top + height }
-  return chart(title, area.bottom + 50, [
+  return chart({ title, about: inWords(options), height: area.bottom + 50 }, [
     ...sides(options),
     ...drawCells(options, area),
     ...drawLabels(options, area),
     xTitle(withUnit(x), area),
     yTitle(withUnit(y), area),
   ])
+}
+
+/** A row after the other: `batch 64: 0.5 at NIC 10, 2 at NIC 100`. */
+function inWords({ x, y, values, format = threeDigits }: HeatMap): string[] {
+  return values.map((row, j) => {
+    const cells = row.map((value, i) => `${textOf(value, format)} at ${x.title} ${x.labels[i]}`)
+    return `${y.title} ${y.labels[j]}: ${cells.join(', ')}`
+  })
+}
+
+function threeDigits(value: number): string {
+  return formatValue(value, '')
+}
+
+function textOf(value: number | undefined, format: (value: number) => string): string {
+  return value === undefined ? '–' : format(value)
 }
 
 function hasLength(length: number): (row: readonly unknown[]) => boolean {
@@ -113,11 +129,11 @@ function finite(value: number): number {
 }
 
 function drawCell(
-  { x, y, above, below, format = (value) => formatValue(value, '') }: HeatMap,
+  { x, y, above, below, format = threeDigits }: HeatMap,
   one: { cell: Area; value: number | undefined; far: number; names: [string, string] },
 ): Markup {
   const { cell, value, far, names } = one
-  const number = value === undefined ? '–' : format(value)
+  const number = textOf(value, format)
   const side = far > 0 ? 'above' : 'below'
   const opacity = far === 0 ? 0 : MIN_OPACITY + (MAX_OPACITY - MIN_OPACITY) * Math.abs(far)
   const meaning = far === 0 ? '' : `\n${far > 0 ? above : below}`

@@ -74,7 +74,14 @@ function drawTable({ titles, rows }: Table): Markup {
   })
   const line = (name: 'th' | 'td', cells: readonly string[]): Markup => {
     const drawn = cells.map((cell, i) =>
-      element(name, { class: isNumber[i] === true ? 'number' : undefined }, [text(cell)]),
+      element(
+        name,
+        {
+          class: isNumber[i] === true ? 'number' : undefined,
+          scope: name === 'th' ? 'col' : undefined,
+        },
+        [text(cell)],
+      ),
     )
     return element('tr', {}, drawn)
   }

@@ -8,7 +8,7 @@
 export const COLOURS = 7
 
 const LIGHT = `--page:#fff;--ink:#1c2024;--soft:#5d666f;--line:#dfe3e7;
---s0:#0072b2;--s1:#d55e00;--s2:#00875f;--s3:#b8860b;--s4:#b0578a;--s5:#3592c4;--s6:#6b7178;
+--s0:#005a96;--s1:#c25200;--s2:#00855d;--s3:#946c00;--s4:#b0578a;--s5:#2279ad;--s6:#6b7178;
 --above:#0072b2;--below:#d55e00`
 
 const DARK = `--page:#15181b;--ink:#e6e9ec;--soft:#9aa4ad;--line:#31373d;

@@ -1,4 +1,5 @@
 /** How fast a fleet works, by comparing two looks at it. Pure. */
+import { MS_PER_SECOND } from '../base/units.js'
 import type { FleetAnswer, FleetEvent } from './fleet-schema.js'
 
 /** Per second. */
@@ -12,8 +13,6 @@ export type Rates = {
 export type FleetRates = ReadonlyMap<number, Rates>
 
 export const NO_RATES: Rates = { calls: 0, sent: 0, received: 0 }
-
-const MS_PER_SECOND = 1000
 
 /** A domain that came, or whose counts began again, has no rates yet. */
 export function ratesBetween(before: FleetAnswer, after: FleetEvent): FleetRates {

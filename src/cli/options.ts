@@ -6,12 +6,19 @@ import { availableParallelism } from 'node:os'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { SputnikError } from '../base/errors.js'
 import { LOG_LEVELS, type LogLevel } from '../base/log.js'
 import { parseBytes } from '../base/units.js'
 import { defaultWire, type EngineConfig } from '../engine/protocol.js'
+import { type Bounds, type DimensionName, parseWithin } from '../plan/quantity.js'
 
 /** Where the API listens unless told otherwise. */
 export const DEFAULT_PORT = 10_457
+
+/** What options say together that cannot be. */
+export function usage(text: string): SputnikError {
+  return new SputnikError('USAGE', text)
+}
 
 type Range = { readonly min: number; readonly max: number }
 
@@ -29,6 +36,15 @@ export function decimal({ min, max }: Range): (text: string) => number {
     const value = text.trim() === '' ? Number.NaN : Number(text)
     if (value >= min && value <= max) return value
     throw new InvalidArgumentError(`It must be a number from ${min} to ${max}.`)
+  }
+}
+
+/** Parses a number with its unit into SI units. */
+export function quantityOf(name: DimensionName, bounds: Bounds = {}): (text: string) => number {
+  return (text) => {
+    const parsed = parseWithin(name, text, bounds)
+    if ('problem' in parsed) throw new InvalidArgumentError(`It ${parsed.problem}.`)
+    return parsed.value
   }
 }
 

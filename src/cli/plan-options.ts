@@ -1,28 +1,13 @@
 /** Options of `sputnik plan` that change what its files say. Knows nothing of plans themselves. */
 import { InvalidArgumentError } from 'commander'
-import { SputnikError } from '../base/errors.js'
 import type { TokenPrices } from '../plan/economics/token-cost.js'
 import type { RackTerms } from '../plan/fleet/rack-fleet.js'
 import type { ModelShape } from '../plan/model/shape.js'
-import { type DimensionName, parseQuantity } from '../plan/quantity.js'
+import { parseQuantity } from '../plan/quantity.js'
 import type { FleetChanges } from '../plan/report/change-fleet.js'
 import type { Measure } from '../plan/search/goal.js'
-import type { Workload } from '../plan/workload.js'
-import { decimal, integer } from './options.js'
-
-export function usage(text: string): SputnikError {
-  return new SputnikError('USAGE', text)
-}
-
-/** Parses a number with its unit into SI units. */
-export function quantityOf(dimension: DimensionName): (text: string) => number {
-  return (text) => {
-    const parsed = parseQuantity(dimension, text)
-    if ('problem' in parsed) throw new InvalidArgumentError(`It ${parsed.problem}.`)
-    if (parsed.value > 0) return parsed.value
-    throw new InvalidArgumentError('It must be more than 0.')
-  }
-}
+import { BATCH_MAX, BATCHES_MAX, type Workload } from '../plan/workload.js'
+import { decimal, integer, quantityOf, usage } from './options.js'
 
 /** `rtx-3090,rtx-5090`. */
 export function listOf(text: string): readonly string[] {
@@ -30,9 +15,6 @@ export function listOf(text: string): readonly string[] {
   if (names.every((name) => name !== '')) return names
   throw new InvalidArgumentError('It must be names with commas between them.')
 }
-
-const BATCH_MAX = 1_000_000
-const BATCHES_MAX = 64
 
 export function batchesOf(text: string): readonly number[] {
   const batches = listOf(text).map(integer({ min: 1, max: BATCH_MAX }))
@@ -90,7 +72,7 @@ export type Budget = { readonly measure: Measure; readonly usd: number }
 export function budgetOf(text: string): Budget {
   const hour = parseQuantity('hourPrice', text)
   if ('value' in hour && hour.value > 0) return { measure: 'hour', usd: hour.value }
-  return { measure: 'purchase', usd: quantityOf('money')(text) }
+  return { measure: 'purchase', usd: quantityOf('money', { above: 0 })(text) }
 }
 
 /** @throws SputnikError USAGE when the model sees fewer tokens than the workload has */

@@ -6,6 +6,7 @@ import { Command, Option } from 'commander'
 import type { SputnikError } from '../base/errors.js'
 import { RACKS } from '../plan/catalog/racks.js'
 import { calibrationTable } from '../plan/cost/calibration.js'
+import { REPLICAS_MAX } from '../plan/fleet/fleet-file.js'
 import { RACK_TERMS } from '../plan/fleet/rack-fleet.js'
 import { exampleFleets } from '../plan/fleet/resolve-fleet.js'
 import { PLAN_MODEL_HELP, resolveModel } from '../plan/model/resolve-model.js'
@@ -16,8 +17,9 @@ import type { Plan } from '../plan/report/plan.js'
 import { chartedPage } from '../plan/report/plan-charts.js'
 import { planPage, planSummary } from '../plan/report/plan-page.js'
 import { chartedSearchPage, searchPage } from '../plan/report/search-report.js'
+import { TOKENS_MAX } from '../plan/workload.js'
 import { PLAN_WORKLOAD_HELP, resolveWorkload } from '../plan/workload-file.js'
-import { decimal, integer } from './options.js'
+import { decimal, integer, quantityOf, usage } from './options.js'
 import {
   batchesOf,
   budgetOf,
@@ -26,9 +28,7 @@ import {
   fleetChanges,
   listOf,
   type PlanOptions,
-  quantityOf,
   tokenPricesOf,
-  usage,
 } from './plan-options.js'
 import { printResult } from './plan-output.js'
 import { fleetNamed, rivalsOf } from './plan-rivals.js'
@@ -42,8 +42,6 @@ const SEARCH_FLAGS = {
   rented: '--rented',
 } as const satisfies Partial<Record<keyof PlanOptions, string>>
 
-const TOKENS_MAX = 10_000_000
-const REPLICAS_MAX = 16
 const TPS_RANGE = { min: 0.001, max: 1e9 }
 
 const EXAMPLES = `
@@ -105,18 +103,30 @@ function addChanges(command: Command): Command {
       'part of the day with work, 0 to 1',
       decimal({ min: 0.001, max: 1 }),
     )
-    .option('--target-tpot <time>', 'most time between two tokens, as in 50ms', quantityOf('time'))
-    .option('--target-ttft <time>', 'most time to the first token, as in 2s', quantityOf('time'))
+    .option(
+      '--target-tpot <time>',
+      'most time between two tokens, as in 50ms',
+      quantityOf('time', { above: 0 }),
+    )
+    .option(
+      '--target-ttft <time>',
+      'most time to the first token, as in 2s',
+      quantityOf('time', { above: 0 }),
+    )
     .option(
       '--replicas <n>',
       'how many hosts hold each page (expert), in case one fails or is busy',
       integer({ min: 1, max: REPLICAS_MAX }),
     )
-    .option('--nic <speed>', 'network port of every host, as in "25 Gbit/s"', quantityOf('speed'))
+    .option(
+      '--nic <speed>',
+      'network port of every host, as in "25 Gbit/s"',
+      quantityOf('speed', { above: 0 }),
+    )
     .option(
       '--power-price <price>',
       'price of electricity, as in "0.30 USD/kWh"',
-      quantityOf('energyPrice'),
+      quantityOf('energyPrice', { above: 0 }),
     )
 }
 

@@ -90,7 +90,7 @@ async function simulate(path: string | undefined, options: OutputOptions): Promi
   const fields = fieldsOf(path, given)
   const plans = planRuns(fields)
   for (const output of [trace, html]) if (output !== undefined) checkOutput(output)
-  const { outcomes, isStopped } = await runExperiments(plans)
+  const { result: outcomes, isStopped } = await runExperiments(plans)
   const report = { name: fields.name, outcomes, planned: plans.length }
   if (trace !== undefined) writeLines(trace, traceLines(outcomes, traceFormOf(trace)))
   if (html !== undefined) writeOutput(html, experimentPage(report))

@@ -1,29 +1,12 @@
-/** How options of simulations are read: quantities with units, lengths, popularity, faults. */
+/** How options of simulations are read: lengths, popularity, faults. */
 import { InvalidArgumentError } from 'commander'
-import { type Bounds, type DimensionName, parseQuantity } from '../plan/quantity.js'
+import { HOURS_PER_DAY } from '../base/units.js'
+import { UNIFORM } from '../plan/cost/routing.js'
+import { TOKENS_MAX } from '../plan/workload.js'
 import type { Outage } from '../sim/serving/faults.js'
 import type { Lengths } from '../sim/serving/lengths.js'
 import type { Popularity } from '../sim/serving/popularity.js'
-
-const TOKENS_MAX = 10_000_000
-const HOURS = 24
-
-/** A quantity in SI units. */
-export function quantityOf(
-  name: DimensionName,
-  { min = 0, max = Infinity, above }: Bounds = {},
-): (text: string) => number {
-  return (text) => {
-    const parsed = parseQuantity(name, text)
-    if ('problem' in parsed) throw new InvalidArgumentError(`It ${parsed.problem}.`)
-    const { value } = parsed
-    if (above !== undefined && value <= above) {
-      throw new InvalidArgumentError(`It must be more than ${above}.`)
-    }
-    if (value >= min && value <= max) return value
-    throw new InvalidArgumentError(`It must be from ${min} to ${max} in SI units.`)
-  }
-}
+import { quantityOf } from './options.js'
 
 export const LENGTHS_HELP = 'tokens, as in 1024 or lognormal:<median>,<sigma>'
 
@@ -43,7 +26,7 @@ export function parseLengths(text: string): Lengths {
 
 /** `uniform`, or `zipf:1.1`; anything else is the name of a file. */
 export function parsePopularity(text: string): Popularity | string {
-  if (text === 'uniform') return { kind: 'uniform' }
+  if (text === 'uniform') return UNIFORM
   if (!text.startsWith('zipf')) return text
   const [, digits] = /^zipf:(\d(?:\.\d{1,6})?)$/.exec(text) ?? []
   if (digits !== undefined) return { kind: 'zipf', exponent: Number(digits) }
@@ -53,7 +36,7 @@ export function parsePopularity(text: string): Popularity | string {
 /** Parts of a day of 24 hours, the first from midnight on. */
 export function parseHourly(text: string): number[] {
   const shares = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)))
-  const isGood = shares.length === HOURS && shares.every((one) => one >= 0)
+  const isGood = shares.length === HOURS_PER_DAY && shares.every((one) => one >= 0)
   if (isGood && shares.some((one) => one > 0)) return shares
   throw new InvalidArgumentError('It must be 24 numbers with commas between, from midnight on.')
 }

@@ -1,20 +1,16 @@
-/** Runs a simulation of serving with progress on stderr; SIGINT ends it with what there is. */
-import { setImmediate } from 'node:timers/promises'
+/** Runs a simulation of serving, and writes a trace of it where one is asked for. */
 import { Collector } from '../sim/serving/collector.js'
 import { FleetMachines } from '../sim/serving/fleet-machines.js'
 import { reportOf, type ServingReport } from '../sim/serving/report.js'
 import { ServingSimulation, type Watcher } from '../sim/serving/simulation.js'
-import { createProgress } from './report.js'
 import type { ServingOptions, ServingSetup } from './sim-serving-setup.js'
+import { inSlices, type Sliced } from './sim-slices.js'
 import { TraceFile } from './sim-trace-file.js'
-import { untilStopped } from './stop-signal.js'
 
-/** Between two looks for a signal: a tenth of a second or less. */
+/** Of a slice: a tenth of a second or less. */
 const EVENTS = 20_000
-/** What takes less needs no progress. */
-const QUIET_MS = 2_000
-const PROGRESS_MS = 500
 
+/** @throws SputnikError OUTPUT_UNWRITABLE */
 export async function simulateServing(
   setup: ServingSetup,
   { seed, trace }: Pick<ServingOptions, 'seed' | 'trace'>,
@@ -25,7 +21,7 @@ export async function simulateServing(
   const simulation = new ServingSimulation({ ...setup.simulation, watcher })
   try {
     const { durationS } = setup.collector
-    await untilStopped((signal) => run(simulation, { durationS, signal }))
+    await inSlices(({ play }) => play(slicesOf(simulation, durationS)))
   } finally {
     file?.close()
   }
@@ -39,25 +35,16 @@ export async function simulateServing(
   return { report, collector }
 }
 
-async function run(
-  simulation: ServingSimulation,
-  { durationS, signal }: { durationS: number; signal: AbortSignal },
-): Promise<void> {
-  const progress = createProgress(process.stderr, 'simulating')
-  let toldMs = performance.now() + QUIET_MS - PROGRESS_MS
-  while (!signal.aborted && simulation.run(EVENTS)) {
-    const nowMs = performance.now()
-    if (nowMs - toldMs >= PROGRESS_MS) {
-      toldMs = nowMs
+function slicesOf(simulation: ServingSimulation, durationS: number): Sliced {
+  return {
+    advance: () => simulation.run(EVENTS),
+    progress: () => {
       const { nowS, counts } = simulation
-      const stage =
-        nowS < durationS ? 'arrivals' : `${counts.running + counts.waiting} requests left`
-      progress.update({ stage, done: Math.min(nowS, durationS), total: durationS })
-    }
-    // Signals are heard between slices only.
-    await setImmediate()
+      const left = counts.running + counts.waiting
+      const stage = nowS < durationS ? 'arrivals' : `${left} requests left`
+      return { stage, done: Math.min(nowS, durationS), total: durationS }
+    },
   }
-  progress.end()
 }
 
 function bothOf(collector: Collector, file: TraceFile): Watcher {

@@ -3,8 +3,10 @@ import { readFileSync, statSync } from 'node:fs'
 import { z } from 'zod'
 import { SputnikError } from '../base/errors.js'
 import { hashText, Prng } from '../base/prng.js'
+import { SECONDS_PER_HOUR } from '../base/units.js'
 import { formatValue } from '../chart/number-format.js'
-import type { Fleet } from '../plan/fleet/fleet.js'
+import { UNIFORM } from '../plan/cost/routing.js'
+import { countHosts, type Fleet } from '../plan/fleet/fleet.js'
 import { resolveFleet } from '../plan/fleet/resolve-fleet.js'
 import { readInputFile } from '../plan/input-file.js'
 import { resolveModel } from '../plan/model/resolve-model.js'
@@ -34,6 +36,7 @@ import type { Popularity } from '../sim/serving/popularity.js'
 import { parseRequests } from '../sim/serving/request-trace.js'
 import { type Request, type RequestSource, replay, Traffic } from '../sim/serving/requests.js'
 import type { SimulationOptions } from '../sim/serving/simulation.js'
+import { usage } from './options.js'
 
 export type ServingOptions = {
   readonly fleet: string
@@ -77,7 +80,6 @@ export type ServingSetup = PlannedMachines & {
   readonly collector: CollectorOptions
 }
 
-const HOUR_S = 3600
 /** Unless the workload needs more. */
 const CTX = 8192
 const BATCH = 512
@@ -94,7 +96,7 @@ export function prepareServing(modelName: string, options: ServingOptions): Serv
   const { fleet: built } = resolveFleet(options.fleet)
   const fleet = { ...built, replicas: options.replicas ?? built.replicas }
   const workload = resolveWorkload(options.workload)
-  const durationS = HOUR_S * options.hours
+  const durationS = SECONDS_PER_HOUR * options.hours
   const warmupS = options.warmup ?? WARMUP_SHARE * durationS
   if (warmupS >= durationS) throw usage('--warmup is as long as --hours; make it shorter')
   const lengths = lengthsOf(options, workload)
@@ -171,7 +173,7 @@ function plannedMachines(
 ): PlannedMachines {
   const { model, fleet, sizes, durationS } = given
   const plan = layOutFor(model, { fleet, cache: sizes })
-  const domains = fleet.domains.reduce((sum, { count }) => sum + count, 0)
+  const domains = countHosts(fleet.domains)
   return planMachines(plan, {
     popularity: popularityOf(options.popularity, model),
     knowsPopularity: options.placement === 'popular',
@@ -197,10 +199,7 @@ function networkFor(options: ServingOptions): (links: Links) => LayerNetwork {
 
 const COUNTS = z.array(z.array(z.number().min(0)).min(1)).min(1)
 
-function popularityOf(
-  given: Popularity | string = { kind: 'uniform' },
-  model: ModelShape,
-): Popularity {
+function popularityOf(given: Popularity | string = UNIFORM, model: ModelShape): Popularity {
   if (typeof given !== 'string') return given
   const parsed = COUNTS.safeParse(parseJson(readInputFile(given)))
   const isRight = (row: readonly number[]): boolean =>
@@ -288,8 +287,4 @@ function readRequests(path: string): Request[] {
 
 function seedFor({ seed }: ServingOptions, what: string): number {
   return hashText(what, seed)
-}
-
-function usage(text: string): SputnikError {
-  return new SputnikError('USAGE', text)
 }

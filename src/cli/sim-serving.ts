@@ -1,11 +1,12 @@
 /** `sputnik sim serving`: a day of requests on a fleet, in simulated time. */
 import { Command, Option } from 'commander'
 import { PLAN_MODEL_HELP } from '../plan/model/resolve-model.js'
+import { TOKENS_MAX } from '../plan/workload.js'
 import { PLAN_WORKLOAD_HELP } from '../plan/workload-file.js'
 import { formatServing } from '../sim/serving/format.js'
 import { PACKET_TRANSPORTS } from '../sim/serving/packet-layers.js'
 import { servingPage } from '../sim/serving/page.js'
-import { decimal, integer } from './options.js'
+import { decimal, integer, quantityOf } from './options.js'
 import {
   collectOutage,
   FAULT_HELP,
@@ -13,14 +14,12 @@ import {
   parseHourly,
   parseLengths,
   parsePopularity,
-  quantityOf,
 } from './sim-options.js'
 import { simulateServing } from './sim-serving-run.js'
 import { prepareServing, type ServingOptions } from './sim-serving-setup.js'
 import { STOPPED_STATUS } from './stop-signal.js'
 import { checkOutput, writeOutput } from './write-output.js'
 
-const TOKENS_MAX = 10_000_000
 const HOURS_MAX = 24 * 366
 
 export function simServingCommand(): Command {

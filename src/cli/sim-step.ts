@@ -2,31 +2,25 @@
  * `sputnik sim step`: dispatch, experts and combine of a model's layers over a network, packet by
  * packet or as flows. Needs no native library.
  */
-import { setImmediate } from 'node:timers/promises'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { SputnikError } from '../base/errors.js'
 import { formatTable } from '../base/table.js'
+import { BITS_PER_BYTE } from '../base/units.js'
 import { formatValue } from '../chart/number-format.js'
 import { CARDS, findCard } from '../plan/catalog/catalogue.js'
-import { EFFICIENCY } from '../plan/cost/efficiency.js'
-import { cardRates, modelWork } from '../plan/cost/model-work.js'
-import { COST_OPTIONS } from '../plan/cost/options.js'
+import { UNIFORM } from '../plan/cost/routing.js'
+import { WIRE_FORMATS, type WireFormat, wireBytes } from '../plan/fleet/wire-format.js'
 import { PLAN_MODEL_HELP, resolveModel } from '../plan/model/resolve-model.js'
 import type { ModelShape } from '../plan/model/shape.js'
 import type { CopyPer } from '../sim/moe/layer-load.js'
-import { moeCard } from '../sim/moe/moe-card.js'
-import type { MoeLayout } from '../sim/moe/moe-step.js'
+import { moeCards } from '../sim/moe/moe-card.js'
+import { type MoeLayout, USUAL_WIRE } from '../sim/moe/moe-step.js'
 import { STEP_NETWORKS, type StepNetwork } from '../sim/moe/step-networks.js'
 import { type StepOptions, type StepResult, StepRun } from '../sim/moe/step-run.js'
 import type { Popularity } from '../sim/serving/popularity.js'
-import { integer } from './options.js'
-import { createProgress } from './report.js'
-import { parsePopularity, quantityOf } from './sim-options.js'
-import { STOPPED_STATUS, untilStopped } from './stop-signal.js'
-
-/** Bytes of one value on the wire. */
-const WIRE = { f32: 4, bf16: 2, fp8: 1, q8_0: 34 / 32 } as const
-type Wire = keyof typeof WIRE
+import { integer, quantityOf, usage } from './options.js'
+import { parsePopularity } from './sim-options.js'
+import { inSlices } from './sim-slices.js'
+import { STOPPED_STATUS } from './stop-signal.js'
 
 type CommandOptions = {
   readonly weights?: string
@@ -38,8 +32,8 @@ type CommandOptions = {
   readonly popularity: Popularity
   readonly tokens: number
   readonly copies: CopyPer | 'both'
-  readonly dispatch: Wire
-  readonly combine: Wire
+  readonly dispatch: WireFormat
+  readonly combine: WireFormat
   readonly network: StepNetwork
   readonly rate: number
   readonly delay: number
@@ -48,8 +42,6 @@ type CommandOptions = {
   readonly seed: number
   readonly json?: boolean
 }
-
-const PROGRESS_MS = 500
 
 export function simStepCommand(): Command {
   const command = new Command('step')
@@ -80,7 +72,6 @@ function addFleetOptions(command: Command): void {
 
 function addTrafficOptions(command: Command): void {
   const copies = ['domain', 'expert', 'both'] as const
-  const wires = Object.keys(WIRE)
   command
     .option('--tokens <n>', 'of the step', integer({ min: 1, max: 65_535 }), 64)
     .addOption(
@@ -93,12 +84,14 @@ function addTrafficOptions(command: Command): void {
         .choices(copies)
         .default('both'),
     )
-    .addOption(new Option('--dispatch <format>', 'out').choices(wires).default('q8_0'))
-    .addOption(new Option('--combine <format>', 'back').choices(wires).default('bf16'))
+    .addOption(
+      new Option('--dispatch <format>', 'out').choices(WIRE_FORMATS).default(USUAL_WIRE.dispatch),
+    )
+    .addOption(
+      new Option('--combine <format>', 'back').choices(WIRE_FORMATS).default(USUAL_WIRE.combine),
+    )
     .option('--seed <n>', 'replays the same step', integer({ min: 0, max: 2 ** 32 - 1 }), 1)
 }
-
-const UNIFORM: Popularity = { kind: 'uniform' }
 
 function addNetworkOptions(command: Command): void {
   command
@@ -137,7 +130,7 @@ function law(text: string): Popularity {
 async function simulate(name: string, options: CommandOptions): Promise<void> {
   const shape = resolveModel(name, { weights: options.weights })
   if (shape.moeLayers === 0) {
-    throw new SputnikError('USAGE', `${shape.name} has no experts; name a model that has some`)
+    throw usage(`${shape.name} has no experts; name a model that has some`)
   }
   const ways: CopyPer[] = options.copies === 'both' ? ['domain', 'expert'] : [options.copies]
   const runs = ways.map((copyPer) => new StepRun(stepOptions(shape, { options, copyPer })))
@@ -151,21 +144,17 @@ async function simulate(name: string, options: CommandOptions): Promise<void> {
 
 /** Whether a signal came before the end. */
 async function play(runs: readonly StepRun[]): Promise<boolean> {
-  const progress = createProgress(process.stderr, 'simulating')
-  const { isStopped } = await untilStopped(async (signal) => {
-    let toldMs = performance.now()
+  const { isStopped } = await inSlices(async (slices) => {
     for (const [at, run] of runs.entries()) {
-      while (!run.isDone && !signal.aborted) {
-        run.advance()
-        // Signals are heard between layers only.
-        await setImmediate()
-        if (performance.now() - toldMs < PROGRESS_MS) continue
-        toldMs = performance.now()
-        progress.update({ stage: 'layers', done: at + run.share, total: runs.length })
-      }
+      await slices.play({
+        advance: () => {
+          run.advance()
+          return !run.isDone
+        },
+        progress: () => ({ stage: 'layers', done: at + run.share, total: runs.length }),
+      })
     }
   })
-  progress.end()
   return isStopped
 }
 
@@ -174,16 +163,10 @@ function stepOptions(
   { options, copyPer }: { readonly options: CommandOptions; readonly copyPer: CopyPer },
 ): StepOptions {
   const { network, layout, domains, replicas, popularity, tokens, seed } = options
-  const card = findCard(options.card)
-  const { computeShare, layerS } = EFFICIENCY.vendors[card.vendor]
-  const rates = cardRates(modelWork(shape, COST_OPTIONS), { card, elseFlops: 0 })
-  const expertCard = moeCard(card, rates.experts * computeShare)
   return {
     ...{ shape, network, layout, domains, replicas, popularity, tokens, seed, copyPer },
-    cards: new Array<typeof expertCard>(options.cards).fill(expertCard),
-    callS: layerS,
-    dispatchBytesPerValue: WIRE[options.dispatch],
-    combineBytesPerValue: WIRE[options.combine],
+    ...moeCards({ card: findCard(options.card), count: options.cards }, shape),
+    ...wireBytes(options),
     bytesPerSecond: options.rate,
     bufferBytes: options.buffer,
     latencyS: options.delay,
@@ -195,7 +178,7 @@ type Printed = { readonly options: CommandOptions; readonly results: readonly St
 
 function format(shape: ModelShape, { options, results }: Printed): string {
   const { tokens, domains, cards, card, network, rate } = options
-  const speed = formatValue(8 * rate, 'bit/s')
+  const speed = formatValue(BITS_PER_BYTE * rate, 'bit/s')
   const about = `${shape.name}: ${tokens} tokens, ${domains} domains of ${cards} ${card}, ${network} at ${speed}`
   if (results.length === 0) return `${about}\nstopped before any layer counted`
   const row = (title: string, of: (result: StepResult) => string): string[] => [

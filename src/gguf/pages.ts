@@ -5,6 +5,7 @@
 
 import { SputnikError } from '../base/errors.js'
 import { EXPERT_TENSOR, type Projection } from '../base/expert.js'
+import { sum } from '../base/statistics.js'
 import { invalidFile } from './file.js'
 import type { GgufModel } from './reader.js'
 import type { GgufTensor, TensorType } from './types.js'
@@ -149,8 +150,4 @@ function singleExperts(path: string, name: string): SputnikError {
 /** Not by spreading: a hostile file may have more numbers than fit on the stack. */
 function largest(values: readonly number[]): number {
   return values.reduce((a, b) => Math.max(a, b), 0)
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0)
 }

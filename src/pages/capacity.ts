@@ -3,7 +3,7 @@
  * get. Knows nothing of single experts.
  */
 import { SputnikError } from '../base/errors.js'
-import { formatBytes } from '../base/units.js'
+import { formatBytes, US_PER_SECOND } from '../base/units.js'
 import type { RegionSize } from './holder-table.js'
 
 /** Measured at some batch sizes (tokens of one expert), or a roofline where nothing was. */
@@ -32,8 +32,6 @@ export type Quota = {
   readonly pairUs: number
   readonly quotaBytes: number
 }
-
-const US_PER_SECOND = 1e6
 
 /** Microseconds of one pair when each expert computes `tokens` of them at once. */
 export function cardPairUs(

@@ -1,4 +1,5 @@
 /** Numbers of a plan as people read them: three digits, units that fit. */
+import { BITS_PER_BYTE, MONTHS_PER_YEAR } from '../base/units.js'
 import { formatValue } from '../chart/number-format.js'
 
 /** `$0.0419`, `$3.30`, `$12,400`. */
@@ -37,13 +38,15 @@ export function times(ratio: number): string {
 
 /** `25 Gb/s`. */
 export function gigabits(bytesPerSecond: number): string {
-  return `${Number(((bytesPerSecond * 8) / 1e9).toPrecision(3))} Gb/s`
+  return `${Number(((bytesPerSecond * BITS_PER_BYTE) / 1e9).toPrecision(3))} Gb/s`
 }
 
 /** `7 months`, `2.3 years`. */
 export function months(value: number): string {
   if (value < 1) return 'under a month'
-  return value < 24 ? `${Math.round(value)} months` : `${(value / 12).toFixed(1)} years`
+  return value < 24
+    ? `${Math.round(value)} months`
+    : `${(value / MONTHS_PER_YEAR).toFixed(1)} years`
 }
 
 /** `1 host`, `4 hosts`. */

@@ -60,10 +60,9 @@ export type DimensionName = keyof typeof DIMENSIONS
 const QUANTITY = /^([+-]?\d{1,15}(?:\.\d{1,15})?(?:e[+-]?\d{1,2})?)\s*(\S{0,20})$/i
 
 /** In SI units, or what is wrong with it, as the end of a sentence about its field. */
-export function parseQuantity(
-  name: DimensionName,
-  given: unknown,
-): { readonly value: number } | { readonly problem: string } {
+export type ParsedQuantity = { readonly value: number } | { readonly problem: string }
+
+export function parseQuantity(name: DimensionName, given: unknown): ParsedQuantity {
   const { units, example }: Dimension = DIMENSIONS[name]
   const asIn = `write it as in "${example}"`
   if (typeof given !== 'string' && typeof given !== 'number') {
@@ -82,17 +81,27 @@ export function parseQuantity(
 
 export type Bounds = { readonly min?: number; readonly max?: number; readonly above?: number }
 
-/** A field of a schema: text with a unit in, SI units out. `above`: and more than. */
-export function quantity(name: DimensionName, { min = 0, max = Infinity, above }: Bounds = {}) {
+/** The same within bounds. `above`: and more than. */
+export function parseWithin(
+  name: DimensionName,
+  given: unknown,
+  { min = 0, max = Infinity, above }: Bounds,
+): ParsedQuantity {
+  const parsed = parseQuantity(name, given)
+  if ('problem' in parsed) return parsed
+  const { value } = parsed
+  if (above !== undefined && value <= above) {
+    return { problem: `is ${show(given)}; it must be more than ${above}` }
+  }
+  if (value >= min && value <= max) return parsed
+  return { problem: `is ${show(given)}; it must be from ${min} to ${max}, in SI units` }
+}
+
+/** A field of a schema: text with a unit in, SI units out. */
+export function quantity(name: DimensionName, bounds: Bounds = {}) {
   return z.unknown().transform((given, context): number => {
-    const parsed = parseQuantity(name, given)
-    if ('problem' in parsed) return refuse(context, parsed.problem)
-    const { value } = parsed
-    if (above !== undefined && value <= above) {
-      return refuse(context, `is ${show(given)}; it must be more than ${above}`)
-    }
-    if (value >= min && value <= max) return value
-    return refuse(context, `is ${show(given)}; it must be from ${min} to ${max}, in SI units`)
+    const parsed = parseWithin(name, given, bounds)
+    return 'problem' in parsed ? refuse(context, parsed.problem) : parsed.value
   })
 }
 

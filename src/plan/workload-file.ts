@@ -5,12 +5,9 @@ import { unknownText } from './catalog/catalogue.js'
 import { isInputFile, readInputFile } from './input-file.js'
 import { checkPlan, parsePlanText } from './plan-file.js'
 import { quantity, share } from './quantity.js'
-import type { Workload } from './workload.js'
+import { BATCH_MAX, BATCHES_MAX, TOKENS_MAX, type Workload } from './workload.js'
 import { CHAT, WORKLOADS } from './workloads.js'
 
-const TOKENS_MAX = 1e7
-const BATCH_MAX = 1e6
-const BATCHES_MAX = 64
 const NAME_MAX = 100
 
 /** `1024` or `1024 tokens`. */

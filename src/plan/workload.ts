@@ -1,4 +1,10 @@
 /** What is asked of a fleet: how long prompts and answers are, and what users will bear. */
+
+/** Of a prompt, or of an answer. */
+export const TOKENS_MAX = 10_000_000
+export const BATCH_MAX = 1_000_000
+export const BATCHES_MAX = 64
+
 export type Workload = {
   readonly name: string
   readonly promptTokens: number

@@ -6,6 +6,8 @@ import { FINDINGS } from '../../bench/findings/findings.js'
 import { stepTimes } from '../../bench/findings/incast-runs.js'
 import { mapFinding } from '../../bench/findings/map-finding.js'
 import { defined } from '../../src/base/assert.js'
+import { htmlPage } from '../../src/chart/html-page.js'
+import { checkPage } from '../chart/check-page.js'
 
 const page = readFileSync(new URL('../../../docs/findings.md', import.meta.url), 'utf8')
 
@@ -26,7 +28,9 @@ test('a finding takes the place of the one with its number, in order', () => {
 })
 
 test('docs/findings.md tells of the map what the command says', () => {
-  assert.equal(partOf(3), findingMarkdown(mapFinding.make({ isQuick: false, say })).trimEnd())
+  const finding = mapFinding.make({ isQuick: false, say })
+  assert.equal(partOf(3), findingMarkdown(finding).trimEnd())
+  checkPage(htmlPage({ title: 'Findings', sections: finding.sections }))
 })
 
 /** By which small changes of the code may move a number before the page is made again. */
@@ -49,6 +53,7 @@ function numbersOf(text: string): number[] {
 for (const finding of FINDINGS.filter((one) => one !== mapFinding)) {
   test(`docs/findings.md has the rows of finding ${finding.number} that the quick run gives`, () => {
     const { sections } = finding.make({ isQuick: true, say })
+    checkPage(htmlPage({ title: 'Findings', sections }))
     const rows = sections.flatMap(({ table }) => table?.rows ?? [])
     assert.ok(rows.length > 0)
     const lines = partOf(finding.number).split('\n')

@@ -200,9 +200,9 @@ test('cells of a heat map are coloured by side and distance from the middle', ()
   const cells = findAll(svg, 'rect').filter((one) => one.attributes.has('fill-opacity'))
   const facts = cells.map((one) => [hasClass(one, 'above'), one.attributes.get('fill-opacity')])
   assert.deepEqual(facts, [
-    [false, '0.62'],
+    [false, '0.58'],
     [false, '0.00'],
-    [true, '0.35'],
+    [true, '0.33'],
     [false, '0.00'],
   ])
   const tips = findAll(svg, 'title').map(({ text }) => text)

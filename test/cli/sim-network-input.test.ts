@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { existsSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { SputnikError } from '../../src/base/errors.js'
@@ -144,4 +145,15 @@ test('output that cannot be written is refused before the run', async () => {
   const { code, text } = await refusal('--html', 'nowhere/x.html')
   assert.equal(code, 'OUTPUT_UNWRITABLE')
   assert.match(text, /^nowhere\/x.html/)
+})
+
+const FULL = '/dev/full'
+
+test('a trace on a full disk is refused with its path', { skip: !existsSync(FULL) }, async () => {
+  const trace = join(folder, 'full.csv')
+  symlinkSync(FULL, trace)
+  const { code, status, text } = await refusal('--workload', 'incast:2', '--trace', trace)
+  assert.equal(code, 'OUTPUT_UNWRITABLE')
+  assert.equal(status, 1)
+  assert.match(text, /full\.csv: ENOSPC/)
 })

@@ -5,7 +5,6 @@ import {
   parseLengths,
   parseOutage,
   parsePopularity,
-  quantityOf,
 } from '../../src/cli/sim-options.js'
 import { importedFrom } from '../support/imported-from.js'
 
@@ -16,16 +15,6 @@ test('sim loads no native library, not even indirectly', () => {
     files.filter((path) => path.startsWith('src/native/')),
     [],
   )
-})
-
-test('quantityOf wants a unit and keeps to its bounds', () => {
-  const rate = quantityOf('rate', { above: 0, max: 100 })
-  assert.equal(rate('3/s'), 3)
-  assert.equal(rate('90 /min'), 1.5)
-  assert.throws(() => rate('3'), /without a unit; write it as in "3\/s"/)
-  assert.throws(() => rate('0/s'), /more than 0/)
-  assert.throws(() => rate('1e9/s'), /from 0 to 100/)
-  assert.throws(() => rate('3/week'), /no unit/)
 })
 
 test('parseLengths knows fixed and lognormal lengths', () => {

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { checkPage } from '../chart/check-page.js'
+import { findAll } from '../chart/parse-xml.js'
 import { scratchDirectory } from '../support/scratch.js'
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
@@ -72,7 +74,28 @@ test('sim serving writes a trace and a page, with a domain that is lost', async 
   const requests = lines.filter((line) => line.startsWith('request,'))
   assert.match(stdout, new RegExp(`${requests.length} arrived, ${requests.length} finished`))
   const html = readFileSync(page, 'utf8')
-  assert.ok(html.includes('<svg') && !html.includes('NaN'))
+  assert.equal(findAll(checkPage(html), 'svg').length, 5)
+})
+
+const FULL = '/dev/full'
+
+test('a trace on a full disk ends sim serving', { skip: !existsSync(FULL) }, async () => {
+  const trace = join(FOLDER, 'full.jsonl')
+  symlinkSync(FULL, trace)
+  // Some of it is written at the end, and some before if it is much.
+  for (const hours of ['0.02', '2']) {
+    const { code, stdout, stderr } = await sim([
+      ...MODEL,
+      ...DAY,
+      '--hours',
+      hours,
+      '--trace',
+      trace,
+    ])
+    assert.equal(code, 1)
+    assert.equal(stdout, '')
+    assert.match(stderr, /^OUTPUT_UNWRITABLE {2}\S*full\.jsonl: ENOSPC/m)
+  }
 })
 
 test('sim serving replays recorded requests', async () => {

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
+import { checkFields } from '../../src/sim/experiment/fields.js'
+import { makeExperiment } from '../../src/sim/experiment/make-experiment.js'
+import { moeTraffic } from '../../src/sim/experiment/moe-traffic.js'
 import { MAIN } from './sim-network-command.js'
 
 function step(...args: readonly string[]) {
@@ -54,6 +57,29 @@ test('all send to all where the domains have the tokens', () => {
   const [whole] = results(...all)
   assert.ok((whole?.seconds ?? 0) > 0)
   assert.match(step(...all).out, /^copies of a token +3\.\d\d$/m)
+})
+
+/** Of all layers, as `sim network` has it: the longest computation of each. */
+function experimentComputeS(card: string): number {
+  const given = { hosts: 5, cards: 1, tokens: 8, card, workload: 'moe:qwen3-30b-a3b' }
+  const experiment = makeExperiment(checkFields(given, 'test'), 'ndp')
+  const { workload } = experiment
+  assert.ok(workload.kind === 'moe')
+  const nextRound = moeTraffic(workload, experiment)
+  return Array.from({ length: workload.shape.moeLayers }, nextRound).reduce(
+    (sum, { answers }) => sum + Math.max(...answers.map(({ afterS }) => afterS)),
+    0,
+  )
+}
+
+test('a card computes as fast as in sim network, whoever made it and whatever for', () => {
+  for (const card of ['mi300x', 'rx-7900-xtx', 'm3-ultra', 'h100-sxm']) {
+    const flows = ['--network', 'flows', '--copies', 'domain'] as const
+    const [found] = results(...SMALL, ...flows, '--card', card)
+    const computeS = (found?.seconds ?? 0) - (found?.networkS ?? 0)
+    const expected = experimentComputeS(card)
+    assert.ok(Math.abs(computeS / expected - 1) < 1e-9, `${card}: ${computeS} of ${expected}`)
+  }
 })
 
 test('what cannot be is refused with its name', () => {

@@ -2,7 +2,9 @@
  * What to change next: every single change that a person could make is tried, and the best are
  * told with what they gain.
  */
-import type { Fleet, Host } from '../fleet/fleet.js'
+import { BITS_PER_BYTE } from '../../base/units.js'
+import { countHosts, type Fleet, type Host, hostCards } from '../fleet/fleet.js'
+import { WIRE_BYTES, type WireFormat } from '../fleet/wire-format.js'
 import { gigabits } from '../numbers.js'
 import { COST_OPTIONS } from './options.js'
 import { type Candidate, type QuickEstimate, quickEstimate } from './quick.js'
@@ -51,7 +53,7 @@ function gainOf({ throughputGain = 1, latencyGain }: Advice): number {
 const NIC_GIGABITS = [1, 2.5, 5, 10, 25, 40, 50, 100, 200, 400, 800] as const
 
 export function nextNicRate(bytesPerSecond: number): number | undefined {
-  return NIC_GIGABITS.map((gigabits) => (gigabits * 1e9) / 8).find(
+  return NIC_GIGABITS.map((gigabits) => (gigabits * 1e9) / BITS_PER_BYTE).find(
     (rate) => rate > bytesPerSecond * 1.001,
   )
 }
@@ -99,7 +101,7 @@ function countChanges({ domains, head, layout, replicas }: Fleet, to: To): Chang
   const more = domains.map((domain, at) =>
     to(`one more host like ${domain.name}`, { domains: domains.with(at, grown(domain)) }),
   )
-  const hosts = domains.reduce((sum, { count }) => sum + count, 1)
+  const hosts = 1 + countHosts(domains)
   return [
     ...more,
     ...(layout === 'whole' ? [to(`one more host like ${head.name}`, { head: grown(head) })] : []),
@@ -112,20 +114,20 @@ function grown(host: Host): Host {
   return { ...host, count: host.count + 1 }
 }
 
-const WIRES = [
-  { name: 'q8_0', bytes: 1.0625 },
-  { name: 'bf16', bytes: 2 },
-] as const
+const NARROWER = ['q8_0', 'bf16'] as const satisfies WireFormat[]
 
 function wireChanges({ dispatchBytesPerValue, combineBytesPerValue }: Fleet, to: To): Change[] {
-  return WIRES.flatMap(({ name, bytes }) => [
-    ...(bytes < dispatchBytesPerValue
-      ? [to(`dispatch in ${name}`, { dispatchBytesPerValue: bytes })]
-      : []),
-    ...(bytes < combineBytesPerValue
-      ? [to(`combine in ${name}`, { combineBytesPerValue: bytes })]
-      : []),
-  ])
+  return NARROWER.flatMap((name) => {
+    const bytes = WIRE_BYTES[name]
+    return [
+      ...(bytes < dispatchBytesPerValue
+        ? [to(`dispatch in ${name}`, { dispatchBytesPerValue: bytes })]
+        : []),
+      ...(bytes < combineBytesPerValue
+        ? [to(`combine in ${name}`, { combineBytesPerValue: bytes })]
+        : []),
+    ]
+  })
 }
 
 /** Formats with their bits, scales included. */
@@ -152,7 +154,6 @@ function formatChanges(candidate: Candidate): Change[] {
 function programChanges(candidate: Candidate): Change[] {
   const { options = COST_OPTIONS, fleet } = candidate
   if (fleet.layout === 'whole') return []
-  const cards = fleet.head.cards.reduce((sum, { count }) => sum + count, 0)
   const turns: Change = {
     change: 'two micro-batches that take turns between head and experts',
     candidate: { ...candidate, options: { ...options, microBatches: 2 } },
@@ -163,6 +164,6 @@ function programChanges(candidate: Candidate): Change[] {
   }
   return [
     ...(options.microBatches !== 2 ? [turns] : []),
-    ...(options.headSplit === 'layers' && cards > 1 ? [split] : []),
+    ...(options.headSplit === 'layers' && hostCards(fleet.head) > 1 ? [split] : []),
   ]
 }

@@ -2,26 +2,18 @@
  * The whole answer to "how fast is this model on this fleet": placement, latency and throughput by
  * batch, what limits them, what to change, and where the answer is no. Nothing of money.
  */
-import type { Host } from '../fleet/fleet.js'
+import { fleetCards } from '../fleet/fleet.js'
 import { type Advice, adviceFor } from './advice.js'
 import { type Bottleneck, bottleneckOf } from './bottleneck.js'
-import { type Confidence, weakest } from './confidence.js'
+import type { Confidence } from './confidence.js'
 import { type CostPlan, isPlan } from './cost-plan.js'
 import { batchesOf, type Figures, figuresAt, maxBatch, meetsLimits, steadyLoad } from './figures.js'
-import { PARTS, type Part, stepSeconds } from './load.js'
+import { stepSeconds } from './load.js'
 import { cacheBytes } from './model-work.js'
-import { partConfidence } from './part-confidence.js'
+import { type PartTime, partTimes, stepConfidence } from './part-times.js'
 import type { Placement, Shortage } from './placement.js'
 import { type Candidate, layOutFor, quickFigures } from './quick.js'
 import { type Verdict, verdictsFor } from './verdicts.js'
-
-export type PartTime = {
-  readonly part: Part
-  readonly seconds: number
-  /** Of the step; all parts make up 1. */
-  readonly share: number
-  readonly confidence: Confidence
-}
 
 export type BatchEstimate = Omit<Figures, 'parts'> & {
   readonly stepS: number
@@ -92,13 +84,7 @@ export function estimate(candidate: Candidate): Estimate | Shortage {
 function estimateAt(plan: CostPlan, { workload }: Candidate, batch: number): BatchEstimate {
   const { parts, ...figures } = figuresAt(plan, workload, batch)
   const stepS = stepSeconds(parts)
-  const confidences = partConfidence(plan)
-  const times = PARTS.map((part) => ({
-    part,
-    seconds: parts[part],
-    share: parts[part] / stepS,
-    confidence: confidences[part],
-  }))
+  const times = partTimes(plan, parts)
   const cards = cardsOf(plan)
   return {
     ...figures,
@@ -107,22 +93,13 @@ function estimateAt(plan: CostPlan, { workload }: Candidate, batch: number): Bat
     totalTokensPerSecondPerCard: figures.totalTokensPerSecond / cards,
     parts: times,
     bottleneck: bottleneckOf(plan, steadyLoad(plan, workload, batch)),
-    confidence: weakest(
-      times.filter(({ share }) => share >= MATTERS).map(({ confidence }) => confidence),
-    ),
+    confidence: stepConfidence(times),
     meetsLimits: meetsLimits({ parts, ...figures }, workload),
   }
 }
 
-/** A part of less cannot make the whole wrong by more than that. */
-const MATTERS = 0.1
-
-/** All cards of the fleet, those of the head and idle ones too. */
 function cardsOf({ fleet }: CostPlan): number {
-  const hosts = fleet.layout === 'whole' ? fleet.head.count : 1
-  const own = ({ cards }: Host): number => cards.reduce((sum, { count }) => sum + count, 0)
-  const all = fleet.domains.reduce((sum, host) => sum + host.count * own(host), 0)
-  return Math.max(1, all + hosts * own(fleet.head))
+  return Math.max(1, fleetCards(fleet))
 }
 
 function assumptionsOf({ options, layout, placement }: CostPlan): string[] {

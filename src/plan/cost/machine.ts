@@ -72,17 +72,24 @@ function hasOwnMemory({ cards }: Host): boolean {
   return cards.some(({ card }) => card.hostLink !== undefined)
 }
 
-function devicesOf(host: Host, work: ModelWork, efficiency: Efficiency): Device[] {
+/** What computes in a host: its cards, or its processor where it has none. */
+export function devicesOf(
+  host: Pick<Host, 'cards' | ProcessorField>,
+  work: ModelWork,
+  efficiency: Efficiency,
+): Device[] {
   if (host.cards.length === 0) return [processorOf(host, efficiency)]
   const elseFlops = cpuFlops(host, efficiency)
   return host.cards.map((group) => cardDevice(group, { work, efficiency, elseFlops }))
 }
 
-function cpuFlops(host: Host, { cpuFlopsPerByte }: Efficiency): number {
+type ProcessorField = 'ramBytes' | 'ramBytesPerSecond'
+
+function cpuFlops(host: Pick<Host, ProcessorField>, { cpuFlopsPerByte }: Efficiency): number {
   return host.ramBytesPerSecond * cpuFlopsPerByte
 }
 
-function processorOf(host: Host, efficiency: Efficiency): Device {
+function processorOf(host: Pick<Host, ProcessorField>, efficiency: Efficiency): Device {
   const flops = cpuFlops(host, efficiency)
   return {
     name: 'processor',

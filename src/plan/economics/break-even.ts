@@ -1,8 +1,8 @@
 /** When owning beats renting: after how long, and from which utilisation on. */
+import { HOURS_PER_YEAR, MONTHS_PER_YEAR } from '../../base/units.js'
 import type { HourCost } from './own-cost.js'
 
-const HOURS_PER_MONTH = 730
-const MONTHS_PER_YEAR = 12
+const HOURS_PER_MONTH = HOURS_PER_YEAR / MONTHS_PER_YEAR
 
 export type RentOrBuy = {
   /** Paid at the start. */

@@ -1,8 +1,7 @@
 /** The line that depreciation tables draw: a price that falls by the same share every year. */
 import { assert, defined } from '../../base/assert.js'
+import { MONTHS_PER_YEAR } from '../../base/units.js'
 import { monthNumber, type PricePoint } from './price-path.js'
-
-const MONTHS_PER_YEAR = 12
 
 export type Exponential = {
   readonly startMonth: number

@@ -1,5 +1,6 @@
 /** What a network port costs: the card in the host, its cable and the port of a switch. */
 import { defined } from '../../base/assert.js'
+import { BITS_PER_BYTE } from '../../base/units.js'
 import type { Trust } from '../catalog/card.js'
 
 export type NicOffer = {
@@ -13,12 +14,10 @@ export type NicOffer = {
   readonly trust: Trust
 }
 
-const BITS = 8
-
 function offer(gigabits: number, usd: number, watts: number, evidence: Evidence): NicOffer {
   return {
     name: `${gigabits} GbE`,
-    bytesPerSecond: (gigabits * 1e9) / BITS,
+    bytesPerSecond: (gigabits * 1e9) / BITS_PER_BYTE,
     usd,
     watts,
     ...evidence,

@@ -2,9 +2,8 @@
  * What an hour of owned equipment costs. Knows prices and watts only, not what they belong to.
  */
 import { assert } from '../../base/assert.js'
+import { HOURS_PER_YEAR, MONTHS_PER_YEAR } from '../../base/units.js'
 
-const HOURS_PER_YEAR = 8760
-const MONTHS_PER_YEAR = 12
 const W_PER_KW = 1000
 
 /** Shares and rates are 0 to 1, rates of a year. */

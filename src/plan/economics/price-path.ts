@@ -1,4 +1,5 @@
 /** What an hour of an H100 cost over the years: the only path long enough to test a model on. */
+import { MONTHS_PER_YEAR } from '../../base/units.js'
 import type { PriceKind, Trust } from '../catalog/card.js'
 
 export type PricePoint = {
@@ -62,8 +63,6 @@ export const H100_PRICES: readonly PricePoint[] = [
     trust: 'derived',
   },
 ]
-
-const MONTHS_PER_YEAR = 12
 
 /** Months since the year 0. */
 export function monthNumber(month: string): number {

@@ -1,11 +1,16 @@
 /** Dollars of a million tokens, margins, and the speed at which two offers cost the same. */
+import { SECONDS_PER_HOUR } from '../../base/units.js'
 
-const SECONDS_PER_HOUR = 3600
 const TOKENS_PER_MTOK = 1e6
+
+/** Millions of tokens. */
+export function hourMtok(tokensPerSecond: number): number {
+  return (SECONDS_PER_HOUR * tokensPerSecond) / TOKENS_PER_MTOK
+}
 
 /** Total tokens or output tokens, as `tokensPerSecond` counts them. */
 export function usdPerMtok(hourUsd: number, tokensPerSecond: number): number {
-  return hourUsd / ((SECONDS_PER_HOUR * tokensPerSecond) / TOKENS_PER_MTOK)
+  return hourUsd / hourMtok(tokensPerSecond)
 }
 
 /** Tokens per second at which `hourUsd` buys tokens for `mtokUsd` a million. */

@@ -6,6 +6,7 @@
  * dearer too, as in 2021, is not counted on.
  */
 import { SputnikError } from '../../base/errors.js'
+import { MONTHS_PER_YEAR } from '../../base/units.js'
 import {
   type MonthSpread,
   type PricePaths,
@@ -14,8 +15,6 @@ import {
   spreadOf,
 } from './forecast.js'
 import { type Equipment, type OwnTerms, ownHourCost } from './own-cost.js'
-
-const MONTHS_PER_YEAR = 12
 
 /** Dollars of an hour on the first day. */
 export type Earning = {

@@ -7,11 +7,16 @@ import type { Card } from '../catalog/card.js'
 import { findCard } from '../catalog/catalogue.js'
 import { fieldName, invalid } from '../plan-file.js'
 import { DEFAULT_ECONOMICS, DEFAULT_HOST, DEFAULT_SWITCH } from './defaults.js'
-import type { CardGroup, Economics, Fleet, Host, Switch } from './fleet.js'
+import {
+  type CardGroup,
+  countHosts,
+  type Economics,
+  type Fleet,
+  type Host,
+  type Switch,
+} from './fleet.js'
 import type { CardSection, FleetFile, HostSection } from './fleet-file.js'
-
-/** Bytes of one activation on the wire, scales included (src/fabric/encoding.ts). */
-const WIRE_BYTES = { f32: 4, bf16: 2, fp8: 1, q8_0: 34 / 32 } as const
+import { WIRE_BYTES, type WireFormat } from './wire-format.js'
 
 /** A field that the file left out and what stands for it. */
 export type Assumption = { readonly field: string; readonly text: string }
@@ -48,7 +53,7 @@ class FleetBuilder {
     const head = this.#host(file.head, ['head'])
     const domains = (file.domains ?? []).map((domain, i) => this.#host(domain, ['domains', i]))
     this.#checkCards([head, ...domains])
-    const hosts = domains.reduce((sum, { count }) => sum + count, 0)
+    const hosts = countHosts(domains)
     const replicas = file.replicas ?? 1
     if (replicas > Math.max(1, hosts)) {
       throw this.#invalid('replicas', `is ${replicas}, but there are only ${hosts} domains`)
@@ -124,7 +129,7 @@ class FleetBuilder {
     }
   }
 
-  #wire(field: 'dispatch' | 'combine', encoding: keyof typeof WIRE_BYTES | undefined): number {
+  #wire(field: 'dispatch' | 'combine', encoding: WireFormat | undefined): number {
     return WIRE_BYTES[this.#orDefault(`wire.${field}`, encoding, 'bf16', String)]
   }
 

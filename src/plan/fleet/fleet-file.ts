@@ -4,12 +4,13 @@
  */
 import { z } from 'zod'
 import { quantity, share } from '../quantity.js'
+import { WIRE_FORMATS } from './wire-format.js'
 
 const HOSTS_MAX = 4096
 const DOMAINS_MAX = 256
 const GROUPS_MAX = 16
 const CARDS_MAX = 1024
-const REPLICAS_MAX = 16
+export const REPLICAS_MAX = 16
 const NAME_MAX = 100
 
 const name = z.string().min(1).max(NAME_MAX)
@@ -75,7 +76,7 @@ const SWITCH = z.strictObject({
   power: watts.optional(),
 })
 
-const ENCODING = z.enum(['f32', 'bf16', 'fp8', 'q8_0'])
+const ENCODING = z.enum(WIRE_FORMATS)
 
 const ECONOMICS = z.strictObject({
   colocation: quantity('placePrice', { max: 1e6 }).optional(),

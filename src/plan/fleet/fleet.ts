@@ -36,6 +36,11 @@ export function hostCards({ cards }: Pick<Host, 'cards'>): number {
   return cards.reduce((sum, { count }) => sum + count, 0)
 }
 
+/** Machines, of all kinds together. */
+export function countHosts(hosts: readonly Pick<Host, 'count'>[]): number {
+  return hosts.reduce((sum, { count }) => sum + count, 0)
+}
+
 export type Switch = {
   /** One way through it. */
   readonly latencyS: number
@@ -68,4 +73,9 @@ export type Fleet = {
   readonly owned: boolean
   /** Dollars of one hour of all of it; undefined: worked out from prices and power. */
   readonly hourUsd?: number
+}
+
+/** All of them, those of the head and idle ones too. */
+export function fleetCards({ head, domains }: Pick<Fleet, 'head' | 'domains'>): number {
+  return [head, ...domains].reduce((sum, host) => sum + host.count * hostCards(host), 0)
 }

@@ -6,6 +6,7 @@ import { latestPrice } from '../catalog/prices.js'
 import type { Rack } from '../catalog/racks.js'
 import { DEFAULT_ECONOMICS } from './defaults.js'
 import type { Fleet } from './fleet.js'
+import { WIRE_BYTES } from './wire-format.js'
 
 /** What its hour is taken to cost: market rent, or all costs of an owner large or small. */
 export const RACK_TERMS = ['rent', 'neocloud', 'hyperscaler'] as const
@@ -39,8 +40,8 @@ export function rackFleet(rack: Rack, terms: RackTerms = 'rent'): Fleet {
     switch: SWITCH,
     replicas: 1,
     // As DeepSeek serves its own model: fp8 out, bf16 back (arXiv 2412.19437, section 3.4).
-    dispatchBytesPerValue: 1,
-    combineBytesPerValue: 2,
+    dispatchBytesPerValue: WIRE_BYTES.fp8,
+    combineBytesPerValue: WIRE_BYTES.bf16,
     economics: DEFAULT_ECONOMICS,
     owned: false,
     ...(hour === undefined ? {} : { hourUsd: cards * hour.value }),

@@ -1,6 +1,6 @@
 /** The fleet of a file with one thing changed, as options of a command ask for it. */
 import { SputnikError } from '../../base/errors.js'
-import type { Fleet, Host } from '../fleet/fleet.js'
+import { countHosts, type Fleet, type Host } from '../fleet/fleet.js'
 
 export type FleetChanges = {
   /** Of every network card. */
@@ -12,7 +12,7 @@ export type FleetChanges = {
 /** @throws SputnikError PLAN_INVALID when there are fewer domains than replicas */
 export function changeFleet(fleet: Fleet, changes: FleetChanges): Fleet {
   const { nicBytesPerSecond, replicas = fleet.replicas, powerUsdPerKwh } = changes
-  const hosts = fleet.domains.reduce((sum, { count }) => sum + count, 0)
+  const hosts = countHosts(fleet.domains)
   if (replicas > Math.max(1, hosts)) {
     const text = `--replicas: ${replicas} copies of each page need as many domains; ${fleet.name} has ${hosts}`
     throw new SputnikError('PLAN_INVALID', text)

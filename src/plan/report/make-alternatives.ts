@@ -10,7 +10,7 @@ import type { Shortage } from '../cost/placement.js'
 import { type Candidate, layOutFor } from '../cost/quick.js'
 import { breakEvenMonths, tieUtilisation } from '../economics/break-even.js'
 import { cashHourUsd } from '../economics/own-cost.js'
-import { tieTokensPerSecond, usdPerMtok } from '../economics/token-cost.js'
+import { hourMtok, tieTokensPerSecond, usdPerMtok } from '../economics/token-cost.js'
 import { type Fleet, hostCards } from '../fleet/fleet.js'
 import type { Workload } from '../workload.js'
 import { type HeldOffer, heldOffer, isHeld } from './held-offer.js'
@@ -95,7 +95,7 @@ function compare(
   const { outputTokensPerSecond } = reference
   const alone = found.curve[0] ?? best
   // What the other asks for the tokens that the fleet makes in an hour of work.
-  const rentHourUsd = (best.outputMtokUsd * outputTokensPerSecond * 3600) / 1e6
+  const rentHourUsd = best.outputMtokUsd * hourMtok(outputTokensPerSecond)
   return {
     costRatio: usdPerMtok(workHourUsd, outputTokensPerSecond) / best.outputMtokUsd,
     throughputRatio: outputTokensPerSecond / best.outputTokensPerSecond,

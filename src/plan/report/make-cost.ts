@@ -3,6 +3,7 @@ import { type FleetCost, workHourUsd } from '../economics/fleet-cost.js'
 import type { Spread } from '../economics/forecast.js'
 import {
   grossMargin,
+  hourMtok,
   markup,
   revenueUsd,
   type TokenPrices,
@@ -12,9 +13,6 @@ import type { Fleet } from '../fleet/fleet.js'
 import type { Workload } from '../workload.js'
 import type { Offer } from './offer.js'
 import type { Margin, PlanCost, PriceUsed } from './plan.js'
-
-const SECONDS_PER_HOUR = 3600
-const TOKENS_PER_MTOK = 1e6
 
 export function makeCost(
   offer: Offer,
@@ -55,8 +53,7 @@ function paidShare({ cost, candidate }: Offer): number {
 function marginOf(offer: Offer, prices: TokenPrices): Margin {
   const { cost, reference, candidate } = offer
   const { hourUsd } = cost
-  const seconds = SECONDS_PER_HOUR * paidShare(offer)
-  const outputMtok = (reference.outputTokensPerSecond * seconds) / TOKENS_PER_MTOK
+  const outputMtok = hourMtok(reference.outputTokensPerSecond) * paidShare(offer)
   const volume = volumeOf(outputMtok, candidate.workload)
   const incomeHourUsd = revenueUsd(volume, prices)
   const promptsUsd = revenueUsd({ ...volume, outputMtok: 0 }, prices)

@@ -3,7 +3,7 @@ import type { CostOptions } from '../cost/options.js'
 import type { Shortage } from '../cost/placement.js'
 import { costTornado } from '../economics/levers.js'
 import type { TokenPrices } from '../economics/token-cost.js'
-import { type Fleet, hostCards } from '../fleet/fleet.js'
+import { type Fleet, fleetCards } from '../fleet/fleet.js'
 import type { ModelShape } from '../model/shape.js'
 import { expertBytes, trunkBytes } from '../model/sizes.js'
 import type { Workload } from '../workload.js'
@@ -110,9 +110,9 @@ function aboutModel(shape: ModelShape): PlanModel {
   return { id, name, source, ...bytes, experts, expertsUsed, moeLayers }
 }
 
-function aboutFleet({ name, layout, head, domains, replicas }: Fleet): PlanFleet {
+function aboutFleet(fleet: Fleet): PlanFleet {
+  const { name, layout, head, domains, replicas } = fleet
   const all = [head, ...domains]
   const hosts = all.map((host) => ({ name: host.name, count: host.count, cards: cardsText(host) }))
-  const cards = all.reduce((sum, host) => sum + host.count * hostCards(host), 0)
-  return { name, layout, cards, hosts, replicas }
+  return { name, layout, cards: fleetCards(fleet), hosts, replicas }
 }

@@ -1,10 +1,9 @@
 /** Steps of one kind only: how long decoding and taking in a prompt last, and for what. */
 import { bottleneckOf, partBottlenecks } from '../cost/bottleneck.js'
-import { weakest } from '../cost/confidence.js'
 import { type CostPlan, stepParts } from '../cost/cost-plan.js'
 import { steadyLoad, tokensPerStep } from '../cost/figures.js'
-import { PARTS, type StepLoad, stepSeconds } from '../cost/load.js'
-import { partConfidence } from '../cost/part-confidence.js'
+import { type StepLoad, stepSeconds } from '../cost/load.js'
+import { partTimes, stepConfidence } from '../cost/part-times.js'
 import type { Workload } from '../workload.js'
 import type { PhaseTimes } from './plan.js'
 
@@ -29,26 +28,17 @@ function phaseTimes(
 ): PhaseTimes {
   const times = stepParts(plan, load)
   const stepS = stepSeconds(times)
-  const confidences = partConfidence(plan)
   const limits = partBottlenecks(plan, load)
-  const parts = PARTS.map((part) => ({
-    part,
-    seconds: times[part],
-    share: times[part] / stepS,
-    confidence: confidences[part],
-    ...(limits[part] !== undefined && { bottleneck: limits[part] }),
-  }))
+  const parts = partTimes(plan, times).map((one) => {
+    const bottleneck = limits[one.part]
+    return bottleneck === undefined ? one : { ...one, bottleneck }
+  })
   return {
     tokens,
     stepS,
     tokensPerSecond: perStep / stepS,
     parts,
     bottleneck: bottleneckOf(plan, load),
-    confidence: weakest(
-      parts.filter(({ share }) => share >= MATTERS).map(({ confidence }) => confidence),
-    ),
+    confidence: stepConfidence(parts),
   }
 }
-
-/** As estimates have it: a part of less cannot make the whole wrong by more than that. */
-const MATTERS = 0.1

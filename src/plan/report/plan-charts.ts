@@ -1,4 +1,5 @@
 /** A plan as a page with charts. */
+import { BITS_PER_BYTE, MONTHS_PER_YEAR } from '../../base/units.js'
 import { barChart } from '../../chart/bar-chart.js'
 import type { HtmlPage, Section } from '../../chart/html-page.js'
 import { lineChart, type Series } from '../../chart/line-chart.js'
@@ -84,11 +85,9 @@ function timeBar(title: string, { parts }: PhaseTimes): string {
   })
 }
 
-const BITS = 8
-
 function nicCharts({ byNic, alternatives }: PlanResult): Section[] {
   const points = byNic.flatMap(({ bytesPerSecond, outputMtokUsd }) =>
-    outputMtokUsd === undefined ? [] : [{ x: bytesPerSecond * BITS, y: outputMtokUsd }],
+    outputMtokUsd === undefined ? [] : [{ x: bytesPerSecond * BITS_PER_BYTE, y: outputMtokUsd }],
   )
   const [first, last] = [points[0], points.at(-1)]
   if (first === undefined || last === undefined) return []
@@ -110,8 +109,6 @@ function nicCharts({ byNic, alternatives }: PlanResult): Section[] {
     },
   ]
 }
-
-const MONTHS_PER_YEAR = 12
 
 function valueCharts({ value }: PlanResult): Section[] {
   if (value === undefined || value.months.length === 0) return []

@@ -6,7 +6,7 @@
 import type { NicOffer } from '../economics/nic-prices.js'
 import { priceToBuy } from '../economics/price-of.js'
 import { DEFAULT_HOST } from '../fleet/defaults.js'
-import type { CardGroup, Fleet, Host } from '../fleet/fleet.js'
+import { type CardGroup, countHosts, type Fleet, type Host } from '../fleet/fleet.js'
 import { AS_IT_IS, type SearchSpace, type Variant } from './space.js'
 
 export type Ports = { readonly head: NicOffer; readonly domains: NicOffer }
@@ -62,10 +62,6 @@ export function countFleets(groups: readonly Group[]): number {
 
 function countPorts(rows: readonly Row[]): number {
   return rows.reduce((sum, row) => sum + row.length, 0)
-}
-
-function countHosts(hosts: readonly Host[]): number {
-  return hosts.reduce((sum, { count }) => sum + count, 0)
 }
 
 /** No domain, one kind, and two kinds with as many cards to a host. */

@@ -116,20 +116,20 @@ class Search {
   #searchGroup({ group, leastUsd }: Priced): void {
     const fastest = this.#estimate(group, this.#offer(group, fastestPorts(group)))
     if (fastest === undefined) return
-    const reach = optimistic(fastest)
-    if (this.#front.beats({ ...reach, costUsd: leastUsd })) return
-    for (const row of group.rows) this.#searchRow(group, row, reach)
+    if (this.#front.beats({ ...optimistic(fastest), costUsd: leastUsd })) return
+    for (const row of group.rows) this.#searchRow(group, row, fastest)
   }
 
   /** Heads come from the fastest on, so each reaches no more than the one before it. */
-  #searchRow(group: Group, row: readonly Ports[], ofGroup: Reach): void {
-    let reach = ofGroup
+  #searchRow(group: Group, row: readonly Ports[], fastest: Choice): void {
+    let reach = optimistic(fastest)
     for (const ports of row) {
       const offer = this.#offer(group, ports)
       const { costUsd } = offer
       if (!affords(this.#request.goal, costUsd)) continue
       if (this.#front.beats({ ...reach, costUsd })) continue
-      const choice = this.#estimate(group, offer)
+      const isKnown = ports === fastestPorts(group)
+      const choice = isKnown ? fastest : this.#estimate(group, offer)
       if (choice === undefined) return
       this.#front.add(choice)
       reach = optimistic(choice)

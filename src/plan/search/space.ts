@@ -4,6 +4,7 @@ import { findCard } from '../catalog/catalogue.js'
 import { NICS, type NicOffer } from '../economics/nic-prices.js'
 import { DEFAULT_ECONOMICS, DEFAULT_HOST } from '../fleet/defaults.js'
 import type { Economics } from '../fleet/fleet.js'
+import { WIRE_BYTES } from '../fleet/wire-format.js'
 import type { ModelShape } from '../model/shape.js'
 import { weightBits } from '../model/weight-formats.js'
 
@@ -65,8 +66,6 @@ export function variantsOf(model: ModelShape, formats: readonly string[]): Varia
   }))
 }
 
-const BF16_BYTES = 2
-
 /** About a hundred thousand fleets of cards that people have at home. */
 export function defaultSpace(model: ModelShape): SearchSpace {
   return {
@@ -80,8 +79,8 @@ export function defaultSpace(model: ModelShape): SearchSpace {
     hosts: [1, 2, 3, 4, 6, 8, 12, 16],
     nics: NICS,
     replicas: [1, 2],
-    dispatchBytesPerValue: BF16_BYTES,
-    combineBytesPerValue: BF16_BYTES,
+    dispatchBytesPerValue: WIRE_BYTES.bf16,
+    combineBytesPerValue: WIRE_BYTES.bf16,
     frame: DEFAULT_FRAME,
     economics: DEFAULT_ECONOMICS,
     owned: true,

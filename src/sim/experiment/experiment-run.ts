@@ -25,6 +25,8 @@ const SAMPLE_LEAST_S = 1e-7
 /** How long a round took, and how long it had to. */
 export type RoundTime = { readonly seconds: number; readonly bound: Bound }
 
+type AddOptions = { readonly isAnswer: boolean; readonly afterS?: number }
+
 export class ExperimentRun {
   readonly experiment: Experiment
   readonly network: PacketNetwork
@@ -100,25 +102,32 @@ export class ExperimentRun {
     this.#startPs = this.network.nowPs
     this.#first = this.network.flows.count
     this.#roundFlows = messages.length + answers.length
-    for (const message of messages) this.#add(message, 0)
+    for (const message of messages) this.#add(message, { isAnswer: this.#areAnswers })
     this.#expect()
   }
 
-  #add({ from, to, bytes }: Message, afterS: number): void {
+  #add({ from, to, bytes }: Message, { isAnswer, afterS = 0 }: AddOptions): void {
     const startPs = this.network.nowPs + psOf(afterS)
-    this.network.addFlow({ source: from, destination: to, bytes, startPs })
+    this.network.addFlow({ source: from, destination: to, bytes, startPs, isAnswer })
   }
 
   /** Heads that ask for answers grant credit for them. */
   #expect(): void {
-    const isAsked = this.experiment.workload.kind === 'incast'
-    this.network.transport.expect?.(isAsked ? this.#round.messages : this.#round.answers)
+    const { messages, answers } = this.#round
+    this.network.transport.expect?.(this.#areAnswers ? messages : answers)
+  }
+
+  /** An incast is what its receiver asked for. */
+  get #areAnswers(): boolean {
+    return this.experiment.workload.kind === 'incast'
   }
 
   #finished(flow: number): void {
     const message = flow - this.#first
     if (message < this.#round.messages.length) {
-      for (const answer of this.#round.answersTo(message)) this.#add(answer, answer.afterS)
+      for (const answer of this.#round.answersTo(message)) {
+        this.#add(answer, { isAnswer: true, afterS: answer.afterS })
+      }
     }
     const { finishedCount } = this.network.flows
     if (finishedCount < this.flowsTotal) return

@@ -1,5 +1,6 @@
 /** Runs as text: one as a list, several as a table. */
 import { formatTable } from '../../base/table.js'
+import { BITS_PER_BYTE } from '../../base/units.js'
 import { formatValue } from '../../chart/number-format.js'
 import type { Experiment } from './experiment.js'
 import { endOf, isPartial, metricsOf, nameOf, type Outcome, packetsPerSecond } from './metrics.js'
@@ -46,7 +47,7 @@ function describe({ result: { experiment }, point }: Outcome): string {
     workload.kind === 'moe' ? sent : [sent, ...unless('bytes', size)].join(' '),
     ...(rounds === 1 ? [] : unless('rounds', `${rounds} rounds`)),
     ...unless('hosts', describeNetwork(network)),
-    ...unless('rate', formatValue(network.bytesPerSecond * 8, 'bit/s')),
+    ...unless('rate', formatValue(network.bytesPerSecond * BITS_PER_BYTE, 'bit/s')),
     ...unless('delay', `${formatValue(network.delayS, 's')} a link`),
     ...unless('buffer', `queues of ${formatValue(bufferBytes, 'B')}`),
   ].join(', ')

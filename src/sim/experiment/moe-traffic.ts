@@ -4,27 +4,22 @@
  */
 
 import { findCard } from '../../plan/catalog/catalogue.js'
-import { denseRate, matmulRate } from '../../plan/catalog/rates.js'
-import { EFFICIENCY } from '../../plan/cost/efficiency.js'
-import { moeCard } from '../moe/moe-card.js'
-import { MoeTraffic } from '../moe/moe-step.js'
+import { UNIFORM } from '../../plan/cost/routing.js'
+import { wireBytes } from '../../plan/fleet/wire-format.js'
+import { moeCards } from '../moe/moe-card.js'
+import { MoeTraffic, USUAL_WIRE } from '../moe/moe-step.js'
 import type { PlayedLayer } from '../moe/play-layer.js'
 import type { Experiment, MoeWorkload } from './experiment.js'
-import { unfit } from './fit.js'
 import type { Answer, Round, Traffic } from './rounds.js'
-
-/** As the fleet's wire has it where a file does not say otherwise: q8_0 out, bf16 back. */
-const WIRE = { dispatchBytesPerValue: 34 / 32, combineBytesPerValue: 2 } as const
 
 /** @throws SputnikError CARD_UNKNOWN, PLACEMENT_FULL */
 export function moeTraffic(workload: MoeWorkload, { network, seed }: Experiment): Traffic {
   const { shape, layout, tokens, cards } = workload
   const traffic = new MoeTraffic({
-    ...{ shape, layout, seed, replicas: 1, copyPer: 'domain', popularity: { kind: 'uniform' } },
-    ...WIRE,
+    ...{ shape, layout, seed, replicas: 1, copyPer: 'domain', popularity: UNIFORM },
+    ...wireBytes(USUAL_WIRE),
     domains: domainsOf(workload, network.hosts),
-    cards: new Array(cards).fill(cardOf(workload.card, shape.bits.experts)),
-    callS: EFFICIENCY.vendors.others.layerS,
+    ...moeCards({ card: findCard(workload.card), count: cards }, shape),
     bytesPerSecond: network.bytesPerSecond,
   })
   let layer = 0
@@ -36,13 +31,6 @@ export function moeTraffic(workload: MoeWorkload, { network, seed }: Experiment)
 
 export function domainsOf({ layout }: MoeWorkload, hosts: number): number {
   return layout === 'apart' ? hosts - 1 : hosts
-}
-
-function cardOf(id: string, weightBits: number) {
-  const card = findCard(id)
-  const rate = matmulRate(card, weightBits)?.rate ?? denseRate(card, 'fp32')
-  if (rate === undefined) throw unfit(`${card.name} has no rate for such experts`, 'choose another')
-  return moeCard(card, rate.value * EFFICIENCY.vendors.others.computeShare)
 }
 
 function roundOf({ exchanges, computeS }: PlayedLayer): Round {

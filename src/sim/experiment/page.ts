@@ -1,4 +1,5 @@
 /** Runs as one page with charts. */
+import { BITS_PER_BYTE } from '../../base/units.js'
 import { htmlPage, type Section } from '../../chart/html-page.js'
 import { lineChart, type Point, type Series } from '../../chart/line-chart.js'
 import { type Report, tableOf, titleOf, warningOf } from './format.js'
@@ -105,6 +106,6 @@ function ratePoints({ samples }: RunResult): Point[] {
   return samples.slice(1).map(({ timeS, deliveredBytes }, i) => {
     const before = samples[i]
     const bytes = deliveredBytes - (before?.deliveredBytes ?? 0)
-    return { x: timeS, y: (8 * bytes) / (timeS - (before?.timeS ?? 0)) }
+    return { x: timeS, y: (BITS_PER_BYTE * bytes) / (timeS - (before?.timeS ?? 0)) }
   })
 }

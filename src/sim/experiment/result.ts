@@ -1,6 +1,6 @@
 /** What came of a run, in SI units; nothing of how long it took to compute. */
 import { assert } from '../../base/assert.js'
-import { quantile } from '../../base/statistics.js'
+import { quantile, sum } from '../../base/statistics.js'
 import type { PacketNetwork } from '../net/packet-network.js'
 import { secondsOf } from '../net/time.js'
 import type { Bound } from './bound.js'
@@ -156,8 +156,4 @@ function booksOf({ counters, ports }: PacketNetwork): Books {
   const found = Object.values(places).reduce((total, bytes) => total + bytes, 0)
   assert(found === sentBytes, `of ${sentBytes} bytes sent, ${found} are somewhere`)
   return books
-}
-
-function sum(values: Int32Array): number {
-  return values.reduce((total, value) => total + value, 0)
 }

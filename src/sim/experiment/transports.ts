@@ -5,7 +5,7 @@
 import type { TransportFactory } from '../net/transport.js'
 import { dcqcn } from '../transport/dcqcn.js'
 import { fabricCredit } from '../transport/fabric-credit.js'
-import { ndp } from '../transport/ndp.js'
+import { NDP_QUEUE_PACKETS, ndp } from '../transport/ndp.js'
 import { cubic, dctcp, newReno, swift } from '../transport/window-transport.js'
 
 /** `kept`: the TCP connections of `credits`, without credits; other TCPs open one for each flow. */
@@ -54,8 +54,6 @@ const WINDOW = {
   isOrderFree: false,
 } as const
 
-/** What one queue of NDP's switches holds, which the first window covers as well (section 4). */
-const NDP_QUEUE_PACKETS = 8
 /** Headers tell of what switches do; silence means something only long after that. */
 const NDP_TRIPS = 30
 
@@ -81,6 +79,7 @@ export const TRANSPORTS: Readonly<Record<TransportName, TransportKind>> = {
       ndp({
         payloadBytes,
         timeoutPs: NDP_TRIPS * roundTripPs + longestTripPs,
+        // It fills the first queue as well.
         initialWindow: Math.ceil(flightBytes / payloadBytes) + NDP_QUEUE_PACKETS,
       }),
   },

@@ -5,11 +5,13 @@
  */
 import { assert } from '../../base/assert.js'
 import { Prng } from '../../base/prng.js'
+import { US_PER_SECOND } from '../../base/units.js'
 import type { RouterChoice } from '../../fleet/partition.js'
 import { emptyWork, STANDING } from '../../fleet/replica-choice.js'
 import type { RegionPages } from '../../pages/capacity.js'
 import type { HolderTable } from '../../pages/holder-table.js'
 import { placePages } from '../../pages/placement.js'
+import type { Wire } from '../../plan/fleet/wire-format.js'
 import type { ModelShape } from '../../plan/model/shape.js'
 import { pageBytes, pageParameters } from '../../plan/model/sizes.js'
 import { expertShares, type Popularity } from '../serving/popularity.js'
@@ -44,7 +46,8 @@ export type MoeOptions = {
   readonly seed: number
 }
 
-const US_PER_S = 1e6
+/** Where nothing else is asked for. */
+export const USUAL_WIRE: Wire = { dispatch: 'q8_0', combine: 'bf16' }
 
 export class MoeTraffic {
   readonly #options: MoeOptions
@@ -153,8 +156,8 @@ export class MoeTraffic {
     const rate = cards.reduce((sum, card) => sum + card.bytesPerSecond, 0)
     const work = emptyWork(domains)
     work.standing.fill(STANDING.ready)
-    work.pairUs.fill((US_PER_S * this.#cost.pageBytes) / rate)
-    work.copyUs.fill((US_PER_S * (dispatch + combine)) / bytesPerSecond)
+    work.pairUs.fill((US_PER_SECOND * this.#cost.pageBytes) / rate)
+    work.copyUs.fill((US_PER_SECOND * (dispatch + combine)) / bytesPerSecond)
     return work
   }
 }

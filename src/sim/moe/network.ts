@@ -13,6 +13,8 @@ export type Message = {
    * credit grants it with this message.
    */
   readonly replyBytes?: number
+  /** Whether `to` asked for it, by a message of its own. */
+  readonly isAnswer?: boolean
 }
 
 export type MessageNetwork = {

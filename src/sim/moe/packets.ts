@@ -58,8 +58,9 @@ export class PacketMessages implements MessageNetwork {
     this.#sent = []
     const startPs = this.network.nowPs
     for (const { message, arrived } of sent) {
-      const { from, to, bytes } = message
-      const flow = this.network.addFlow({ source: from, destination: to, bytes, startPs })
+      const { from, to, bytes, isAnswer = false } = message
+      const ends = { source: from, destination: to }
+      const flow = this.network.addFlow({ ...ends, bytes, startPs, isAnswer })
       this.#arrived.set(flow, arrived)
     }
     this.network.transport.expect?.(

@@ -40,7 +40,8 @@ export function playLayer(network: MessageNetwork, layer: PlayedLayer): LayerTim
     let missing = exchanges.length
     const answer = (): void => {
       for (const { source, combineBytes } of exchanges) {
-        move(network, { from: domain, to: source, bytes: combineBytes }, () => {
+        const message = { from: domain, to: source, bytes: combineBytes, isAnswer: true }
+        move(network, message, () => {
           combinesS.push(network.nowS - fromS)
         })
       }

@@ -1,9 +1,11 @@
 /** The networks that a step can be played over, and what each asks of the switch. */
 import { SEGMENT_BYTES } from '../../fabric/credit-window.js'
+import { HEADER_BYTES } from '../net/packet.js'
 import { markAbove, type SwitchOptions } from '../net/switch-options.js'
 import type { TransportFactory } from '../net/transport.js'
+import { DCTCP_MARK_BYTES } from '../transport/dctcp.js'
 import { fabricCredit } from '../transport/fabric-credit.js'
-import { ndp } from '../transport/ndp.js'
+import { NDP_QUEUE_PACKETS, ndp } from '../transport/ndp.js'
 import { cubic, dctcp, newReno, swift } from '../transport/window-transport.js'
 import type { MessageNetwork } from './network.js'
 import { PacketMessages } from './packets.js'
@@ -33,10 +35,7 @@ export type StepNetworkTerms = StarTerms & {
 
 /** NDP was made for long packets. */
 const NDP_PAYLOAD_BYTES = 8936
-const NDP_QUEUE_PACKETS = 8
 const NDP_WINDOW = 15
-/** DCTCP's mark at 10 Gb/s and more (SIGCOMM 2010, section 3.5). */
-const MARK_PACKETS = 65
 
 export function stepNetwork(name: StepNetwork, terms: StepNetworkTerms): MessageNetwork {
   const { seed } = terms
@@ -63,10 +62,10 @@ function packetParts(
   if (name === 'cubic') return { switches, transport: cubic(tcp) }
   if (name === 'swift') return { switches, transport: swift(tcp) }
   if (name === 'dctcp') {
-    const ecn = markAbove(Math.min(bufferBytes / 2, MARK_PACKETS * SEGMENT_BYTES))
+    const ecn = markAbove(Math.min(bufferBytes / 2, DCTCP_MARK_BYTES))
     return { switches: { ...switches, ecn }, transport: dctcp(tcp) }
   }
-  const queueBytes = Math.min(bufferBytes, NDP_QUEUE_PACKETS * (NDP_PAYLOAD_BYTES + 64))
+  const queueBytes = Math.min(bufferBytes, NDP_QUEUE_PACKETS * (NDP_PAYLOAD_BYTES + HEADER_BYTES))
   return {
     switches: { bufferBytes: queueBytes, trim: { urgentBytes: queueBytes, isReturning: true } },
     transport: ndp({ payloadBytes: NDP_PAYLOAD_BYTES, initialWindow: NDP_WINDOW }),

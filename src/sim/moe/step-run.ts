@@ -2,7 +2,7 @@
  * Plays all layers of a step with experts, one after the other, layer by layer so that a caller can
  * show progress and stop. Knows nothing of the trunk.
  */
-import { quantile } from '../../base/statistics.js'
+import { quantile, sum } from '../../base/statistics.js'
 import { type MoeOptions, MoeTraffic } from './moe-step.js'
 import type { MessageNetwork } from './network.js'
 import { PacketMessages } from './packets.js'
@@ -115,7 +115,7 @@ export class StepRun {
     if (!(this.#network instanceof PacketMessages)) return {}
     const { counters, flows } = this.#network.network
     const { transmissions, droppedPackets: dropped } = counters
-    const timeouts = flows.timeouts.reduce((sum, count) => sum + count, 0)
+    const timeouts = sum(flows.timeouts)
     return { packets: { transmissions, dropped, timeouts } }
   }
 }

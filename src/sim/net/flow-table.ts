@@ -4,7 +4,7 @@
  */
 import { assert } from '../../base/assert.js'
 import { SputnikError } from '../../base/errors.js'
-import { grownFloat64, grownInt32 } from './columns.js'
+import { grownFloat64, grownInt32, grownUint8 } from './columns.js'
 
 const FIRST_CAPACITY = 256
 const FLOWS_MAX = 1 << 22
@@ -16,6 +16,8 @@ export type FlowRequest = {
   /** Payload. */
   readonly bytes: number
   readonly startPs: number
+  /** Whether its destination asked for it. */
+  readonly isAnswer?: boolean
 }
 
 export class FlowTable {
@@ -25,6 +27,8 @@ export class FlowTable {
   destination = new Int32Array(FIRST_CAPACITY)
   bytes = new Float64Array(FIRST_CAPACITY)
   startPs = new Float64Array(FIRST_CAPACITY)
+  /** 1 of a flow that its destination asked for. */
+  isAnswer = new Uint8Array(FIRST_CAPACITY)
   /** When its last byte was delivered; NaN before. */
   finishedPs = new Float64Array(FIRST_CAPACITY).fill(Number.NaN)
   /** Payload that the receiver has, every byte counted once. */
@@ -41,7 +45,7 @@ export class FlowTable {
   }
 
   /** @throws SputnikError SIM_TOO_LARGE */
-  add({ source, destination, bytes, startPs }: FlowRequest): number {
+  add({ source, destination, bytes, startPs, isAnswer = false }: FlowRequest): number {
     assert(source !== destination, 'a flow leaves its host')
     assert(Number.isSafeInteger(bytes) && bytes > 0, 'a flow has a whole number of bytes')
     if (this.#count === this.source.length) this.#grow()
@@ -50,6 +54,7 @@ export class FlowTable {
     this.destination[flow] = destination
     this.bytes[flow] = bytes
     this.startPs[flow] = startPs
+    this.isAnswer[flow] = Number(isAnswer)
     return flow
   }
 
@@ -75,6 +80,7 @@ export class FlowTable {
     this.destination = grownInt32(this.destination, length)
     this.bytes = grownFloat64(this.bytes, length)
     this.startPs = grownFloat64(this.startPs, length)
+    this.isAnswer = grownUint8(this.isAnswer, length)
     this.finishedPs = grownFloat64(this.finishedPs, length, Number.NaN)
     this.deliveredBytes = grownFloat64(this.deliveredBytes, length)
     this.retransmits = grownInt32(this.retransmits, length)

@@ -4,7 +4,7 @@
  * of cards, shuffled anew each time it is through, so that it loads all of them alike (NDP, section
  * 3).
  */
-import type { Prng } from '../../base/prng.js'
+import { type Prng, shuffle } from '../../base/prng.js'
 import { grownInt32 } from './columns.js'
 
 /** Whether all packets of a flow, or not even two of them, go the same way. */
@@ -46,23 +46,13 @@ export class PathChoice {
   }
 
   #deal(host: number): number {
+    const first = host * this.#paths
     let at = this.#dealt[host] ?? 0
     if (at === this.#paths) {
-      this.#shuffle(host * this.#paths)
+      shuffle(this.#decks.subarray(first, first + this.#paths), this.#random)
       at = 0
     }
     this.#dealt[host] = at + 1
-    return this.#decks[host * this.#paths + at] ?? 0
-  }
-
-  /** Fisher and Yates. */
-  #shuffle(start: number): void {
-    const decks = this.#decks
-    for (let i = this.#paths - 1; i > 0; i--) {
-      const j = start + this.#random.nextBelow(i + 1)
-      const kept = decks[start + i] ?? 0
-      decks[start + i] = decks[j] ?? 0
-      decks[j] = kept
-    }
+    return this.#decks[first + at] ?? 0
   }
 }

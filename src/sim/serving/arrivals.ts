@@ -1,12 +1,12 @@
 /** When requests come: at a steady rate, by the hour of the day, or a wave. Seconds, seeded. */
 import { assert } from '../../base/assert.js'
 import type { Prng } from '../../base/prng.js'
+import { HOURS_PER_DAY, SECONDS_PER_HOUR } from '../../base/units.js'
 
 /** Requests per second over the time of day; `highest` is never exceeded. */
 export type Rate = { readonly at: (seconds: number) => number; readonly highest: number }
 
-const HOUR_S = 3600
-const DAY_S = 24 * HOUR_S
+const DAY_S = HOURS_PER_DAY * SECONDS_PER_HOUR
 
 export function steadyRate(perSecond: number): Rate {
   return { at: () => perSecond, highest: perSecond }
@@ -22,7 +22,7 @@ export function dailyWave(
 ): Rate {
   assert(swing >= 0 && swing <= 1, `a swing of ${swing}`)
   const at = (seconds: number): number => {
-    const turn = (seconds - peakHour * HOUR_S) / DAY_S
+    const turn = (seconds - peakHour * SECONDS_PER_HOUR) / DAY_S
     return perSecond * (1 + swing * Math.cos(2 * Math.PI * turn))
   }
   return { at, highest: perSecond * (1 + swing) }
@@ -33,7 +33,8 @@ export function hourlyRate(perSecond: number, shares: readonly number[]): Rate {
   const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length
   assert(mean > 0, 'a day without requests')
   const rates = shares.map((share) => (perSecond * share) / mean)
-  const at = (seconds: number): number => rates[Math.floor(seconds / HOUR_S) % rates.length] ?? 0
+  const at = (seconds: number): number =>
+    rates[Math.floor(seconds / SECONDS_PER_HOUR) % rates.length] ?? 0
   return { at, highest: Math.max(...rates) }
 }
 

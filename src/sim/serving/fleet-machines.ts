@@ -4,6 +4,7 @@
  * fleet's estimates of speed are taken to be right at any time.
  */
 import { Prng } from '../../base/prng.js'
+import { US_PER_SECOND } from '../../base/units.js'
 import { LATE_MS_MIN } from '../../fleet/limits.js'
 import { STANDING } from '../../fleet/replica-choice.js'
 import { WorkEstimates } from '../../fleet/work-estimates.js'
@@ -50,7 +51,6 @@ export type FleetMachinesOptions = {
   readonly seed: number
 }
 
-const US_PER_SECOND = 1e6
 /** A replica is asked when an answer is late by so much. */
 const LATE_S = LATE_MS_MIN / 1000
 

@@ -1,5 +1,6 @@
 /** The report of a simulation of serving as text for people. */
 import { formatTable } from '../../base/table.js'
+import { SECONDS_PER_HOUR } from '../../base/units.js'
 import { formatValue } from '../../chart/number-format.js'
 import type { ServingReport, Spread } from './report.js'
 
@@ -127,7 +128,7 @@ function spreadCells({ mean, p50, p90, p99 }: Spread): string[] {
 }
 
 function seconds(value: number): string {
-  return value >= 1000 ? `${(value / 3600).toFixed(2)} h` : formatValue(value, 's')
+  return value >= 1000 ? `${(value / SECONDS_PER_HOUR).toFixed(2)} h` : formatValue(value, 's')
 }
 
 function number(value: number): string {

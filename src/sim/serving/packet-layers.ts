@@ -11,6 +11,7 @@ import { playLayer } from '../moe/play-layer.js'
 import { markAbove } from '../net/switch-options.js'
 import { star, type Topology } from '../net/topology.js'
 import type { TransportFactory } from '../net/transport.js'
+import { DCTCP_MARK_BYTES } from '../transport/dctcp.js'
 import { fabricCredit } from '../transport/fabric-credit.js'
 import { cubic, dctcp } from '../transport/window-transport.js'
 import type { LayerNetwork, Links } from './layer-network.js'
@@ -22,8 +23,6 @@ export type PacketTransport = (typeof PACKET_TRANSPORTS)[number]
 const WARM_UP = 30
 /** All ports share the buffer; a queue may have as much as is free. */
 const ALPHA = 1
-/** DCTCP's mark at 10 Gb/s and more (SIGCOMM 2010, section 3.5): 65 packets. */
-const MARK_BYTES = 65 * 1500
 
 export function packetLayers(
   links: Links,
@@ -40,7 +39,7 @@ export function packetLayers(
     switches: {
       bufferBytes,
       shared: { bytes: bufferBytes, alpha: ALPHA },
-      ...(transport === 'dctcp' && { ecn: markAbove(MARK_BYTES) }),
+      ...(transport === 'dctcp' && { ecn: markAbove(DCTCP_MARK_BYTES) }),
     },
     transport: factories[transport],
     multipath: 'flow',

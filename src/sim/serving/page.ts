@@ -1,4 +1,5 @@
 /** A simulation of serving as one page with charts. */
+import { SECONDS_PER_HOUR } from '../../base/units.js'
 import { htmlPage } from '../../chart/html-page.js'
 import { lineChart, type Point } from '../../chart/line-chart.js'
 import type { Collector } from './collector.js'
@@ -82,7 +83,7 @@ function overTime(
     series: names.map((name) => ({
       name,
       shape: 'step' as const,
-      points: values[name].map((y, at) => ({ x: (at * stretchS) / 3600, y })),
+      points: values[name].map((y, at) => ({ x: (at * stretchS) / SECONDS_PER_HOUR, y })),
     })),
   })
 }

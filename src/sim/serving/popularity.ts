@@ -3,11 +3,10 @@
  */
 import { assert } from '../../base/assert.js'
 import { Prng, shuffle } from '../../base/prng.js'
+import type { Popularity as Law } from '../../plan/cost/routing.js'
 
 export type Popularity =
-  | { readonly kind: 'uniform' }
-  /** The r-th most popular expert is chosen in proportion to r^-exponent. */
-  | { readonly kind: 'zipf'; readonly exponent: number }
+  | Law
   /** Counted choices, [layer][expert]; layers beyond the last begin again with the first. */
   | { readonly kind: 'counts'; readonly counts: readonly (readonly number[])[] }
 

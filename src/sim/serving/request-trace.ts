@@ -4,6 +4,8 @@
  * arrivals are dates. Knows nothing of files.
  */
 import { SputnikError } from '../../base/errors.js'
+import { MS_PER_SECOND } from '../../base/units.js'
+import { TOKENS_MAX } from '../../plan/workload.js'
 import type { Request } from './requests.js'
 
 const TITLES = {
@@ -13,8 +15,6 @@ const TITLES = {
 } as const satisfies Record<keyof Request, readonly string[]>
 
 const REQUESTS_MAX = 10_000_000
-const TOKENS_MAX = 10_000_000
-const MS_PER_SECOND = 1000
 
 type Row = { readonly line: number; readonly cells: Readonly<Record<string, unknown>> }
 

@@ -6,6 +6,9 @@
 import type { Ack } from './congestion.js'
 import { NewReno } from './new-reno.js'
 
+/** K at 10 Gb/s and more: 65 packets (SIGCOMM 2010, section 3.5) of 1500 bytes. */
+export const DCTCP_MARK_BYTES = 65 * 1500
+
 /** RFC 8257 recommends 1/16. */
 const GAIN = 1 / 16
 const LEAST_WINDOW = 2

@@ -64,8 +64,6 @@ class FabricCredit implements Transport {
   /** By head and domain, and by the flow that carries it. */
   readonly #connections = new Map<number, Connection>()
   readonly #carried = new Map<number, Connection>()
-  /** By head and domain: answers that were asked for and are no flows yet. */
-  readonly #asked = new Map<number, number>()
   /** From which end each flow goes that has not begun. */
   readonly #endOf = new Map<number, End>()
   /** By host: when its process looks next. */
@@ -81,13 +79,8 @@ class FabricCredit implements Transport {
   }
 
   expect(replies: readonly ExpectedReply[]): void {
-    // Without credits nobody is told of what is to come, but it takes the same connections.
-    for (const { from, to } of replies) {
-      const key = this.#key(to, from)
-      this.#asked.set(key, (this.#asked.get(key) ?? 0) + 1)
-    }
-    this.#assignAll()
     if (!this.#isCredited) return
+    this.#assignAll()
     for (const head of new Set(replies.map(({ to }) => to))) {
       const requests = replies.flatMap(({ from, to, bytes }) => {
         const link = this.#connections.get(this.#key(to, from))?.head.link
@@ -180,15 +173,10 @@ class FabricCredit implements Transport {
     const { flows } = this.#network
     const from = flows.source[flow] ?? 0
     const to = flows.destination[flow] ?? 0
-    const answering = this.#key(to, from)
-    const asked = this.#asked.get(answering) ?? 0
-    if (asked === 0) {
-      const known = this.#connections.get(this.#key(from, to))
-      return (known ?? this.#connect(flow, { head: from, domain: to })).head
-    }
-    this.#asked.set(answering, asked - 1)
-    const known = this.#connections.get(answering)
-    return (known ?? this.#connect(flow, { head: to, domain: from })).domain
+    const role = flows.isAnswer[flow] === 1 ? 'domain' : 'head'
+    const hosts = role === 'head' ? { head: from, domain: to } : { head: to, domain: from }
+    const known = this.#connections.get(this.#key(hosts.head, hosts.domain))
+    return (known ?? this.#connect(flow, hosts))[role]
   }
 
   #connect(carrier: number, hosts: Readonly<Record<Role, number>>): Connection {

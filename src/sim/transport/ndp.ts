@@ -25,6 +25,8 @@ export type NdpOptions = {
   readonly timeoutPs?: number
 }
 
+/** What one queue of its switches holds (section 4). */
+export const NDP_QUEUE_PACKETS = 8
 /**
  * Time-outs are many times the zero-load delay of a full packet: with queues of eight packets no
  * round trip takes so long, and what switches do is told by headers, not by silence.

@@ -8,8 +8,13 @@ import * as numbers from '../../../src/plan/numbers.js'
 import { pageMarkdown, pageText, wrap } from '../../../src/plan/report/page-text.js'
 import { chartedPage } from '../../../src/plan/report/plan-charts.js'
 import { planPage } from '../../../src/plan/report/plan-page.js'
-import { searchPage, searchReport } from '../../../src/plan/report/search-report.js'
+import {
+  chartedSearchPage,
+  searchPage,
+  searchReport,
+} from '../../../src/plan/report/search-report.js'
 import { searchFleets } from '../../../src/plan/search/search.js'
+import { checkPage } from '../../chart/check-page.js'
 import { spaceOf, WORKLOAD } from '../search/support.js'
 import { planOf } from './support.js'
 
@@ -60,7 +65,7 @@ test('the page has a chart of each kind and loads nothing', () => {
   ]) {
     assert.match(html, new RegExp(`<svg[^>]*aria-label="[^"]*${title}`), title)
   }
-  assert.doesNotMatch(html, /src=|href=|<script|NaN|undefined/)
+  checkPage(html)
   for (const { name } of PLAN.alternatives) assert.ok(html.includes(name))
 })
 
@@ -80,9 +85,11 @@ test('a search tells of the best fleet and plans it', () => {
   const report = searchReport(request, planned)
   assert.ok(report.best !== undefined && report.best.upfrontUsd <= 12_000)
   assert.ok(pageText(searchPage(report), 80).includes(`\n\n${report.best.name}.\nWhy: `))
+  checkPage(htmlPage(chartedSearchPage(report)))
   const poor = { ...request, goal: { ...request.goal, budgetUsd: 10 } }
   const nothing = searchReport(poor, { ...planned, result: searchFleets(poor) })
   assert.match(pageText(searchPage(nothing), 80), /\n\nNO: nothing for 10 dollars/)
+  checkPage(htmlPage(chartedSearchPage(nothing)))
 })
 
 test('wrap loses no word and keeps to the width', () => {

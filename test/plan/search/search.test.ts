@@ -66,7 +66,8 @@ test('the search finds the best and the front that a look at every fleet finds',
     fc.property(smallSpaces, goals, (small, goal) => {
       const space = spaceOf(small)
       const all = lookAtAll(space, goal, WORKLOAD)
-      const { best, front } = searchFleets({ space, goal, workload: WORKLOAD })
+      const { best, front, counts } = searchFleets({ space, goal, workload: WORKLOAD })
+      assert.ok(counts.estimates <= counts.fleets, 'no fleet is estimated twice')
       assert.equal(best?.name, bestOf(all, goal)?.name)
       assert.deepEqual(
         front.map(({ name }) => name).sort(),

@@ -40,9 +40,12 @@ const star = (hosts: number) => ({
 const WARM_UP = 8
 
 /** Packets on a star, with credits that have found the speed of the links on those layers. */
-function creditPlayer(known: readonly PlayedLayer[]): (layer: PlayedLayer) => LayerTimes {
+function creditPlayer(
+  known: readonly PlayedLayer[],
+  hosts = 17,
+): (layer: PlayedLayer) => LayerTimes {
   const messages = new PacketMessages({
-    topology: packetStar(star(17)),
+    topology: packetStar(star(hosts)),
     ...{ switches: { bufferBytes: 1e6 }, transport: fabricCredit(), multipath: 'flow', seed: 1 },
   })
   for (let round = 0; round < WARM_UP; round++) for (const one of known) playLayer(messages, one)
@@ -124,21 +127,51 @@ for (const tokens of [8, 32, 128]) {
   })
 }
 
-test('packets with NDP and fluids in turn agree within 10 % where messages fit a window', () => {
-  const traffic = new MoeTraffic(OPTIONS)
-  const packets = new PacketMessages({
-    topology: packetStar(star(17)),
+// All send in the same order, so that they meet at the same receivers.
+for (const tokens of [32, 128]) {
+  test(`where all send to all, packets with credits take up to 1.4 times as long as fluids on ${tokens} tokens`, () => {
+    const traffic = new MoeTraffic({ ...OPTIONS, layout: 'whole' })
+    const layers = [0, 1, 2, 3].map((at) => traffic.played(at, traffic.load(at, tokens)))
+    const packets = creditPlayer(layers, 16)
+    const fluids = fluidStar({ ...star(16), payloadBytes: 1448, isInTurn: true })
+    const ratios = layers.map((one) => packets(one).totalS / playLayer(fluids, one).totalS)
+    assert.ok(Math.min(...ratios) > 0.98 && Math.max(...ratios) < 1.4, `${ratios}`)
+  })
+}
+
+/** Packets on a star that trims. */
+function ndpPlayer(hosts: number): (layer: PlayedLayer) => LayerTimes {
+  const messages = new PacketMessages({
+    topology: packetStar(star(hosts)),
     switches: { bufferBytes: 8 * 4160, trim: { urgentBytes: 8 * 4160, isReturning: true } },
     transport: ndp({ payloadBytes: 4096, initialWindow: 30 }),
     multipath: 'packet',
     seed: 1,
   })
+  return (layer) => playLayer(messages, layer)
+}
+
+test('packets with NDP and fluids in turn agree within 10 % where messages fit a window', () => {
+  const traffic = new MoeTraffic(OPTIONS)
+  const packets = ndpPlayer(17)
   const fluids = fluidStar({ ...star(17), payloadBytes: 4096, isInTurn: true })
   const ratios = [0, 1, 2, 3].map((layer) => {
     const played = traffic.played(layer, traffic.load(layer, 32))
-    return playLayer(packets, played).totalS / playLayer(fluids, played).totalS
+    return packets(played).totalS / playLayer(fluids, played).totalS
   })
   assert.ok(Math.abs(median(ratios) - 1) < 0.1, `${ratios}`)
+})
+
+/** Every host waits for senders that have others to serve: fluids share links better. */
+test('where all send much to all, packets with NDP take up to 1.6 times as long as fluids', () => {
+  const traffic = new MoeTraffic({ ...OPTIONS, layout: 'whole' })
+  const packets = ndpPlayer(16)
+  const fluids = fluidStar({ ...star(16), payloadBytes: 4096, isInTurn: true })
+  for (const layer of [0, 1, 2, 3]) {
+    const played = traffic.played(layer, traffic.load(layer, 512))
+    const ratio = packets(played).totalS / playLayer(fluids, played).totalS
+    assert.ok(ratio > 0.98 && ratio < 1.6, `${ratio}`)
+  }
 })
 
 test('layers that are alike are remembered, and no more wrong than the grain', () => {

@@ -1,11 +1,40 @@
-/** How well founded the time of each part is, by the rates that it comes from. */
+/** The parts of a step: their shares of it, and how well founded the time of each is. */
 import { type Confidence, weakest } from './confidence.js'
 import type { CostPlan } from './cost-plan.js'
-import type { Part } from './load.js'
+import { PARTS, type Part, type PartTimes, stepSeconds } from './load.js'
 import type { Machine } from './machine.js'
 import { isSpilled } from './placement.js'
 
-export function partConfidence(plan: CostPlan): { readonly [part in Part]: Confidence } {
+export type PartTime = {
+  readonly part: Part
+  readonly seconds: number
+  /** Of the step; all parts make up 1. */
+  readonly share: number
+  readonly confidence: Confidence
+}
+
+export function partTimes(plan: CostPlan, times: PartTimes): PartTime[] {
+  const stepS = stepSeconds(times)
+  const confidences = partConfidence(plan)
+  return PARTS.map((part) => ({
+    part,
+    seconds: times[part],
+    share: times[part] / stepS,
+    confidence: confidences[part],
+  }))
+}
+
+/** A part of less cannot make the whole wrong by more than that. */
+const MATTERS = 0.1
+
+/** Of a step: the weakest of all parts that matter. */
+export function stepConfidence(parts: readonly PartTime[]): Confidence {
+  const mattering = parts.filter(({ share }) => share >= MATTERS)
+  return weakest(mattering.map(({ confidence }) => confidence))
+}
+
+/** By the rates that its time comes from. */
+function partConfidence(plan: CostPlan): { readonly [part in Part]: Confidence } {
   const machines = plan.placement.sites.map(({ machine }) => machine)
   const experts = weakest([
     ...machines.map(({ confidence }) => confidence),
