@@ -10,6 +10,7 @@ import {
   type Losses,
   lossesDuring,
   NO_LOSSES,
+  SHALLOW_PORT,
   type Star,
   whyNoNamespaces,
 } from './namespaces.js'
@@ -18,9 +19,6 @@ import type { FromNode, NodeStart } from './star-node.js'
 import { forEachHost, type StarProcess, type StarProcesses, withStar } from './star-processes.js'
 
 const DOMAINS = 16
-const BITS_PER_SECOND = 1e9
-const BUFFER_BYTES = 100_000
-const CONGESTION_CONTROL = 'cubic'
 const REPLY_BYTES = [32 << 10, 64 << 10, 128 << 10, 256 << 10]
 /** Rounds of one kind before the other has its turn. */
 const TURN_ROUNDS = 20
@@ -62,13 +60,7 @@ type Measured = {
 
 export function measureIncast(options: IncastOptions): Promise<Section[]> {
   const { domains, replyBytes, say } = options
-  const network = {
-    hosts: domains + 1,
-    bitsPerSecond: BITS_PER_SECOND,
-    bufferBytes: BUFFER_BYTES,
-    congestionControl: CONGESTION_CONTROL,
-  }
-  return withStar(network, async (processes) => {
+  return withStar({ hosts: domains + 1, ...SHALLOW_PORT }, async (processes) => {
     const head = await startAll(processes, domains)
     const rows: Row[] = []
     for (const bytes of replyBytes) {
@@ -76,7 +68,7 @@ export function measureIncast(options: IncastOptions): Promise<Section[]> {
       await warmUp(head, bytes)
       rows.push(...(await measureBoth({ head, star: processes.star, bytes, options })))
     }
-    return [{ title: `incast: ${domains} domains, ${CONGESTION_CONTROL}`, rows }]
+    return [{ title: `incast: ${domains} domains, ${SHALLOW_PORT.congestionControl}`, rows }]
   })
 }
 
@@ -176,5 +168,5 @@ function rowsOf({ bytes, domains, credited, free }: Compared): Row[] {
 /** Of the rate of the port; from request to last byte, so the wait for the first one counts. */
 function share(ms: readonly number[], bytesPerRound: number): number {
   const seconds = ms.reduce((sum, one) => sum + one, 0) / 1000
-  return (8 * ms.length * bytesPerRound) / seconds / BITS_PER_SECOND
+  return (8 * ms.length * bytesPerRound) / seconds / SHALLOW_PORT.bitsPerSecond
 }

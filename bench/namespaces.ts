@@ -56,6 +56,13 @@ export function whyNoNamespaces(): string | undefined {
   return undefined
 }
 
+/** Of a small switch, with the TCP that Linux comes with. */
+export const SHALLOW_PORT = {
+  bitsPerSecond: 1e9,
+  bufferBytes: 100_000,
+  congestionControl: 'cubic',
+} as const
+
 export const NO_LOSSES: Losses = { dropped: 0, retransmitted: 0, timeouts: 0 }
 
 export function addLosses(a: Losses, b: Losses): Losses {

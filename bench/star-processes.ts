@@ -52,7 +52,9 @@ export class StarProcesses {
     return new StarProcess(child)
   }
 
+  /** Stopped first, so that none complains of another that is gone. */
   kill(): void {
+    for (const child of this.#children) child.kill('SIGSTOP')
     for (const child of this.#children) child.kill('SIGKILL')
   }
 
