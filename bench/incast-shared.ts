@@ -1,12 +1,7 @@
 /** What the processes of `incast` agree on. */
+import type { Door } from './star-fabrics.js'
 
-/** Where a node joins. */
-export type Door = {
-  readonly port: number
-  readonly pin: string
-  readonly key: { readonly id: string; readonly secret: string }
-  readonly isCredited: boolean
-}
+export type HeadStart = { readonly folder: string; readonly host: string; readonly nodes: number }
 
 export type Rounds = {
   readonly isCredited: boolean
@@ -15,10 +10,9 @@ export type Rounds = {
 }
 
 export type ToHead = { readonly kind: 'rounds' } & Rounds
-export type FromChild =
+export type FromHead =
   | { readonly kind: 'doors'; readonly doors: readonly Door[] }
-  /** A node has both connections of both doors; the head has opened all of them. */
-  | { readonly kind: 'joined' }
+  /** All nodes have joined through both doors, and their links are open. */
   | { readonly kind: 'opened' }
   | {
       readonly kind: 'done'
@@ -28,7 +22,3 @@ export type FromChild =
       readonly bytesPerSecond: number
       readonly window: number
     }
-
-export const MODEL_HASH = 'ab'.repeat(32)
-/** A process that has no core for a while must not be taken for a dead one. */
-export const INCAST_TIMING = { heartbeatMs: 1000, leaseMs: 30_000 } as const

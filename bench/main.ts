@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import { cards } from './cards.js'
 import { directory } from './directory.js'
 import { fleet } from './fleet.js'
+import { heads } from './heads.js'
 import { http } from './http.js'
 import { incast } from './incast.js'
 import { kill } from './kill.js'
@@ -40,6 +41,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   ...fleet,
   kill,
   incast,
+  heads,
   planSearch,
   planBacktest,
   simQueue,

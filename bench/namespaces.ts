@@ -3,7 +3,7 @@
  * port of the first host has a rate and a shallow buffer. Linux with iproute2, as root. Nothing in it
  * is connected to anything outside. Knows nothing of what runs there.
  */
-import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 
 export type StarOptions = {
@@ -15,16 +15,22 @@ export type StarOptions = {
   readonly congestionControl: string
 }
 
-export type TcpCounters = { readonly retransmitted: number; readonly timeouts: number }
+/** Of all hosts together. */
+export type Losses = {
+  /** Packets that the buffer of the port had no room for. */
+  readonly dropped: number
+  /** By TCP. */
+  readonly retransmitted: number
+  readonly timeouts: number
+}
 
 export type Star = {
   /** IPv4, by number of the host. */
   readonly address: (host: number) => string
-  readonly start: (host: number, command: readonly string[], options: SpawnOptions) => ChildProcess
-  /** Of all hosts together. */
-  readonly counters: () => TcpCounters
-  /** Packets that the buffer of the port had no room for. */
-  readonly dropped: () => number
+  /** The command that runs another one there. */
+  readonly inHost: (host: number, command: readonly string[]) => string[]
+  /** So far. */
+  readonly losses: () => Losses
   readonly close: () => void
 }
 
@@ -50,6 +56,39 @@ export function whyNoNamespaces(): string | undefined {
   return undefined
 }
 
+/** Of a small switch, with the TCP that Linux comes with. */
+export const SHALLOW_PORT = {
+  bitsPerSecond: 1e9,
+  bufferBytes: 100_000,
+  congestionControl: 'cubic',
+} as const
+
+export const NO_LOSSES: Losses = { dropped: 0, retransmitted: 0, timeouts: 0 }
+
+export function addLosses(a: Losses, b: Losses): Losses {
+  return {
+    dropped: a.dropped + b.dropped,
+    retransmitted: a.retransmitted + b.retransmitted,
+    timeouts: a.timeouts + b.timeouts,
+  }
+}
+
+/** What was lost meanwhile. */
+export async function lossesDuring<T>(
+  star: Star,
+  act: () => Promise<T>,
+): Promise<{ readonly done: T; readonly losses: Losses }> {
+  const before = star.losses()
+  const done = await act()
+  const after = star.losses()
+  const losses = {
+    dropped: after.dropped - before.dropped,
+    retransmitted: after.retransmitted - before.retransmitted,
+    timeouts: after.timeouts - before.timeouts,
+  }
+  return { done, losses }
+}
+
 export function openStar(options: StarOptions): Star {
   const prefix = `sputnik-${process.pid}`
   const hosts = Array.from({ length: options.hosts }, (_, host) => `${prefix}-${host}`)
@@ -71,10 +110,8 @@ export function openStar(options: StarOptions): Star {
   }
   return {
     address,
-    start: (host, command, spawnOptions) =>
-      spawn('ip', ['netns', 'exec', hosts[host] ?? hub, ...command], spawnOptions),
-    counters: () => hosts.map(countersOf).reduce(sum, { retransmitted: 0, timeouts: 0 }),
-    dropped: () => droppedAt(hub),
+    inHost: (host, command) => insideCommand(hosts[host] ?? hub, command),
+    losses: () => hosts.map(tcpLosses).reduce(addLosses, { ...NO_LOSSES, dropped: droppedAt(hub) }),
     close,
   }
 }
@@ -116,17 +153,17 @@ function shape(hub: string, { bitsPerSecond, bufferBytes }: StarOptions): void {
   inside(hub, ['tc', 'qdisc', 'add', 'dev', 'port0', 'root', 'tbf', ...limits])
 }
 
-function countersOf(name: string): TcpCounters {
+function tcpLosses(name: string): Losses {
   const text = inside(name, ['nstat', '-asz', 'TcpRetransSegs', 'TcpExtTCPTimeouts'])
   const read = (counter: string): number => {
     const value = new RegExp(`^${counter}\\s+(\\d+)`, 'm').exec(text)?.[1]
     return Number(value ?? 0)
   }
-  return { retransmitted: read('TcpRetransSegs'), timeouts: read('TcpExtTCPTimeouts') }
-}
-
-function sum(a: TcpCounters, b: TcpCounters): TcpCounters {
-  return { retransmitted: a.retransmitted + b.retransmitted, timeouts: a.timeouts + b.timeouts }
+  return {
+    dropped: 0,
+    retransmitted: read('TcpRetransSegs'),
+    timeouts: read('TcpExtTCPTimeouts'),
+  }
 }
 
 function droppedAt(hub: string): number {
@@ -135,7 +172,11 @@ function droppedAt(hub: string): number {
 }
 
 function inside(name: string, command: readonly string[]): string {
-  return need(['ip', 'netns', 'exec', name, ...command])
+  return need(insideCommand(name, command))
+}
+
+function insideCommand(name: string, command: readonly string[]): string[] {
+  return ['ip', 'netns', 'exec', name, ...command]
 }
 
 function need(command: readonly string[]): string {
