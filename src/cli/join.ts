@@ -17,6 +17,7 @@ import { type Address, formatAddress, readAddress } from './address.js'
 import { DomainSupervisor } from './domain-supervisor.js'
 import { createJoinReport, type JoinReport } from './join-report.js'
 import { integer, option, parseMemory } from './options.js'
+import { stopOnSignals } from './stop-signal.js'
 
 type JoinOptions = {
   readonly key: readonly string[]
@@ -35,7 +36,6 @@ type JoinOptions = {
   readonly domain: string
 }
 
-const SIGNAL_STATUS = { SIGINT: 130, SIGTERM: 143 } as const
 const DEVICES = /^[a-z][a-z0-9_]{0,31}(,[a-z][a-z0-9_]{0,31}){0,63}$/
 
 export function joinCommand(): Command {
@@ -128,7 +128,7 @@ async function join(addresses: readonly Address[], options: JoinOptions): Promis
     onEvent: report.event,
     onRestart: report.restart,
   })
-  const unhear = stopOnSignals(supervisor, report)
+  const unhear = endOnSignals(supervisor, report)
   report.line(`${config.name} is ${config.identity.nodeId}`)
   try {
     await supervisor.run()
@@ -182,24 +182,14 @@ function checkModel(path: string | undefined): string | null {
   throw new SputnikError('FILE_NOT_FOUND', `${path} does not exist`)
 }
 
-/** The first signal ends the domain in good order, the second one at once. */
-function stopOnSignals(supervisor: DomainSupervisor, report: JoinReport): () => void {
-  let isStopping = false
-  const onSignal = (signal: keyof typeof SIGNAL_STATUS): void => {
-    if (isStopping) {
-      supervisor.kill()
-      process.exit(SIGNAL_STATUS[signal])
-    }
-    isStopping = true
-    report.line('leaving; a second signal ends at once')
-    supervisor.stop()
-  }
-  process.on('SIGINT', onSignal)
-  process.on('SIGTERM', onSignal)
-  return () => {
-    process.off('SIGINT', onSignal)
-    process.off('SIGTERM', onSignal)
-  }
+function endOnSignals(supervisor: DomainSupervisor, report: JoinReport): () => void {
+  return stopOnSignals({
+    stop: () => {
+      report.line('leaving; a second signal ends at once')
+      supervisor.stop()
+    },
+    kill: () => supervisor.kill(),
+  })
 }
 
 function collectAddress(text: string, previous: readonly Address[] | undefined): Address[] {

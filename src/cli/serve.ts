@@ -24,6 +24,7 @@ import {
   toEngineConfig,
 } from './options.js'
 import { createProgress, type Progress } from './report.js'
+import { stopOnSignals } from './stop-signal.js'
 import { FLEET_PORT } from './token.js'
 
 type ServeOptions = EngineOptions & {
@@ -110,7 +111,11 @@ async function serve(given: string | undefined, options: ServeOptions): Promise<
   })
   // The port is taken before minutes of loading, not after.
   const url = await server.listen()
-  stopOnSignals({ engine, server, log, drainMs: options.drain * 1000 })
+  const running = { engine, server, log, drainMs: options.drain * 1000 }
+  stopOnSignals({
+    stop: (signal) => void stop(running, signal),
+    kill: () => engine.kill(),
+  })
   try {
     const model = await engine.start()
     await server.useModel(model)
@@ -164,23 +169,6 @@ type Running = {
   readonly server: HttpServer
   readonly log: Logger
   readonly drainMs: number
-}
-
-const SIGNAL_STATUS = { SIGINT: 130, SIGTERM: 143 } as const
-
-/** The first signal drains, the second one ends at once. */
-function stopOnSignals(running: Running): void {
-  let isStopping = false
-  const onSignal = (signal: keyof typeof SIGNAL_STATUS): void => {
-    if (isStopping) {
-      running.engine.kill()
-      process.exit(SIGNAL_STATUS[signal])
-    }
-    isStopping = true
-    void stop(running, signal)
-  }
-  process.on('SIGINT', onSignal)
-  process.on('SIGTERM', onSignal)
 }
 
 async function stop({ engine, server, log, drainMs }: Running, signal: string): Promise<void> {
