@@ -22,7 +22,7 @@ export type CreditsOptions = {
 
 /** What credit needs of a link. */
 export type CreditPeer = {
-  /** Sends what is held for the peer, without a frame to go with. */
+  /** Sends what is held for the peer and what may go there. */
   send(): void
   /** All that has come to this host so far, whether it was read yet or not. */
   comeBytes(): number
@@ -124,13 +124,17 @@ export class Credits {
 
   /** Lets those send whose turn begins. */
   passTurns(nowUs: number): void {
+    // Who sends comes back here; one loop is enough, however many links there are.
     if (this.#isPassing) return
     this.#isPassing = true
-    for (let peer = this.#turns.next(nowUs); peer !== undefined; ) {
-      this.#peers.get(peer)?.send()
-      peer = this.#turns.next(nowUs)
+    try {
+      for (let peer = this.#turns.next(nowUs); peer !== undefined; ) {
+        this.#peers.get(peer)?.send()
+        peer = this.#turns.next(nowUs)
+      }
+    } finally {
+      this.#isPassing = false
     }
-    this.#isPassing = false
   }
 
   /** How long nobody needs to call `tick`. */
