@@ -3,8 +3,9 @@
  * a failure that would only repeat itself. Knows nothing of what a domain does.
  */
 import type { DomainConfig, DomainEvent } from '../domain/protocol.js'
-import { decideRestart, type RestartLimits, type RestartState } from '../server/restart-policy.js'
+import type { RestartState } from '../server/restart-policy.js'
 import { type DomainEnd, type DomainProcess, startDomain } from './domain-process.js'
+import { decideRejoin } from './rejoin-policy.js'
 
 export type DomainSupervisorOptions = {
   readonly script: string
@@ -12,14 +13,6 @@ export type DomainSupervisorOptions = {
   readonly onEvent: (event: DomainEvent) => void
   /** The process ended and is started again after `delayMs`. */
   readonly onRestart: (end: DomainEnd, delayMs: number) => void
-}
-
-/** It never gives up: a head may be away for a night. */
-const LIMITS: RestartLimits = {
-  firstDelayMs: 1_000,
-  delayMsMax: 30_000,
-  quickLifeMs: 30_000,
-  quickLivesMax: Number.POSITIVE_INFINITY,
 }
 
 export class DomainSupervisor {
@@ -73,7 +66,8 @@ export class DomainSupervisor {
 
   #pause(end: DomainEnd): Promise<void> {
     const lifeMs = this.#readyAtMs === undefined ? 0 : performance.now() - this.#readyAtMs
-    const { state, delayMs = LIMITS.delayMsMax } = decideRestart(this.#restart, lifeMs, LIMITS)
+    const { error } = end.failure ?? {}
+    const { state, delayMs } = decideRejoin(this.#restart, { lifeMs, error })
     this.#restart = state
     this.#options.onRestart(end, delayMs)
     return new Promise((resolve) => {
