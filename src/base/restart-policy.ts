@@ -19,14 +19,6 @@ export const RESTART_LIMITS: RestartLimits = {
   quickLivesMax: 6,
 }
 
-/** For what joins a head: it never gives up, since a head may be away for a night. */
-export const PATIENT_LIMITS: RestartLimits = {
-  firstDelayMs: 1_000,
-  delayMsMax: 30_000,
-  quickLifeMs: 30_000,
-  quickLivesMax: Number.POSITIVE_INFINITY,
-}
-
 export type RestartState = { readonly quickLives: number }
 
 export type RestartDecision = {

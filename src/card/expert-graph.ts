@@ -6,7 +6,6 @@
 import type { ExpertRecord } from '../base/expert.js'
 import { ggml } from '../native/ggml.js'
 import type { Pointer } from '../native/memory.js'
-import { readTensor } from '../native/tensor.js'
 import { ExpertFfn } from './expert-ffn.js'
 import type { Group } from './order.js'
 import type { RegionPages } from './page-store.js'
@@ -232,9 +231,4 @@ class GraphBuilder {
     }
     return sum
   }
-}
-
-/** Where the data of a graph's tensor lies once memory was given to it. */
-export function dataOf(tensor: Pointer): Pointer {
-  return readTensor(tensor).data
 }

@@ -7,7 +7,7 @@ import type { ExpertRecord } from '../base/expert.js'
 import type { Dispatch } from '../fabric/dispatch.js'
 import { decodeRows, encodedRowBytes, encodeRows } from '../fabric/encoding.js'
 import { ggml, STATUS } from '../native/ggml.js'
-import { allocateNative, type NativeBuffer, type Pointer } from '../native/memory.js'
+import type { Pointer } from '../native/memory.js'
 import { arrange, checkExperts, writePairs } from './arrangement.js'
 import { checkRecord } from './check-region.js'
 import type { Rounds } from './order.js'
@@ -28,7 +28,6 @@ export class Kernel {
   readonly #pages: RegionPages
   readonly #device: KernelDevice
   readonly #graphs: GraphCache
-  #staging: NativeBuffer = allocateNative(64)
 
   /** @throws SputnikError FRAME_INVALID when the pages cannot compute the record */
   constructor(record: ExpertRecord, parts: { pages: RegionPages; device: KernelDevice }) {
@@ -94,6 +93,7 @@ export class Kernel {
     try {
       writePairs(placed, dispatch, { record, table, arrangement })
       this.#writeInput(placed, dispatch)
+      if (placed.hasCopies) upload(placed)
       this.#run(placed)
       this.#read(placed, { dispatch, rounds: arrangement.rounds, target })
     } finally {
@@ -112,14 +112,9 @@ export class Kernel {
     const source = dispatch.frame.address + BigInt(dispatch.rows)
     const { isHost } = this.#device
     const bytes = FLOAT_BYTES * dispatch.tokens * width
-    const address = isHost ? placed.input : this.#stage(bytes)
+    const address = isHost ? placed.input : this.#device.stage(bytes)
     decodeRows(dispatch.encoding, source, { address, count: dispatch.tokens, width })
-    if (!isHost) upload(placed, address, bytes)
-  }
-
-  #stage(bytes: number): Pointer {
-    if (this.#staging.bytes.length < bytes) this.#staging = allocateNative(bytes)
-    return this.#staging.address
+    if (!isHost) ggml().tensorSet(placed.graph.input, address, 0, bytes)
   }
 
   #read(
@@ -151,15 +146,13 @@ export class Kernel {
 
   #download(placed: PlacedGraph, bytes: number): Pointer {
     if (this.#device.isHost) return placed.output
-    const address = this.#stage(bytes)
+    const address = this.#device.stage(bytes)
     ggml().tensorGet(placed.graph.output, address, 0, bytes)
     return address
   }
 }
 
-function upload(placed: PlacedGraph, input: Pointer, inputBytes: number): void {
-  const { graph, slots, targets, rows, weights } = placed
-  ggml().tensorSet(graph.input, input, 0, inputBytes)
+function upload({ graph, slots, targets, rows, weights }: PlacedGraph): void {
   set(graph.slots, slots)
   set(graph.targets, targets)
   set(graph.rows, rows)

@@ -5,8 +5,9 @@
 import { SputnikError } from '../base/errors.js'
 import type { ExpertRecord } from '../base/expert.js'
 import { ggml } from '../native/ggml.js'
-import { type Pointer, viewNative } from '../native/memory.js'
-import { buildExpertGraph, dataOf, type ExpertGraph, type GraphShape } from './expert-graph.js'
+import { allocateCollected, type NativeBuffer, type Pointer, viewNative } from '../native/memory.js'
+import { tensorData } from '../native/tensor.js'
+import { buildExpertGraph, type ExpertGraph, type GraphShape } from './expert-graph.js'
 import type { Group } from './order.js'
 import type { RegionPages } from './page-store.js'
 
@@ -16,6 +17,7 @@ export class KernelDevice {
   readonly isHost: boolean
   readonly #memory: Pointer
   #bytes = 0
+  #staging: NativeBuffer | undefined
   /** Changes when the memory has moved and graphs placed before are void. */
   generation = 0
 
@@ -34,9 +36,16 @@ export class KernelDevice {
     if (bytes !== this.#bytes) this.generation++
     this.#bytes = bytes
   }
+
+  /** Memory of this process for numbers on their way to or from the device, until the next call. */
+  stage(bytes: number): Pointer {
+    const known = this.#staging
+    const staging = known && known.bytes.length >= bytes ? known : allocateCollected(bytes)
+    this.#staging = staging
+    return staging.address
+  }
 }
 
-/** On a device without host memory the arrays are copies, to be uploaded before the computation. */
 export type PlacedGraph = {
   readonly graph: ExpertGraph
   readonly input: Pointer
@@ -46,6 +55,8 @@ export type PlacedGraph = {
   readonly rows: Int32Array | undefined
   readonly output: Pointer
   readonly isKept: boolean
+  /** Whether the arrays are copies of the tensors, to be uploaded before the computation. */
+  readonly hasCopies: boolean
 }
 
 const NUMBER_BYTES = 4
@@ -122,24 +133,24 @@ export class GraphCache {
   #place(shape: GraphShape, isKept: boolean): PlacedGraph {
     const graph = buildExpertGraph(this.#record, { pages: this.#pages, shape })
     this.#device.place(graph.graph)
-    const { pairs } = shape
+    // A view of a tensor costs more than a copy, and is worth it only when it is used again.
+    const hasCopies = !isKept || !this.#device.isHost
+    const bytes = NUMBER_BYTES * shape.pairs
+    const array = (tensor: Pointer | undefined): Uint8Array | undefined => {
+      if (tensor === undefined) return undefined
+      return hasCopies ? new Uint8Array(bytes) : viewNative(tensorData(tensor), bytes)
+    }
     return {
       graph,
-      input: dataOf(graph.input),
-      slots: ints(this.#bytes(graph.slots, pairs)),
-      targets: ints(this.#bytes(graph.targets, pairs)),
-      rows: ints(this.#bytes(graph.rows, pairs)),
-      weights: floats(this.#bytes(graph.weights, pairs)),
-      output: dataOf(graph.output),
+      input: tensorData(graph.input),
+      slots: ints(array(graph.slots)),
+      targets: ints(array(graph.targets)),
+      rows: ints(array(graph.rows)),
+      weights: floats(array(graph.weights)),
+      output: tensorData(graph.output),
       isKept,
+      hasCopies,
     }
-  }
-
-  /** The tensor's own memory when this process can write it, else memory to upload from. */
-  #bytes(tensor: Pointer | undefined, numbers: number): Uint8Array | undefined {
-    if (tensor === undefined) return undefined
-    const bytes = NUMBER_BYTES * numbers
-    return this.#device.isHost ? viewNative(dataOf(tensor), bytes) : new Uint8Array(bytes)
   }
 }
 

@@ -38,6 +38,8 @@ export class SlotMemory {
   readonly #isHost: boolean
   /** Ordinary memory of this process and not, for example, pinned by a driver. */
   readonly #isOwn: boolean
+  /** Of slots that were filled before, for as long as the card lives: see `viewNative`. */
+  readonly #views: Uint8Array[] = []
 
   /** @throws SputnikError OUT_OF_MEMORY, REGION_UNKNOWN */
   constructor(context: Pointer, shape: LoadTensor, options: SlotMemoryOptions) {
@@ -65,7 +67,9 @@ export class SlotMemory {
     const bytes = this.#shape.sliceBytes
     const at = slot * this.#slotBytes
     if (this.#isHost) {
-      read(viewNative(this.#address + BigInt(at), bytes))
+      const view = this.#views[slot] ?? viewNative(this.#address + BigInt(at), bytes)
+      this.#views[slot] = view
+      read(view)
       return
     }
     const staging = this.#staging()

@@ -2,9 +2,9 @@
  * Keeps a domain running: starts its process, and again when it ended, later each time. Ends with
  * a failure that would only repeat itself. Knows nothing of what a domain does.
  */
-
-import { decideRestart, PATIENT_LIMITS, type RestartState } from '../base/restart-policy.js'
+import type { RestartState } from '../base/restart-policy.js'
 import type { DomainConfig, DomainEvent } from '../domain/protocol.js'
+import { decideRejoin } from '../domain/rejoin-policy.js'
 import { type DomainEnd, type DomainProcess, startDomain } from './domain-process.js'
 
 export type DomainSupervisorOptions = {
@@ -66,11 +66,8 @@ export class DomainSupervisor {
 
   #pause(end: DomainEnd): Promise<void> {
     const lifeMs = this.#readyAtMs === undefined ? 0 : performance.now() - this.#readyAtMs
-    const { state, delayMs = PATIENT_LIMITS.delayMsMax } = decideRestart(
-      this.#restart,
-      lifeMs,
-      PATIENT_LIMITS,
-    )
+    const { error } = end.failure ?? {}
+    const { state, delayMs } = decideRejoin(this.#restart, { lifeMs, error })
     this.#restart = state
     this.#options.onRestart(end, delayMs)
     return new Promise((resolve) => {

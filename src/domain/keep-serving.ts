@@ -4,10 +4,11 @@
  * all that the cards inside it had. Knows nothing of other heads.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { toPlain } from '../base/errors.js'
-import { decideRestart, PATIENT_LIMITS, type RestartState } from '../base/restart-policy.js'
+import { fromPlain, toPlain } from '../base/errors.js'
+import type { RestartState } from '../base/restart-policy.js'
 import { type LentCards, lendCards } from './lent-cards.js'
 import type { DomainEvent } from './protocol.js'
+import { decideRejoin } from './rejoin-policy.js'
 import { type Host, type ServeOptions, serveHead } from './serve-head.js'
 
 export type KeepOptions = Omit<ServeOptions, 'onState'> & {
@@ -41,7 +42,7 @@ export async function keepServing(host: Host, options: KeepOptions): Promise<unk
       return error
     }
     const lifeMs = readyMs === undefined ? 0 : now() - readyMs
-    const { state, delayMs = 0 } = decideRestart(restart, lifeMs, PATIENT_LIMITS)
+    const { state, delayMs } = decideRejoin(restart, { lifeMs, error: fromPlain(toPlain(error)) })
     restart = state
     tell({ kind: 'lost', head: at, error: toPlain(error), delayMs })
     await sleep(delayMs)

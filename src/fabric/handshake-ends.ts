@@ -156,15 +156,19 @@ export function nodeOf({ nodeId }: { nodeId: string }, peerId: string | null): s
 }
 
 /** Of what else is wrong with the head the node hears nothing. */
-export function toRefused({ code, message }: SputnikError): Refused {
-  if (TOLD.has(code)) return { type: 'refused', code, message: message.slice(0, 1024) }
+export function toRefused({ code, message, details: { seconds } }: SputnikError): Refused {
+  if (TOLD.has(code)) {
+    const isTold = typeof seconds === 'number'
+    return { type: 'refused', code, message: message.slice(0, 1024), ...(isTold && { seconds }) }
+  }
   return { type: 'refused', code: 'JOIN_REFUSED', message: 'the head has a fault; see its log' }
 }
 
 /** A head of a later version may have reasons that this one has no name for. */
-export function fromRefused({ code, message }: Refused): SputnikError {
+export function fromRefused({ code, message, seconds }: Refused): SputnikError {
   const known: ErrorCode = Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : 'JOIN_REFUSED'
-  return new SputnikError(known, `the head refused this node: ${printable(message)}`)
+  const text = `the head refused this node: ${printable(message)}`
+  return new SputnikError(known, text, seconds === undefined ? {} : { seconds })
 }
 
 /** What a stranger sends must not steer a terminal. */

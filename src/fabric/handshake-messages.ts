@@ -55,6 +55,8 @@ export const refusedSchema = z.object({
   type: z.literal('refused'),
   code: z.string().max(64),
   message: z.string().max(1024),
+  /** When it makes sense to ask again, if that is known. */
+  seconds: whole.optional(),
 })
 
 /** Opens a connection over which pages are fetched, of a node that was let in before. */

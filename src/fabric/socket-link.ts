@@ -3,7 +3,7 @@
  * waking a sleeping process costs more than most experts take.
  */
 import { SputnikError } from '../base/errors.js'
-import { allocateNative, type NativeBuffer } from '../native/memory.js'
+import { allocateCollected, type NativeBuffer } from '../native/memory.js'
 import type { Sockets } from '../native/sockets.js'
 import { FRAME_BYTES_MAX, HEADER_BYTES, readHeader } from './frame.js'
 import type { Link, ReceivedFrame, Waits } from './link.js'
@@ -25,8 +25,8 @@ const BUFFER_BYTES_FIRST = 1 << 16
 export class SocketLink implements Link {
   readonly waits: Waits
   readonly #options: SocketLinkOptions
-  #buffer: NativeBuffer = allocateNative(BUFFER_BYTES_FIRST)
-  #outgoing: NativeBuffer = allocateNative(BUFFER_BYTES_FIRST)
+  #buffer: NativeBuffer = allocateCollected(BUFFER_BYTES_FIRST)
+  #outgoing: NativeBuffer = allocateCollected(BUFFER_BYTES_FIRST)
   /** Bytes of the frame that are here, and bytes to wait for: of its header, then of all of it. */
   #filled = 0
   #wanted = HEADER_BYTES
@@ -40,7 +40,8 @@ export class SocketLink implements Link {
   }
 
   frame(bytes: number): NativeBuffer {
-    if (this.#outgoing.bytes.length < bytes) this.#outgoing = allocateNative(bytes + (bytes >> 2))
+    if (this.#outgoing.bytes.length < bytes)
+      this.#outgoing = allocateCollected(bytes + (bytes >> 2))
     return this.#outgoing
   }
 
@@ -97,7 +98,7 @@ export class SocketLink implements Link {
     if (bytes <= this.#buffer.bytes.length) return
     if (bytes > FRAME_BYTES_MAX)
       throw new SputnikError('FRAME_INVALID', `a frame of ${bytes} bytes`)
-    const grown = allocateNative(bytes + (bytes >> 2))
+    const grown = allocateCollected(bytes + (bytes >> 2))
     grown.bytes.set(this.#buffer.bytes.subarray(0, this.#filled))
     this.#buffer = grown
   }

@@ -68,9 +68,18 @@ export function nativeViews(bytes: Uint8Array): NativeBuffer {
   }
 }
 
-/** A view of native memory somebody else owns; valid only as long as they keep it. */
+/**
+ * A view of native memory somebody else owns; valid only as long as they keep it. Each takes some
+ * 200 bytes that come back only when the event loop turns, which that of a card never does: not for
+ * what happens again and again.
+ */
 export function viewNative(address: Pointer, bytes: number): Uint8Array {
   return new Uint8Array(koffi.view(address, bytes))
+}
+
+/** A copy of native memory somebody else owns. */
+export function readNative(address: Pointer, bytes: number): Uint8Array {
+  return koffi.decode(address, 'uint8_t', bytes) as Uint8Array
 }
 
 /** A C string in memory that is never freed, for names that native code keeps. */

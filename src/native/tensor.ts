@@ -3,7 +3,7 @@
  * out of native memory. Knows nothing of what an operation means.
  */
 import koffi from 'koffi'
-import { NULL, type Pointer, viewNative } from './memory.js'
+import { NULL, type Pointer, readNative } from './memory.js'
 
 /** Byte offsets inside `struct ggml_tensor`, 64-bit ABI. */
 const OFFSET = {
@@ -46,7 +46,7 @@ export type TensorFields = {
 }
 
 export function readTensor(address: Pointer): TensorFields {
-  const bytes = Uint8Array.from(viewNative(address, OFFSET.bytes))
+  const bytes = readNative(address, OFFSET.bytes)
   const view = new DataView(bytes.buffer)
   const u64 = (offset: number) => view.getBigUint64(offset, true)
   const four = (offset: number) =>
@@ -115,11 +115,9 @@ function readPointer(address: Pointer): Pointer {
 
 /** Addresses of the nodes of a `struct ggml_cgraph`, in the order of computation. */
 export function graphNodes(graph: Pointer): Pointer[] {
-  const head = viewNative(graph, 24)
-  const view = new DataView(head.buffer, head.byteOffset, 24)
-  const count = view.getInt32(4, true)
+  const head = new DataView(readNative(graph, 24).buffer)
+  const count = head.getInt32(4, true)
   if (count === 0) return []
-  const table = viewNative(view.getBigUint64(16, true), 8 * count)
-  const pointers = new BigUint64Array(table.slice().buffer)
-  return Array.from(pointers)
+  const table = readNative(head.getBigUint64(16, true), 8 * count)
+  return Array.from(new BigUint64Array(table.buffer))
 }

@@ -15,6 +15,7 @@ import { PageStore } from '../../src/card/page-store.js'
 import { KernelDevice } from '../../src/card/placed-graph.js'
 import type { Load, LoadTensor, PageSource } from '../../src/fabric/control.js'
 import {
+  type Dispatch,
   dispatchLayout,
   encodingByte,
   readDispatch,
@@ -151,8 +152,23 @@ export function computeOnCard(
   tokens: readonly Token[],
   format: WireFormat = PLAIN,
 ): Float32Array[] {
-  const { nEmbd, nOut } = kernel.record
-  const frame = dispatchFrame(kernel.record, { tokens, encoding: format.dispatch })
+  const { nOut } = kernel.record
+  const dispatch = dispatchOf(kernel.record, tokens, format)
+  const count = format.isSummed ? tokens.length : dispatch.pairs
+  const answer = allocateNative(count * encodedRowBytes(format.combine, nOut))
+  kernel.compute(dispatch, answer.address)
+  const sums = allocateNative(4 * count * nOut)
+  decodeRows(format.combine, answer.address, { address: sums.address, count, width: nOut })
+  return Array.from({ length: count }, (_, i) => sums.f32.slice(i * nOut, (i + 1) * nOut))
+}
+
+/** A dispatch as a card gets it. */
+export function dispatchOf(
+  { nEmbd, nOut, nUsed }: ExpertRecord,
+  tokens: readonly Token[],
+  format: WireFormat = PLAIN,
+): Dispatch {
+  const frame = dispatchFrame({ nEmbd }, { tokens, encoding: format.dispatch })
   const header = {
     payloadBytes: frame.bytes.length - HEADER_BYTES,
     kind: FRAME.dispatch,
@@ -163,18 +179,12 @@ export function computeOnCard(
     tokens: tokens.length,
     computeUs: 0,
   }
-  const bounds = { nEmbd, nOut, nUsed: kernel.record.nUsed }
-  const dispatch = readDispatch(frame, { bytes: frame.bytes.length, header, bounds })
-  const count = format.isSummed ? tokens.length : dispatch.pairs
-  const answer = allocateNative(count * encodedRowBytes(format.combine, nOut))
-  kernel.compute(dispatch, answer.address)
-  const sums = allocateNative(4 * count * nOut)
-  decodeRows(format.combine, answer.address, { address: sums.address, count, width: nOut })
-  return Array.from({ length: count }, (_, i) => sums.f32.slice(i * nOut, (i + 1) * nOut))
+  const bounds = { nEmbd, nOut, nUsed }
+  return readDispatch(frame, { bytes: frame.bytes.length, header, bounds })
 }
 
 export function dispatchFrame(
-  { nEmbd }: ExpertRecord,
+  { nEmbd }: Pick<ExpertRecord, 'nEmbd'>,
   { tokens, encoding }: { tokens: readonly Token[]; encoding: Encoding },
 ) {
   const pairs = tokens.flatMap((token) => token.pairs)

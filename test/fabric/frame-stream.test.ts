@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { defined } from '../../src/base/assert.js'
 import { FRAME_BYTES_MAX } from '../../src/fabric/frame.js'
@@ -11,6 +9,7 @@ import {
   FrameStream,
   frameHeader,
 } from '../../src/fabric/frame-stream.js'
+import { collectGarbage } from '../support/memory.js'
 
 const LIMIT = 100_000
 const newStream = (payloadBytesMax = LIMIT) => new FrameStream({ payloadBytesMax })
@@ -92,10 +91,8 @@ test('FrameStream takes no memory for what is only announced', () => {
 })
 
 test('FrameStream takes little more memory than came, also in single bytes', () => {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
   const heldBytes = (): number => {
-    collect()
+    collectGarbage()
     const { arrayBuffers, heapUsed } = process.memoryUsage()
     return arrayBuffers + heapUsed
   }

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { type ErrorCode, SputnikError } from '../../src/base/errors.js'
 import { PROTOCOL_VERSION } from '../../src/fabric/frame.js'
 import { type Admission, HeadHandshake, JoinHandshake } from '../../src/fabric/handshake.js'
+import { toRefused } from '../../src/fabric/handshake-ends.js'
 import { nodeNameOf } from '../../src/fabric/handshake-messages.js'
 import { joinOf, newHead, newIdentity, OTHER_HASH, type TestHead } from './nodes.js'
 
@@ -219,6 +220,17 @@ test('JoinHandshake knows reasons it has no name for', () => {
     const { error } = end.state as Extract<typeof end.state, { kind: 'failed' }>
     assert.equal(error.code, 'JOIN_REFUSED')
     assert.doesNotMatch(error.message, /\p{Cc}/u)
+  }
+})
+
+test('JoinHandshake knows when to ask again, if the head has said so', () => {
+  for (const details of [{ seconds: 9 }, {}]) {
+    const end = nodeEnd()
+    end.receive(sent(toRefused(new SputnikError('NODE_KEPT_OUT', 'not now', details))))
+    assert.equal(end.state.kind, 'failed')
+    const { error } = end.state as Extract<typeof end.state, { kind: 'failed' }>
+    assert.equal(error.code, 'NODE_KEPT_OUT')
+    assert.deepEqual(error.details, details)
   }
 })
 

@@ -5,7 +5,8 @@
 import { defined } from '../../src/base/assert.js'
 import type { Prng } from '../../src/base/prng.js'
 import type { Channel } from '../../src/native/channel.js'
-import { type Pointer, viewNative } from '../../src/native/memory.js'
+import { copyNative } from '../../src/native/libc.js'
+import { nativeViews, type Pointer, readNative } from '../../src/native/memory.js'
 
 export class Pipe {
   readonly #capacity: number
@@ -59,7 +60,7 @@ export class MemoryChannel implements Channel {
     const most = this.#some(Math.min(bytes, this.#from.bytes))
     if (most === 0) return this.#from.bytes === 0 && this.#from.isClosed ? -1 : 0
     const part = this.#from.take(most)
-    viewNative(address, part.length).set(part)
+    copyNative(address, nativeViews(part.slice()).address, part.length)
     this.bytesTaken += part.length
     return part.length
   }
@@ -67,7 +68,7 @@ export class MemoryChannel implements Channel {
   write(address: Pointer, bytes: number): number {
     if (this.#to.isClosed) return -1
     const count = this.#some(Math.min(bytes, this.#to.room))
-    if (count > 0) this.#to.put(viewNative(address, count))
+    if (count > 0) this.#to.put(readNative(address, count))
     this.writes++
     return count
   }

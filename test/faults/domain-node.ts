@@ -1,5 +1,6 @@
 /** A machine that lends cards: its process is started, ends, and is started again. */
-import { decideRestart, PATIENT_LIMITS, type RestartState } from '../../src/base/restart-policy.js'
+import type { RestartState } from '../../src/base/restart-policy.js'
+import { decideRejoin } from '../../src/domain/rejoin-policy.js'
 import { DomainProcess } from './domain-process.js'
 import type { IntegerModel } from './integer-model.js'
 import type { Wire } from './network.js'
@@ -83,7 +84,7 @@ export class DomainNode {
     this.#process = undefined
     const { readyMs } = process
     const lifeMs = readyMs === undefined ? 0 : sim.nowMs - readyMs
-    const { state, delayMs = 0 } = decideRestart(this.#restart, lifeMs, PATIENT_LIMITS)
+    const { state, delayMs } = decideRejoin(this.#restart, { lifeMs, error: undefined })
     this.#restart = state
     sim.after(delayMs, () => this.start())
   }
