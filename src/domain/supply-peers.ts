@@ -92,6 +92,11 @@ export class SupplyPeers {
     return this.#list.run(() => this.#refreshList())
   }
 
+  /** Learns who belongs to the fleet as of now, or a little later; for one who may be new in it. */
+  refreshListAnew(): Promise<void> {
+    return this.#list.runAnew(() => this.#refreshList())
+  }
+
   close(): void {
     for (const { client } of this.#peers.values()) client?.end('this side has closed it')
   }
@@ -187,6 +192,15 @@ class Refreshing {
 
   constructor(options: RefreshingOptions) {
     this.#options = options
+  }
+
+  /** Not satisfied with what was learnt before; waits rather than asks too often. */
+  async runAnew(refresh: () => Promise<void>): Promise<void> {
+    const { now, freshMs } = this.#options
+    await this.#running
+    const restMs = freshMs - (now() - this.#endedAt)
+    if (restMs > 0) await sleep(restMs, undefined, { ref: false })
+    return this.run(refresh)
   }
 
   run(refresh: () => Promise<void>): Promise<void> {

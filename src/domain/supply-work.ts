@@ -92,7 +92,7 @@ export class SupplyWork {
         serves: { modelHash: manifest.model, manifestBytes: 0, regionsInUse: 0 },
         check: (nodeId) => this.#checkPeer(nodeId),
       },
-      refresh: () => this.#peers.refreshList(),
+      refresh: () => this.#peers.refreshListAnew(),
       bytesPerSecond: Number.POSITIVE_INFINITY,
     })
     setInterval(() => {
