@@ -6,7 +6,13 @@ import { SputnikError } from '../base/errors.js'
 import type { ExpertRecord } from '../base/expert.js'
 import { ggml } from '../native/ggml.js'
 import { type Pointer, viewNative } from '../native/memory.js'
-import { buildExpertGraph, dataOf, type ExpertGraph, type GraphShape } from './expert-graph.js'
+import {
+  buildExpertGraph,
+  dataOf,
+  type ExpertGraph,
+  type GraphShape,
+  weightCopies,
+} from './expert-graph.js'
 import type { Group } from './order.js'
 import type { RegionPages } from './page-store.js'
 
@@ -129,7 +135,7 @@ export class GraphCache {
       slots: ints(this.#bytes(graph.slots, pairs)),
       targets: ints(this.#bytes(graph.targets, pairs)),
       rows: ints(this.#bytes(graph.rows, pairs)),
-      weights: floats(this.#bytes(graph.weights, pairs)),
+      weights: floats(this.#bytes(graph.weights, pairs * weightCopies(this.#record))),
       output: dataOf(graph.output),
       isKept,
     }
