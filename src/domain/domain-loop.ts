@@ -95,6 +95,8 @@ export class DomainLoop {
       if (frame === 'gone') return true
       domain.receive(frame, now())
       this.#flush()
+      // A card of this process has the answer now, and the head waits for it.
+      this.#lookAtCards()
     }
     return true
   }
