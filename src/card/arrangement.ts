@@ -6,6 +6,7 @@ import { SputnikError } from '../base/errors.js'
 import type { ExpertRecord } from '../base/expert.js'
 import type { Dispatch } from '../fabric/dispatch.js'
 import type { PageTable } from '../pages/page-table.js'
+import { weightCopies } from './expert-graph.js'
 import { commonCount, type Groups, groupBySlot, orderRounds, type Rounds } from './order.js'
 import type { PlacedGraph } from './placed-graph.js'
 
@@ -58,19 +59,25 @@ export function writePairs(
   const { frame, experts, weights, pairs } = dispatch
   const { rounds, groups } = how.arrangement
   const isSorted = groups !== undefined && how.record.weights === 'before'
+  const copies = weightCopies(how.record)
   for (let at = 0; at < pairs; at++) {
     const pair = rounds === undefined ? at : (rounds.pairs[at] ?? 0)
     if (placed.slots) placed.slots[at] = how.table.slotOf(frame.u16[experts + pair] ?? 0)
-    if (placed.weights && !isSorted) placed.weights[at] = frame.f32[weights + pair] ?? 0
+    if (!isSorted) setWeight(placed, at, { copies, weight: frame.f32[weights + pair] ?? 0 })
   }
   if (placed.rows && groups === undefined) fillTokens(placed.rows, { dispatch, rounds })
-  if (groups !== undefined) writeGroups(placed, dispatch, { groups, rounds, isSorted })
+  if (groups !== undefined) writeGroups(placed, dispatch, { groups, rounds, isSorted, copies })
 }
 
 function writeGroups(
   placed: PlacedGraph,
   dispatch: Dispatch,
-  { groups, rounds, isSorted }: { groups: Groups; rounds: Rounds | undefined; isSorted: boolean },
+  {
+    groups,
+    rounds,
+    isSorted,
+    copies,
+  }: { groups: Groups; rounds: Rounds | undefined; isSorted: boolean; copies: number },
 ): void {
   const { frame, weights, pairs } = dispatch
   const tokens = new Int32Array(pairs)
@@ -80,8 +87,16 @@ function writeGroups(
     const pair = rounds === undefined ? target : (rounds.pairs[target] ?? 0)
     if (placed.targets) placed.targets[at] = target
     if (placed.rows) placed.rows[at] = tokens[target] ?? 0
-    if (placed.weights && isSorted) placed.weights[at] = frame.f32[weights + pair] ?? 0
+    if (isSorted) setWeight(placed, at, { copies, weight: frame.f32[weights + pair] ?? 0 })
   }
+}
+
+function setWeight(
+  { weights }: PlacedGraph,
+  at: number,
+  { copies, weight }: { copies: number; weight: number },
+): void {
+  weights?.fill(weight, at * copies, (at + 1) * copies)
 }
 
 /** The token of each pair: round by round, or as the dispatch has them, token by token. */

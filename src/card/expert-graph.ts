@@ -42,8 +42,8 @@ export type ExpertGraph = {
   /** i32 [pairs]: where each pair of the groups belongs; undefined without groups. */
   readonly targets: Pointer | undefined
   /**
-   * f32 [pairs], group by group when they come before the experts; undefined when the weights are
-   * not part of the region.
+   * f32 [`weightCopies`, pairs], group by group when they come before the experts; undefined when
+   * the weights are not part of the region.
    */
   readonly weights: Pointer | undefined
   /** f32 [nOut, tokens], or [nOut, pairs] when they are not added */
@@ -55,6 +55,20 @@ export function buildExpertGraph(
   { pages, shape }: { pages: RegionPages; shape: GraphShape },
 ): ExpertGraph {
   return new GraphBuilder(record, pages, shape).build()
+}
+
+/** How often the weight of a pair stands side by side; a power of two. */
+const COPIES_MAX = 64
+
+/**
+ * The CPU's product of a row with one number goes number by number, that with a few numbers over
+ * and over a vector at a time: so each weight is there several times, as often as a row allows.
+ */
+export function weightCopies({ weights, nEmbd, nOut }: ExpertRecord): number {
+  const width = weights === 'before' ? nEmbd : nOut
+  let copies = COPIES_MAX
+  while (width % copies !== 0) copies /= 2
+  return copies
 }
 
 type Parts = Pick<ExpertGraph, 'rows' | 'slots' | 'targets'> & { readonly out: Pointer }
@@ -75,12 +89,14 @@ class GraphBuilder {
   /** Experts per column and columns of the products. */
   readonly #per: number
   readonly #columns: number
+  readonly #copies: number
 
   constructor(record: ExpertRecord, pages: RegionPages, shape: GraphShape) {
     this.#record = record
     this.#shape = shape
     this.#per = shape.perToken > 0 ? shape.perToken : 1
     this.#columns = shape.pairs / this.#per
+    this.#copies = weightCopies(record)
     const nodes = nodesOf(shape, record)
     const bytes = 2 * nodes * this.#api.tensorOverhead() + this.#api.graphOverhead(nodes, false)
     this.#context = this.#api.init({ mem_size: bytes, mem_buffer: null, no_alloc: true })
@@ -95,7 +111,7 @@ class GraphBuilder {
     const weights =
       place === 'none'
         ? undefined
-        : this.#input(this.#api.newTensor3d(c, TYPE_F32, 1, this.#per, this.#columns))
+        : this.#input(this.#api.newTensor3d(c, TYPE_F32, this.#copies, this.#per, this.#columns))
     const before = place === 'before' ? weights : undefined
     const after = place === 'after' ? weights : undefined
     const { groups } = this.#shape
@@ -133,7 +149,8 @@ class GraphBuilder {
     let at = 0
     for (const { slot, count } of groups) {
       const x = this.#api.getRows(c, input, index(rows, at, count))
-      const factors = before && this.#api.view2d(c, before, 1, count, FLOAT_BYTES, FLOAT_BYTES * at)
+      const row = FLOAT_BYTES * this.#copies
+      const factors = before && this.#api.view2d(c, before, this.#copies, count, row, row * at)
       const weighted = factors ? this.#api.mul(c, x, factors) : x
       const part = this.#ffn.build(weighted, { per: 1, count, slots: slot })
       out = this.#api.setRows(c, out, part, index(targets, at, count))
@@ -190,8 +207,9 @@ class GraphBuilder {
     const c = this.#context
     const product = (slot: number): Pointer => {
       const experts = this.#api.view2d(c, out, nOut, tokens, row * this.#per, slot * row)
-      const stride = FLOAT_BYTES * this.#per
-      const factors = this.#api.view2d(c, weights, 1, tokens, stride, FLOAT_BYTES * slot)
+      const factor = FLOAT_BYTES * this.#copies
+      const stride = factor * this.#per
+      const factors = this.#api.view2d(c, weights, this.#copies, tokens, stride, factor * slot)
       return this.#api.mul(c, experts, factors)
     }
     let sum = product(0)

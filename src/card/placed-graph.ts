@@ -7,7 +7,12 @@ import type { ExpertRecord } from '../base/expert.js'
 import { ggml } from '../native/ggml.js'
 import { allocateCollected, type NativeBuffer, type Pointer, viewNative } from '../native/memory.js'
 import { tensorData } from '../native/tensor.js'
-import { buildExpertGraph, type ExpertGraph, type GraphShape } from './expert-graph.js'
+import {
+  buildExpertGraph,
+  type ExpertGraph,
+  type GraphShape,
+  weightCopies,
+} from './expert-graph.js'
 import type { Group } from './order.js'
 import type { RegionPages } from './page-store.js'
 
@@ -135,9 +140,9 @@ export class GraphCache {
     this.#device.place(graph.graph)
     // A view of a tensor costs more than a copy, and is worth it only when it is used again.
     const hasCopies = !isKept || !this.#device.isHost
-    const bytes = NUMBER_BYTES * shape.pairs
-    const array = (tensor: Pointer | undefined): Uint8Array | undefined => {
+    const array = (tensor: Pointer | undefined, perPair = 1): Uint8Array | undefined => {
       if (tensor === undefined) return undefined
+      const bytes = NUMBER_BYTES * perPair * shape.pairs
       return hasCopies ? new Uint8Array(bytes) : viewNative(tensorData(tensor), bytes)
     }
     return {
@@ -146,7 +151,7 @@ export class GraphCache {
       slots: ints(array(graph.slots)),
       targets: ints(array(graph.targets)),
       rows: ints(array(graph.rows)),
-      weights: floats(array(graph.weights)),
+      weights: floats(array(graph.weights, weightCopies(this.#record))),
       output: tensorData(graph.output),
       isKept,
       hasCopies,

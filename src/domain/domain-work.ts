@@ -167,9 +167,13 @@ export class DomainWork {
     })
   }
 
-  #job(dispatch: Dispatch, bytes: number, how: Omit<JobOptions, 'pool' | 'departures'>): Job {
+  #job(
+    dispatch: Dispatch,
+    bytes: number,
+    { header, bounds, owners, now }: Omit<JobOptions, 'pool' | 'departures'>,
+  ): Job {
     const { departures } = this.#options.table
-    return new Job(dispatch, bytes, { ...how, pool: this.pool, departures })
+    return new Job(dispatch, bytes, { header, bounds, owners, now, pool: this.pool, departures })
   }
 
   /** Pages may have gone since a dispatch came, as far as the head knows by its own wish. */

@@ -125,13 +125,20 @@ export class Job {
     const rows = dispatch.isSummed ? dispatch.tokens : dispatch.pairs
     const rowBytes = encodedRowBytes(dispatch.replyEncoding, bounds.nOut)
     return {
-      ...{ job: this, card, index, frame, bytes, losses: 0 },
+      job: this,
+      card,
+      index,
+      frame,
+      bytes,
+      losses: 0,
       experts: frame.u16.subarray(dispatch.experts, dispatch.experts + dispatch.pairs),
       answerBytes: combineBytes(rows, rowBytes),
       answerEncoding: encodingId(dispatch.replyEncoding),
     }
   }
 }
+
+const NONE = new Uint32Array(0)
 
 /** A copy, since the card may be lost and asked again. */
 function wholeShare(
@@ -140,6 +147,5 @@ function wholeShare(
 ): Share {
   const copy = pool.take(bytes)
   copy.bytes.set(frame.bytes.subarray(0, bytes))
-  const none = new Uint32Array(0)
-  return { card, frame: copy, bytes, tokens: none, pairs: none }
+  return { card, frame: copy, bytes, tokens: NONE, pairs: NONE }
 }

@@ -87,6 +87,8 @@ export class Loan {
       }
       domain.receive(frame, now())
       this.#flush()
+      // A card of this process has the answer now, and the head waits for it.
+      this.#lookAtCards()
     }
     return true
   }

@@ -301,7 +301,7 @@ export class CardExperts implements Experts {
     const started = performance.now()
     const region = defined(this.#regions.get(regionKey(parsed.record)), 'region of a record')
     const loop = defined(this.#loop, 'the loop of steps')
-    loop.compute({ ...this.#reader.read(parsed), region })
+    loop.compute(this.#reader.read(parsed, region))
     this.regionUs += 1000 * (performance.now() - started)
   }
 }

@@ -3,19 +3,11 @@
  * chose, their weights, and where tokens and sums lie. Reuses its memory from step to step.
  */
 import { SputnikError } from '../base/errors.js'
-import type { ExpertRecord } from '../base/expert.js'
-import type { RouterChoice } from '../fleet/partition.js'
+import type { RegionCall } from '../fleet/region-call.js'
 import { copyRows } from '../native/libc.js'
 import { allocateNative, type NativeBuffer, type Pointer } from '../native/memory.js'
 import type { ParsedRegion } from '../native/region-parser.js'
 import { readTensor, tensorData } from '../native/tensor.js'
-
-export type ReadRegion = {
-  readonly record: ExpertRecord
-  readonly choice: RouterChoice
-  readonly input: Pointer
-  readonly output: Pointer
-}
 
 const NUMBER_BYTES = 4
 
@@ -51,10 +43,10 @@ export class RegionReader {
   readonly #input = new Scratch()
   readonly #layouts = new WeakMap<ParsedRegion, Layout>()
 
-  /** Views in the answer are valid until the next read. */
-  read(region: ParsedRegion): ReadRegion {
-    const { record, tensors } = region
-    const layout = this.#layoutOf(region)
+  /** Views in the answer are valid until the next read; `region` is its number. */
+  read(parsed: ParsedRegion, region: number): RegionCall {
+    const { record, tensors } = parsed
+    const layout = this.#layoutOf(parsed)
     const { tokens } = layout
     const { nUsed } = record
     const rowBytes = NUMBER_BYTES * nUsed
@@ -62,14 +54,15 @@ export class RegionReader {
     const strideBytes = layout.idsStride
     copyRows(tensorData(tensors.ids), { target, rows: tokens, rowBytes, strideBytes })
     return {
+      region,
       record,
       choice: {
         tokens,
         nUsed,
         experts: this.#experts.ints(nUsed * tokens),
-        weights: this.#readWeights(region, layout),
+        weights: this.#readWeights(parsed, layout),
       },
-      input: this.#readInput(region, layout),
+      input: this.#readInput(parsed, layout),
       output: tensorData(tensors.output),
     }
   }

@@ -154,6 +154,7 @@ export class StepLoop {
       if (frame === undefined) return isAny
       isAny = true
       const isExpected = this.#dispatcher.receive(domain.id, frame, this.#options.now())
+      if (isExpected && this.#dispatcher.isDone) return true
       if (isExpected) continue
       this.#doomed.push({ id: domain.id, reason: 'it answered something else' })
       return true

@@ -5,26 +5,25 @@ import { type Encoding, encodedRowBytes, encodeRows } from '../fabric/encoding.j
 import { FRAME, HEADER_BYTES, writeHeader } from '../fabric/frame.js'
 import type { NativeBuffer, Pointer } from '../native/memory.js'
 import type { Piece } from './piece.js'
+import type { RegionCall } from './region-call.js'
 import { tokenAt, writePairs } from './shares.js'
 
 export type DispatchCall = {
-  readonly region: number
-  readonly record: ExpertRecord
+  readonly call: RegionCall
   readonly step: number
   readonly format: WireFormat
-  /** f32 rows [nEmbd, tokens], contiguous. */
-  readonly input: Pointer
 }
 
 const FLOAT_BYTES = 4
 
 /** Bytes of the whole frame. */
-export function dispatchBytes({ record, format }: DispatchCall, { share }: Piece): number {
-  return layoutOf(record, { format, piece: share }).bytes
+export function dispatchBytes({ call, format }: DispatchCall, { share }: Piece): number {
+  return layoutOf(call.record, { format, piece: share }).bytes
 }
 
-export function writeDispatch(call: DispatchCall, piece: Piece, frame: NativeBuffer): void {
-  const { record, format, region, step } = call
+export function writeDispatch(what: DispatchCall, piece: Piece, frame: NativeBuffer): void {
+  const { call, format, step } = what
+  const { record, region } = call
   const { share, attempt } = piece
   const layout = layoutOf(record, { format, piece: share })
   writeHeader(frame.view, {
@@ -38,7 +37,7 @@ export function writeDispatch(call: DispatchCall, piece: Piece, frame: NativeBuf
     computeUs: 0,
   })
   writePairs(frame, { layout, share })
-  encodeTokens(call, piece, frame.address + BigInt(layout.rows))
+  encodeTokens(what, piece, frame.address + BigInt(layout.rows))
 }
 
 function layoutOf(
@@ -50,9 +49,13 @@ function layoutOf(
 }
 
 /** Rows that lie side by side are encoded in one call. */
-function encodeTokens(call: DispatchCall, { share, work }: Piece, target: Pointer): void {
+function encodeTokens(
+  { call, format }: DispatchCall,
+  { share, work }: Piece,
+  target: Pointer,
+): void {
   const { nEmbd: width } = call.record
-  const encoding: Encoding = call.format.dispatch
+  const encoding: Encoding = format.dispatch
   const rowBytes = encodedRowBytes(encoding, width)
   for (let start = 0; start < share.tokenCount; ) {
     const first = tokenAt(share, start, work.tokenOf)

@@ -221,7 +221,7 @@ export class Dispatcher {
   #outgoing(piece: Piece): Outgoing {
     const call = this.#openCall()
     const { format } = this.#options
-    const what = { ...call, step: this.#step, format }
+    const what = { call, step: this.#step, format }
     return {
       domain: piece.domain,
       bytes: dispatchBytes(what, piece),

@@ -3,7 +3,9 @@
  * out of native memory. Knows nothing of what an operation means.
  */
 import koffi from 'koffi'
-import { NULL, type Pointer, readNative } from './memory.js'
+import { defined } from '../base/assert.js'
+import { copyNative } from './libc.js'
+import { allocateCollected, type NativeBuffer, NULL, type Pointer, readNative } from './memory.js'
 
 /** Byte offsets inside `struct ggml_tensor`, 64-bit ABI. */
 const OFFSET = {
@@ -45,28 +47,53 @@ export type TensorFields = {
   floatParam(index: number): number
 }
 
+/** Where a tensor is copied to before it is read: a view of its own memory takes far longer. */
+let scratch: NativeBuffer | undefined
+
 export function readTensor(address: Pointer): TensorFields {
-  const bytes = readNative(address, OFFSET.bytes)
-  const view = new DataView(bytes.buffer)
-  const u64 = (offset: number) => view.getBigUint64(offset, true)
-  const four = (offset: number) =>
-    [0, 8, 16, 24].map((step) => Number(u64(offset + step))) as [number, number, number, number]
+  scratch ??= allocateCollected(OFFSET.bytes)
+  const { view, bytes } = scratch
+  copyNative(scratch.address, address, OFFSET.bytes)
+  const ints = readParams((offset) => view.getInt32(offset, true))
+  const floats = readParams((offset) => view.getFloat32(offset, true))
   return {
     address,
     type: view.getInt32(OFFSET.type, true),
-    buffer: u64(OFFSET.buffer),
-    ne: four(OFFSET.ne),
-    nb: four(OFFSET.nb),
+    buffer: view.getBigUint64(OFFSET.buffer, true),
+    ne: readFour(view, OFFSET.ne),
+    nb: readFour(view, OFFSET.nb),
     op: view.getInt32(OFFSET.op, true),
     flags: view.getInt32(OFFSET.flags, true),
     src: readSources(view),
-    viewSource: u64(OFFSET.viewSource),
-    viewOffset: Number(u64(OFFSET.viewOffset)),
-    data: u64(OFFSET.data),
+    viewSource: view.getBigUint64(OFFSET.viewSource, true),
+    viewOffset: readSize(view, OFFSET.viewOffset),
+    data: view.getBigUint64(OFFSET.data, true),
     name: nameOf(bytes),
-    intParam: (index) => view.getInt32(OFFSET.params + 4 * index, true),
-    floatParam: (index) => view.getFloat32(OFFSET.params + 4 * index, true),
+    intParam: (index) => defined(ints[index], 'a parameter'),
+    floatParam: (index) => defined(floats[index], 'a parameter'),
   }
+}
+
+function readParams(read: (offset: number) => number): number[] {
+  const params: number[] = []
+  for (let offset: number = OFFSET.params; offset < OFFSET.flags; offset += 4) {
+    params.push(read(offset))
+  }
+  return params
+}
+
+/** Without the detour over a bigint. */
+function readSize(view: DataView, offset: number): number {
+  return view.getUint32(offset, true) + 2 ** 32 * view.getUint32(offset + 4, true)
+}
+
+function readFour(view: DataView, offset: number): [number, number, number, number] {
+  return [
+    readSize(view, offset),
+    readSize(view, offset + 8),
+    readSize(view, offset + 16),
+    readSize(view, offset + 24),
+  ]
 }
 
 function readSources(view: DataView): Pointer[] {
