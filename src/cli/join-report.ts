@@ -2,7 +2,7 @@
  * What `sputnik join` tells people on stderr: a line for each state, and what was fetched so far,
  * in place on a terminal. Knows nothing of processes.
  */
-import { fromPlain } from '../base/errors.js'
+import { fromPlain, type SputnikError } from '../base/errors.js'
 import { formatBytes } from '../base/units.js'
 import type { DomainEvent } from '../domain/protocol.js'
 import type { DomainEnd } from './domain-process.js'
@@ -32,6 +32,10 @@ export function createJoinReport(
   }
   const named = (head: number, text: string): string =>
     heads.length === 1 ? oneLine(text) : `${heads[head]}: ${oneLine(text)}`
+  const lost = (reason: string, { next, error }: { next: string; error?: SputnikError }): void => {
+    line(`lost       ${reason}; ${next}`)
+    if (error !== undefined) line(`fix: ${error.fix}`)
+  }
   return {
     line,
     event: (event) => {
@@ -40,19 +44,25 @@ export function createJoinReport(
         line(`${event.state.padEnd(10)} ${named(event.head, event.text)}`)
       } else if (event.kind === 'lost') {
         const { head, delayMs } = event
-        const { code, message, fix } = fromPlain(event.error)
-        const next = delayMs === null ? 'not tried again' : `again in ${delayMs / 1000} s`
-        line(`lost       ${named(head, `${code}  ${message}`)}; ${next}`)
-        line(`fix: ${fix}`)
+        const error = fromPlain(event.error)
+        const next = delayMs === null ? 'not tried again' : againIn(delayMs)
+        lost(named(head, codeAndText(error)), { next, error })
       }
     },
     restart: (end, delayMs) => {
       const { error } = end.failure ?? {}
-      const reason = error === undefined ? end.reason : `${error.code}  ${error.message}`
-      line(`lost       ${oneLine(reason)}; again in ${delayMs / 1000} s`)
-      if (error !== undefined) line(`fix: ${error.fix}`)
+      const reason = error === undefined ? end.reason : codeAndText(error)
+      lost(oneLine(reason), { next: againIn(delayMs), ...(error && { error }) })
     },
   }
+}
+
+function againIn(delayMs: number): string {
+  return `again in ${delayMs / 1000} s`
+}
+
+function codeAndText({ code, message }: SputnikError): string {
+  return `${code}  ${message}`
 }
 
 function inPlace(stream: NodeJS.WriteStream): (held: Held) => void {

@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fromPlain, toPlain } from '../base/errors.js'
 import type { RestartState } from '../base/restart-policy.js'
-import { type LentCards, lendCards } from './lent-cards.js'
+import { lendCards } from './lent-cards.js'
 import type { DomainEvent } from './protocol.js'
 import { decideRejoin } from './rejoin-policy.js'
 import { type Host, type ServeOptions, serveHead } from './serve-head.js'
@@ -37,20 +37,17 @@ export async function keepServing(host: Host, options: KeepOptions): Promise<unk
     })
     options.onProgress(0, 0)
     if (config.heads.length === 1) return error
+    const plain = toPlain(error)
     if (isFinal(error)) {
-      tell({ kind: 'lost', head: at, error: toPlain(error), delayMs: null })
+      tell({ kind: 'lost', head: at, error: plain, delayMs: null })
       return error
     }
     const lifeMs = readyMs === undefined ? 0 : now() - readyMs
-    const { state, delayMs } = decideRejoin(restart, { lifeMs, error: fromPlain(toPlain(error)) })
+    const { state, delayMs } = decideRejoin(restart, { lifeMs, error: fromPlain(plain) })
     restart = state
-    tell({ kind: 'lost', head: at, error: toPlain(error), delayMs })
+    tell({ kind: 'lost', head: at, error: plain, delayMs })
     await sleep(delayMs)
-    cards = newCards(host, cards)
+    // In place of those that ended, with the same memory.
+    cards = lendCards(config, { now, known: cards.lent })
   }
-}
-
-/** In place of those that ended, with the same memory. */
-function newCards({ config, now }: Host, { lent }: LentCards): LentCards {
-  return lendCards(config, { now, known: lent })
 }

@@ -28,9 +28,8 @@ export function lendCards(
 ): LentCards {
   const { backend, threads, memoryBytes, heads } = config
   const devices = devicesOf(config)
-  // A process that outlives its heads has its memory back from cards that end by themselves alone.
-  const isInline = heads.length === 1 && devices.length === 1
-  const links = new Cards({ devices, backend, threads, spinUs: spinUsOf(config), now, isInline })
+  const how = { spinUs: spinUsOf(config), isInline: isInline(config) }
+  const links = new Cards({ devices, backend, threads, now, ...how })
   return { links, lent: known ?? lendMemory(links.find(), memoryBytes, heads.length) }
 }
 
@@ -39,8 +38,12 @@ export function spinUsOf(config: DomainConfig): number {
   const { heads, threads } = config
   const devices = devicesOf(config)
   const busy = devices.filter((device) => device === 'cpu').length * threads * heads.length
-  const isInline = heads.length === 1 && devices.length === 1
-  return isInline || availableParallelism() > busy ? SPIN_US : SPIN_SHORT_US
+  return isInline(config) || availableParallelism() > busy ? SPIN_US : SPIN_SHORT_US
+}
+
+/** A process that outlives its heads has memory back only from cards that end by themselves. */
+function isInline(config: DomainConfig): boolean {
+  return config.heads.length === 1 && devicesOf(config).length === 1
 }
 
 function devicesOf({ device }: DomainConfig): string[] {

@@ -34,7 +34,6 @@ export class Loan {
   #head: Link | undefined
   #isLoaded = false
   #isOver = false
-  #failure: SputnikError | undefined
   #tickedAt = -Infinity
   #reportedAt = -Infinity
 
@@ -44,7 +43,8 @@ export class Loan {
 
   /** Why it is over: what the head said when it ended the link, or what the cards lack. */
   get failure(): SputnikError | undefined {
-    return this.#failure ?? this.#options.domain.farewell
+    const { domain } = this.#options
+    return domain.failure ?? domain.farewell
   }
 
   /** Whether pages are on their way, which nothing announces. */
@@ -138,17 +138,16 @@ export class Loan {
 
   #noteState(): void {
     const { domain, onLoaded } = this.#options
-    if (domain.failure !== undefined) this.#end(domain.failure)
+    if (domain.failure !== undefined) this.#end()
     else if (!this.#isLoaded && domain.isLoaded) {
       this.#isLoaded = true
       onLoaded()
     }
   }
 
-  #end(failure?: SputnikError): void {
+  #end(): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#failure = failure
     this.#options.onOver()
   }
 

@@ -5,6 +5,7 @@
  */
 import { defined } from '../base/assert.js'
 import { toPlain } from '../base/errors.js'
+import { sum } from '../base/statistics.js'
 import { Credits } from '../fabric/credits.js'
 import { loadLibraries } from '../native/library.js'
 import { localSockets } from '../native/sockets.js'
@@ -65,7 +66,9 @@ async function start(config: DomainConfig): Promise<void> {
       ...{ head, at, cards: defined(cards[at], 'cards'), modelHash, tell, isFinal },
       onProgress: (pages, bytes) => {
         held[at] = { pages, bytes }
-        tell({ kind: 'progress', ...sumOf(held) })
+        const pagesOfAll = sum(held.map((one) => one.pages))
+        const bytesOfAll = sum(held.map((one) => one.bytes))
+        tell({ kind: 'progress', pages: pagesOfAll, bytes: bytesOfAll })
       },
     }),
   )
@@ -100,13 +103,6 @@ function openHost(config: DomainConfig): Host {
 /** Nothing else tells that the parent is gone while this thread is busy. */
 function isWantedBy(parent: number): () => boolean {
   return () => process.ppid === parent
-}
-
-function sumOf(held: readonly { readonly pages: number; readonly bytes: number }[]) {
-  return {
-    pages: held.reduce((sum, { pages }) => sum + pages, 0),
-    bytes: held.reduce((sum, { bytes }) => sum + bytes, 0),
-  }
 }
 
 function isFinal(error: unknown): boolean {

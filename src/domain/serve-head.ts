@@ -7,7 +7,7 @@ import { defined } from '../base/assert.js'
 import { fromPlain, SputnikError } from '../base/errors.js'
 import type { Credits } from '../fabric/credits.js'
 import { Fabric } from '../fabric/fabric.js'
-import type { FabricEvent, PeerJoined } from '../fabric/fabric-messages.js'
+import type { FabricEvent, FabricRole, PeerJoined } from '../fabric/fabric-messages.js'
 import { loadOfManifest } from '../pages/card-load.js'
 import { withSlots } from './card-memory.js'
 import { Domain } from './domain.js'
@@ -139,19 +139,12 @@ class HeadSession {
     })
   }
 
-  #role() {
+  #role(): FabricRole {
     const { config } = this.#host
     const { head, cards, modelHash } = this.#options
     const { name, plain } = config
     return {
-      ...({
-        role: 'domain',
-        identity: identityOf(config),
-        name,
-        plain,
-        modelHash,
-        ...head,
-      } as const),
+      ...{ role: 'domain', identity: identityOf(config), name, plain, modelHash, ...head },
       cards: cards.lent.map(({ device, memoryBytes }) => ({ device, memoryBytes })),
       heartbeatMs: HEARTBEAT_MS,
       leaseMs: LEASE_MS,

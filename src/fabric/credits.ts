@@ -99,7 +99,7 @@ export class Credits {
   tick(nowMs: number): void {
     const nowUs = toUs(nowMs)
     // Nothing tells when what was sent has arrived.
-    if (this.#turns.isWaiting) this.passTurns(nowUs)
+    if (this.isTurnWaiting) this.passTurns(nowUs)
     if (nowUs < this.#tickUs) return
     this.#granter.tick(nowUs)
     this.#deliver()
@@ -122,6 +122,11 @@ export class Credits {
     this.#turns.sent(peer, sent)
   }
 
+  /** Whether somebody waits for a turn: `passTurns` does nothing otherwise. */
+  get isTurnWaiting(): boolean {
+    return this.#turns.isWaiting
+  }
+
   /** Lets those send whose turn begins. */
   passTurns(nowUs: number): void {
     // Who sends comes back here; one loop is enough, however many links there are.
@@ -139,7 +144,7 @@ export class Credits {
 
   /** How long nobody needs to call `tick`. */
   idleMs(nowMs: number): number {
-    if (this.#turns.isWaiting) return 0
+    if (this.isTurnWaiting) return 0
     return Math.max(0, (this.#tickUs - toUs(nowMs)) / 1000)
   }
 

@@ -78,7 +78,8 @@ export class Credited implements LinkCredit {
   }
 
   passTurns(): void {
-    this.#credits.passTurns(this.#nowUs)
+    // On the path of every frame, where a look at the clock would count.
+    if (this.#credits.isTurnWaiting) this.#credits.passTurns(this.#nowUs)
   }
 
   get hasMessages(): boolean {
