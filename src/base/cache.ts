@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { draftOf } from './draft.js'
 import { SputnikError } from './errors.js'
 
 /** sputnik's folder among the user's caches (XDG base directory specification). */
@@ -18,7 +19,7 @@ export function cacheDirectory(): string {
  */
 export function buildOnce(directory: string, build: (draft: string) => void): void {
   if (existsSync(directory)) return
-  const draft = `${directory}.${process.pid}.draft`
+  const draft = draftOf(directory)
   makeFolder(draft)
   try {
     build(draft)

@@ -17,12 +17,11 @@ import {
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { z } from 'zod'
+import { draftOf } from './draft.js'
 import { SputnikError } from './errors.js'
 
 const FOLDER_MODE = 0o700
 const FILE_MODE = 0o600
-
-let drafts = 0
 
 /** sputnik's folder for the user's state (XDG base directory specification). */
 export function stateDirectory(): string {
@@ -89,8 +88,7 @@ export function codeOf(error: unknown): string | undefined {
 function withDraft<T>(path: string, text: string, place: (draft: string) => T): T {
   return unlessUnwritable(path, () => {
     mkdirSync(dirname(path), { recursive: true, mode: FOLDER_MODE })
-    drafts++
-    const draft = `${path}.${process.pid}.${drafts}.draft`
+    const draft = draftOf(path)
     try {
       writeDraft(draft, text)
       return place(draft)

@@ -5,12 +5,10 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { draftOf, writerOf } from '../base/draft.js'
 import { SputnikError } from '../base/errors.js'
 
-/** `<name>.<pid>.<number>.draft` */
-const DRAFT = /\.(?<pid>\d+)\.\d+\.draft$/
-
-let drafts = 0
+/** Drafts of this thread. */
 const ours = new Set<string>()
 
 /**
@@ -23,7 +21,7 @@ export async function writeAtomic(
   chunks: readonly Uint8Array[],
   { isDurable = true } = {},
 ): Promise<void> {
-  const draft = `${path}.${process.pid}.${drafts++}.draft`
+  const draft = draftOf(path)
   ours.add(draft)
   try {
     await writeDraft(draft, { chunks, isDurable })
@@ -38,13 +36,16 @@ export async function writeAtomic(
   }
 }
 
-/** Removes what killed processes left half written in a folder; returns all other names. */
+/**
+ * Removes what killed processes left half written in a folder that no other thread of this one
+ * writes to; returns all other names.
+ */
 export function removeOldDrafts(folder: string): string[] {
   return readdirSync(folder).filter((name) => {
-    const pid = DRAFT.exec(name)?.groups?.pid
+    const pid = writerOf(name)
     if (pid === undefined) return true
     const draft = join(folder, name)
-    if (!isBeingWritten(draft, Number(pid))) rmSync(draft, { force: true })
+    if (!isBeingWritten(draft, pid)) rmSync(draft, { force: true })
     return false
   })
 }

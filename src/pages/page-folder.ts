@@ -2,11 +2,11 @@
  * Which folder a page store may call its own: two processes, or threads of one, that count the same
  * files would drop each other's pages. Knows nothing of pages.
  */
-import { mkdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import { SputnikError } from '../base/errors.js'
-import { createStateFile } from '../base/state.js'
+import { createStateFile, readStateFile } from '../base/state.js'
 
 export type PageFolder = {
   readonly path: string
@@ -16,7 +16,8 @@ export type PageFolder = {
 }
 
 export const STALE_MS = 15_000
-const LOCK = 'owner'
+/** `owner-<number>`: each owner that takes over from one that was killed has the next number. */
+const LOCK = /^owner-(\d{1,9})$/
 const FOLDERS_MAX = 64
 
 /** Locks that this thread has; others of this process have their own. */
@@ -31,20 +32,24 @@ const OWNER = `${process.pid}.${threadId}`
 export function claimFolder(folder: string, nowMs: () => number): PageFolder {
   for (let number = 1; number <= FOLDERS_MAX; number++) {
     const path = number === 1 ? folder : `${folder}-${number}`
-    if (claim(path, nowMs())) return ownedFolder(path, nowMs)
+    const lock = claim(path, nowMs())
+    if (lock !== undefined) return ownedFolder(path, { lock, nowMs })
   }
   throw new SputnikError('CACHE_UNWRITABLE', `${folder} and all beside it are in use`)
 }
 
-function claim(path: string, nowMs: number): boolean {
-  const lock = join(path, LOCK)
+/** The lock, or undefined while somebody else has one. */
+function claim(path: string, nowMs: number): string | undefined {
   try {
     mkdirSync(path, { recursive: true })
-    const state = lockState(lock, nowMs)
-    if (state === 'owned') return false
-    // Only then, or whoever claims at the same moment would lose what it has just made.
-    if (state === 'left') rmSync(lock, { force: true })
-    return createStateFile(lock, OWNER)
+    const left = newestLock(path)
+    if (left > 0 && isOwned(lockOf(path, left), nowMs)) return undefined
+    const lock = lockOf(path, left + 1)
+    // Of all who found the same lock left, one makes the next. Had they removed the old one first,
+    // the second would remove that of the first.
+    if (!createStateFile(lock, OWNER)) return undefined
+    if (left > 0) rmSync(lockOf(path, left), { force: true })
+    return lock
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
     const text = `cannot keep pages in ${path}: ${reason}`
@@ -52,8 +57,19 @@ function claim(path: string, nowMs: number): boolean {
   }
 }
 
-function ownedFolder(path: string, nowMs: () => number): PageFolder {
-  const lock = join(path, LOCK)
+function newestLock(path: string): number {
+  const numbers = readdirSync(path).map((name) => Number(LOCK.exec(name)?.[1] ?? 0))
+  return Math.max(0, ...numbers)
+}
+
+function lockOf(path: string, number: number): string {
+  return join(path, `owner-${number}`)
+}
+
+function ownedFolder(
+  path: string,
+  { lock, nowMs }: { lock: string; nowMs: () => number },
+): PageFolder {
   ours.add(lock)
   return {
     path,
@@ -73,15 +89,16 @@ function ownedFolder(path: string, nowMs: () => number): PageFolder {
 }
 
 /** The id of a dead owner may be that of another process by now, which does not renew the lock. */
-function lockState(lock: string, nowMs: number): 'none' | 'left' | 'owned' {
+function isOwned(lock: string, nowMs: number): boolean {
   const stat = statSync(lock, { throwIfNoEntry: false })
-  if (stat === undefined) return 'none'
-  if (nowMs - stat.mtimeMs > STALE_MS) return 'left'
-  const owner = readFileSync(lock, 'utf8')
-  // Also that of an earlier process with our id, as containers have them.
-  if (owner === OWNER) return ours.has(lock) ? 'owned' : 'left'
+  const owner = readStateFile(lock)
+  // Somebody else may be at the next one already.
+  if (stat === undefined || owner === undefined) return true
+  if (nowMs - stat.mtimeMs > STALE_MS) return false
+  // An earlier process may have had our id, as in containers.
+  if (owner === OWNER) return ours.has(lock)
   const pid = Number(owner.split('.', 1)[0])
-  return Number.isInteger(pid) && pid > 0 && lives(pid) ? 'owned' : 'left'
+  return Number.isInteger(pid) && pid > 0 && lives(pid)
 }
 
 function lives(pid: number): boolean {
