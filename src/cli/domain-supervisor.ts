@@ -2,9 +2,8 @@
  * Keeps a domain running: starts its process, and again when it ended, later each time. Ends with
  * a failure that would only repeat itself. Knows nothing of what a domain does.
  */
-import type { RestartState } from '../base/restart-policy.js'
 import type { DomainConfig, DomainEvent } from '../domain/protocol.js'
-import { decideRejoin } from '../domain/rejoin-policy.js'
+import { Rejoin } from '../domain/rejoin.js'
 import { type DomainEnd, type DomainProcess, startDomain } from './domain-process.js'
 
 export type DomainSupervisorOptions = {
@@ -18,8 +17,7 @@ export type DomainSupervisorOptions = {
 export class DomainSupervisor {
   readonly #options: DomainSupervisorOptions
   #process: DomainProcess | undefined
-  #restart: RestartState = { quickLives: 0 }
-  #readyAtMs: number | undefined
+  readonly #rejoin = new Rejoin()
   #isStopping = false
   #wake: (() => void) | undefined
 
@@ -51,7 +49,6 @@ export class DomainSupervisor {
 
   async #liveOnce(): Promise<DomainEnd> {
     const { script, config } = this.#options
-    this.#readyAtMs = undefined
     this.#process = startDomain({ script, config, onEvent: (event) => this.#receive(event) })
     const end = await this.#process.ended
     this.#process = undefined
@@ -60,15 +57,12 @@ export class DomainSupervisor {
 
   #receive(event: DomainEvent): void {
     const isReady = event.kind === 'state' && event.state === 'ready'
-    if (isReady) this.#readyAtMs ??= performance.now()
+    if (isReady) this.#rejoin.ready(performance.now())
     this.#options.onEvent(event)
   }
 
   #pause(end: DomainEnd): Promise<void> {
-    const lifeMs = this.#readyAtMs === undefined ? 0 : performance.now() - this.#readyAtMs
-    const { error } = end.failure ?? {}
-    const { state, delayMs } = decideRejoin(this.#restart, { lifeMs, error })
-    this.#restart = state
+    const delayMs = this.#rejoin.ended(end.failure?.error, performance.now())
     this.#options.onRestart(end, delayMs)
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, delayMs)

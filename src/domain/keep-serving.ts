@@ -5,10 +5,9 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fromPlain, toPlain } from '../base/errors.js'
-import type { RestartState } from '../base/restart-policy.js'
 import { lendCards } from './lent-cards.js'
 import type { DomainEvent } from './protocol.js'
-import { decideRejoin } from './rejoin-policy.js'
+import { Rejoin } from './rejoin.js'
 import { type Host, type ServeOptions, serveHead } from './serve-head.js'
 
 export type KeepOptions = Omit<ServeOptions, 'onState'> & {
@@ -23,15 +22,14 @@ export type KeepOptions = Omit<ServeOptions, 'onState'> & {
 export async function keepServing(host: Host, options: KeepOptions): Promise<unknown> {
   const { at, tell, isFinal } = options
   const { config, now } = host
-  let restart: RestartState = { quickLives: 0 }
+  const rejoin = new Rejoin()
   let cards = options.cards
   for (;;) {
-    let readyMs: number | undefined
     const error = await serveHead(host, {
       ...options,
       cards,
       onState: (state, text) => {
-        if (state === 'ready') readyMs = now()
+        if (state === 'ready') rejoin.ready(now())
         tell({ kind: 'state', head: at, state, text })
       },
     })
@@ -42,9 +40,7 @@ export async function keepServing(host: Host, options: KeepOptions): Promise<unk
       tell({ kind: 'lost', head: at, error: plain, delayMs: null })
       return error
     }
-    const lifeMs = readyMs === undefined ? 0 : now() - readyMs
-    const { state, delayMs } = decideRejoin(restart, { lifeMs, error: fromPlain(plain) })
-    restart = state
+    const delayMs = rejoin.ended(fromPlain(plain), now())
     tell({ kind: 'lost', head: at, error: plain, delayMs })
     await sleep(delayMs)
     // In place of those that ended, with the same memory.

@@ -1,6 +1,5 @@
 /** A machine that lends cards: its process is started, ends, and is started again. */
-import type { RestartState } from '../../src/base/restart-policy.js'
-import { decideRejoin } from '../../src/domain/rejoin-policy.js'
+import { Rejoin } from '../../src/domain/rejoin.js'
 import { DomainProcess } from './domain-process.js'
 import type { IntegerModel } from './integer-model.js'
 import type { Wire } from './network.js'
@@ -25,7 +24,7 @@ export class DomainNode {
   readonly #options: DomainNodeOptions
   /** What is in each page of its cache. */
   readonly #disk = new Map<string, number>()
-  #restart: RestartState = { quickLives: 0 }
+  readonly #rejoin = new Rejoin()
   #process: DomainProcess | undefined
   /** It has been started once. */
   isExpected = false
@@ -82,10 +81,7 @@ export class DomainNode {
     if (process !== this.#process) return
     const { sim } = this.#options
     this.#process = undefined
-    const { readyMs } = process
-    const lifeMs = readyMs === undefined ? 0 : sim.nowMs - readyMs
-    const { state, delayMs } = decideRejoin(this.#restart, { lifeMs, error: undefined })
-    this.#restart = state
-    sim.after(delayMs, () => this.start())
+    if (process.readyMs !== undefined) this.#rejoin.ready(process.readyMs)
+    sim.after(this.#rejoin.ended(undefined, sim.nowMs), () => this.start())
   }
 }

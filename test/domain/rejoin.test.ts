@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SputnikError } from '../../src/base/errors.js'
-import type { RestartState } from '../../src/base/restart-policy.js'
-import { decideRejoin } from '../../src/domain/rejoin-policy.js'
+import { Rejoin } from '../../src/domain/rejoin.js'
 
 /** Delays in seconds of lives that end one after the other. */
 function delaysOf(lives: readonly { lifeMs?: number; error?: SputnikError }[]): number[] {
-  let state: RestartState = { quickLives: 0 }
+  const rejoin = new Rejoin()
+  let now = 0
   return lives.map(({ lifeMs = 0, error }) => {
-    const decision = decideRejoin(state, { lifeMs, error })
-    state = decision.state
-    return decision.delayMs / 1000
+    if (lifeMs > 0) rejoin.ready(now)
+    now += lifeMs
+    return rejoin.ended(error, now) / 1000
   })
 }
 

@@ -19,22 +19,27 @@ const LIMITS: RestartLimits = {
 /** A head that reads its model lets nodes in as soon as it has. */
 const NOT_READY_MS = 2_000
 
-export type EndedLife = {
-  /** From ready to the end; 0 when it never became ready. */
-  readonly lifeMs: number
-  /** Why it ended, when it said so. */
-  readonly error: SputnikError | undefined
-}
+/** All the lives of a domain with one head. Times are monotonic milliseconds. */
+export class Rejoin {
+  #restart: RestartState = { quickLives: 0 }
+  #readyMs: number | undefined
 
-export function decideRejoin(
-  before: RestartState,
-  { lifeMs, error }: EndedLife,
-): { readonly state: RestartState; readonly delayMs: number } {
-  // A head that goes after it has had the domain, as when it is started again, is no fault of that.
-  const isHeads = lifeMs > 0 && error?.code === 'PEER_UNREACHABLE'
-  const from = isHeads ? { quickLives: 0 } : before
-  const { state, delayMs = LIMITS.delayMsMax } = decideRestart(from, lifeMs, LIMITS)
-  return { state, delayMs: Math.min(delayMs, error === undefined ? Infinity : toldMs(error)) }
+  /** The head may ask from now on. */
+  ready(now: number): void {
+    this.#readyMs ??= now
+  }
+
+  /** A life has ended, and why if that is known. How long to wait before the next. */
+  ended(error: SputnikError | undefined, now: number): number {
+    const lifeMs = this.#readyMs === undefined ? 0 : now - this.#readyMs
+    this.#readyMs = undefined
+    // A head that goes after it has had the domain, as when it is started again, is no fault of it.
+    const isHeads = lifeMs > 0 && error?.code === 'PEER_UNREACHABLE'
+    const from = isHeads ? { quickLives: 0 } : this.#restart
+    const { state, delayMs = LIMITS.delayMsMax } = decideRestart(from, lifeMs, LIMITS)
+    this.#restart = state
+    return Math.min(delayMs, error === undefined ? Infinity : toldMs(error))
+  }
 }
 
 /** Infinity: nothing is known. */
