@@ -16,7 +16,7 @@ export type DomainEnd = {
 export type DomainProcess = {
   /** Resolves once, after the last event. */
   readonly ended: Promise<DomainEnd>
-  /** Asks it to end; after a while it is made to. */
+  /** Asks it to end once its pages lie elsewhere; when it falls silent it is made to. */
   readonly stop: () => void
   readonly kill: () => void
 }
@@ -27,8 +27,8 @@ export type DomainStart = {
   readonly onEvent: (event: DomainEvent) => void
 }
 
-/** For the last words to a head and for cards to end. */
-const STOP_MS = 5_000
+/** It says what it still holds several times a second. */
+const STOP_SILENT_MS = 5_000
 /** A process that failed ends by itself; one that cannot is not waited for. */
 const FAILED_MS = 5_000
 /** Events written just before the end may arrive after it is known. */
@@ -38,15 +38,20 @@ export function startDomain({ script, config, onEvent }: DomainStart): DomainPro
   // Its stdout goes to our stderr: a domain has no results, only a log.
   const child = fork(script, [], { stdio: ['ignore', 2, 2, 'ipc'], execArgv: [] })
   let failure: DomainEnd['failure']
+  let isStopping = false
   let deadline: NodeJS.Timeout | undefined
   const killAfter = (ms: number): void => {
-    deadline ??= setTimeout(() => child.kill('SIGKILL'), ms)
+    clearTimeout(deadline)
+    deadline = setTimeout(() => child.kill('SIGKILL'), ms)
   }
   child.on('message', (event: DomainEvent) => {
     if (event.kind === 'failed') {
       failure = { error: fromPlain(event.error), isFinal: event.isFinal }
       killAfter(FAILED_MS)
-    } else onEvent(event)
+      return
+    }
+    if (isStopping) killAfter(STOP_SILENT_MS)
+    onEvent(event)
   })
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message))
@@ -65,8 +70,9 @@ export function startDomain({ script, config, onEvent }: DomainStart): DomainPro
   return {
     ended,
     stop: () => {
+      isStopping = true
       child.kill('SIGTERM')
-      killAfter(STOP_MS)
+      killAfter(STOP_SILENT_MS)
     },
     kill: () => {
       child.kill('SIGKILL')

@@ -185,7 +185,7 @@ function checkModel(path: string | undefined): string | null {
 function endOnSignals(supervisor: DomainSupervisor, report: JoinReport): () => void {
   return stopOnSignals({
     stop: () => {
-      report.line('leaving; a second signal ends at once')
+      report.line('leaving once its pages lie elsewhere; a second signal ends at once')
       supervisor.stop()
     },
     kill: () => supervisor.kill(),

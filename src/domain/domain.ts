@@ -3,7 +3,8 @@
  * told what comes from the head, from cards and from the supply, and says what is to be done; it
  * has no sockets, no processes and no clock, so that a seed replays whatever happens to it.
  *
- * Inputs: `joined`, `receive` (from the head), `receiveCard`, `cardLost`, `supplied`, `tick`.
+ * Inputs: `joined`, `receive` (from the head), `receiveCard`, `cardLost`, `supplied`, `leave`,
+ * `tick`.
  * After each of them `takeOutbox` gives what is to be done, in order. Frames there are valid until
  * the next input, as long as the frame given to this one is: an answer of a card passes through.
  * Whoever keeps one copies it. Time is monotonic milliseconds; `tick` is wanted every 10 ms or so.
@@ -32,6 +33,7 @@ import { CardSpeeds } from './card-speeds.js'
 import type { Failed } from './dispatch-queue.js'
 import { type CardSpec, DomainCards, type DomainLoad, tableRegions } from './domain-cards.js'
 import { DomainWork } from './domain-work.js'
+import { Leaving } from './leaving.js'
 import { type DomainMessage, Outbox } from './outbox.js'
 import { PageChanges } from './page-changes.js'
 import type { ChangeAnswer } from './page-waiters.js'
@@ -63,6 +65,7 @@ export class Domain {
   #badPages = 0
   /** Why the head lets this domain go, if it said so. */
   farewell: SputnikError | undefined
+  #leaving: Leaving | undefined
 
   constructor(options: DomainOptions) {
     const { load, cards, now } = options
@@ -82,6 +85,11 @@ export class Domain {
   /** Why this domain can never serve; everything else it deals with by itself. */
   get failure(): SputnikError | undefined {
     return this.#cards.failure
+  }
+
+  /** Whether it has asked to go and waits for the head in vain. */
+  get hasLeft(): boolean {
+    return this.#leaving?.isOver === true
   }
 
   /** Whether pages are on their way, so that whoever drives this should not sleep for long. */
@@ -165,8 +173,16 @@ export class Domain {
     this.#pump(now)
   }
 
+  /** The domain is to end: the head moves its pages away and ends the link when it has. */
+  leave(now: number): void {
+    if (this.#leaving !== undefined) return
+    this.#leaving = new Leaving(this.#table.pages, now)
+    this.#outbox.tellHead(FRAME.leaving, {})
+  }
+
   /** Time passes. */
   tick(now: number): void {
+    this.#leaving?.look(this.#table.pages, now)
     for (const card of [...this.#cards.tick(now), ...this.#work.silent(now)]) {
       const text = `card ${card} does not answer`
       this.#lose(card, { now, error: new SputnikError('CARD_FAILED', text) })

@@ -16,6 +16,8 @@ export type LoanOptions = {
   readonly supply: Supply
   /** Monotonic milliseconds. */
   readonly now: () => number
+  /** This host takes back what it lends, once the pages are elsewhere. */
+  readonly isLeaving: () => boolean
   /** All cards are ready for pages; once. */
   readonly onLoaded: () => void
   /** The head is gone, or the cards can never serve it; once. */
@@ -129,6 +131,7 @@ export class Loan {
     const time = now()
     if (time - this.#tickedAt < TICK_MS) return
     this.#tickedAt = time
+    if (this.#options.isLeaving()) this.#leave(time)
     domain.tick(time)
     this.#flush()
     if (time - this.#reportedAt < REPORT_MS) return
@@ -136,9 +139,15 @@ export class Loan {
     onTick(domain)
   }
 
+  /** A head that was never told of the domain has given it nothing. */
+  #leave(now: number): void {
+    if (this.#head === undefined) this.#end()
+    else this.#options.domain.leave(now)
+  }
+
   #noteState(): void {
     const { domain, onLoaded } = this.#options
-    if (domain.failure !== undefined) this.#end()
+    if (domain.failure !== undefined || domain.hasLeft) this.#end()
     else if (!this.#isLoaded && domain.isLoaded) {
       this.#isLoaded = true
       onLoaded()

@@ -51,6 +51,14 @@ process.once('disconnect', () => process.exit(0))
 // Ctrl+C reaches the whole group, but the parent decides when a domain ends.
 process.on('SIGINT', () => {})
 
+let isLeaving = false
+/** A head has been told of this domain, and is to hear that it goes. */
+let isServing = (): boolean => false
+process.on('SIGTERM', () => {
+  isLeaving = true
+  endIfLeft()
+})
+
 async function start(config: DomainConfig): Promise<void> {
   const { backend, heads, modelPath } = config
   const known = modelPath === null ? undefined : await knownManifest(modelPath)
@@ -81,6 +89,7 @@ function openHost(config: DomainConfig): Host {
   const { yield: yieldCore } = localSockets()
   const loop = new DomainLoop({ now, yield: yieldCore, spinUs: spinUsOf(config) })
   const isWanted = isWantedBy(process.ppid)
+  isServing = () => !loop.isEmpty
   let isDriving = false
   const turn = (): void => {
     try {
@@ -89,6 +98,7 @@ function openHost(config: DomainConfig): Host {
       end(error)
       return
     }
+    endIfLeft()
     isDriving = !loop.isEmpty
     if (!isWanted()) process.exit(0)
     if (isDriving) setImmediate(turn)
@@ -97,7 +107,12 @@ function openHost(config: DomainConfig): Host {
     if (!isDriving) setImmediate(turn)
     isDriving = true
   }
-  return { config, loop, drive, credits: new Credits({ isStanding: true, now }), now }
+  const credits = new Credits({ isStanding: true, now })
+  return { config, loop, drive, credits, now, isLeaving: () => isLeaving }
+}
+
+function endIfLeft(): void {
+  if (isLeaving && !isServing()) process.exit(0)
 }
 
 /** Nothing else tells that the parent is gone while this thread is busy. */

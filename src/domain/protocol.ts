@@ -1,6 +1,7 @@
 /**
  * What `sputnik join` and the domain process it starts say to each other, as plain data over node's
- * IPC. The one message to the process is `start`; SIGTERM ends it, and so does a closed channel.
+ * IPC. The one message to the process is `start`. SIGTERM ends it once its pages lie elsewhere, a
+ * closed channel at once.
  */
 import type { PlainError } from '../base/errors.js'
 import type { LogLevel } from '../base/log.js'

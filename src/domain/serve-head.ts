@@ -27,6 +27,8 @@ export type Host = {
   readonly drive: () => void
   readonly credits: Credits
   readonly now: () => number
+  /** Somebody wants the process to end. */
+  readonly isLeaving: () => boolean
 }
 
 export type ServeOptions = {
@@ -110,7 +112,7 @@ class HeadSession {
   }
 
   async #lend(joined: PeerJoined): Promise<SputnikError | undefined> {
-    const { config, loop, drive, now } = this.#host
+    const { config, loop, drive, now, isLeaving } = this.#host
     const { head, cards, onState, onProgress } = this.#options
     const { headId, modelHash } = defined(joined.welcome, 'a welcome')
     onState('loading', `part of the fleet of ${headId}`)
@@ -123,7 +125,7 @@ class HeadSession {
     const domain = new Domain({ load, cards: specs, pid: process.pid, now: now() })
     return new Promise((resolve) => {
       const loan: Loan = new Loan({
-        ...{ domain, cards: cards.links, supply, now },
+        ...{ domain, cards: cards.links, supply, now, isLeaving },
         onLoaded: () => {
           onState('ready', describe(model))
           loan.serve(this.#fabric.link(joined))

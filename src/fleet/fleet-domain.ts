@@ -30,6 +30,8 @@ export type JoinedDomain = FleetDomain & {
   readonly cardsVersion: number
   /** Knows what its experts compute, so that it can be given pages and work. */
   readonly isReady: boolean
+  /** It has said that it is about to end. */
+  readonly isLeaving: boolean
   /** Signs of life so far. */
   readonly heartbeats: number
   learn(records: readonly ExpertRecord[]): void

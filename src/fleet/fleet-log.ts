@@ -11,6 +11,9 @@ export type FleetChangeKind =
   /** Joined again after it was lost. */
   | 'back'
   | 'kept-out'
+  /** It is about to end by itself, and its pages move away before. */
+  | 'leaving'
+  | 'left'
   | 'draining'
   | 'drained'
   | 'evicted'

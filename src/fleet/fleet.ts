@@ -7,6 +7,7 @@ import { defined } from '../base/assert.js'
 import { SputnikError } from '../base/errors.js'
 import type { ExpertRecord } from '../base/expert.js'
 import type { Logger } from '../base/log.js'
+import { sum } from '../base/statistics.js'
 import type { TrafficRequest } from '../pages/better-placement.js'
 import type { DomainCapacity, RegionPages } from '../pages/capacity.js'
 import { Directory } from '../pages/directory.js'
@@ -16,6 +17,7 @@ import type { FleetChangeAbout, FleetChangeKind, FleetLog } from './fleet-log.js
 import type { MemberInfo } from './member.js'
 import { type MemberEvent, Membership, type Session } from './membership.js'
 import { MEMBERSHIP_DEFAULTS, type MembershipSettings } from './membership-settings.js'
+import { NodeNames } from './node-names.js'
 import type { RouterChoice } from './partition.js'
 import { Relocation } from './relocation.js'
 import { ReplicaChooser, STANDING } from './replica-choice.js'
@@ -61,8 +63,7 @@ export class Fleet implements FleetControl {
   readonly #chooser = new ReplicaChooser(DOMAINS_MAX)
   readonly #membership: Membership
   readonly #joined = new Map<number, Joined>()
-  /** Of nodes that membership remembers. */
-  readonly #names = new Map<string, string>()
+  readonly #names: NodeNames
   #records: readonly ExpertRecord[] = []
   #tickedMs: number
   #nowMs: number
@@ -74,6 +75,7 @@ export class Fleet implements FleetControl {
     this.#options = options
     this.#settings = { ...MEMBERSHIP_DEFAULTS, ...settings }
     this.#membership = new Membership(now, this.#settings)
+    this.#names = new NodeNames(2 * this.#settings.nodesMax)
     this.#tickedMs = now
     this.#nowMs = now
     this.domains = [...own]
@@ -161,7 +163,7 @@ export class Fleet implements FleetControl {
     const session = { nodeId, generation }
     this.#membership.loading(session, now)
     this.#joined.set(id, { domain, session, heartbeats: 0, cardsVersion: 0 })
-    this.#remember(domain)
+    this.#names.remember(domain, () => new Set(this.members.map((member) => member.nodeId)))
     while (this.domains.length <= id) this.domains.push(undefined)
     this.domains[id] = domain
     this.estimates.begin(id)
@@ -244,7 +246,7 @@ export class Fleet implements FleetControl {
       const isOut = state === 'draining' || state === 'evicted' || keptOutUntilMs > this.#nowMs
       const id = this.idOf(member)
       const domain = this.#joined.has(id) ? id : null
-      return { nodeId, name: this.#names.get(nodeId) ?? '', domain, isOut }
+      return { nodeId, name: this.#names.of(nodeId) ?? '', domain, isOut }
     })
     return [...own, ...members]
   }
@@ -272,7 +274,7 @@ export class Fleet implements FleetControl {
     if (!this.#membership.pardon(nodeId, this.#nowMs)) return false
     this.#relocation.ask()
     const domain = this.#domainOf(nodeId)
-    const name = this.#names.get(nodeId) ?? ''
+    const name = this.#names.of(nodeId) ?? ''
     this.#note('pardoned', { domain: { id: domain?.id ?? null, name } })
     return true
   }
@@ -298,6 +300,10 @@ export class Fleet implements FleetControl {
         this.#relocation.ask()
       }
       if (domain.isReady && this.#membership.ready(session, now)) this.#relocation.ask()
+      if (domain.isLeaving && this.#membership.leave(session)) {
+        this.#relocation.ask()
+        this.#tell('leaving', domain, `${domain.pages} pages are to move`)
+      }
     }
   }
 
@@ -311,19 +317,12 @@ export class Fleet implements FleetControl {
 
   #handle(event: MemberEvent): void {
     const id = this.idOf(event)
-    const domain = { id, name: this.#names.get(event.nodeId) ?? event.nodeId }
+    const domain = { id, name: this.#names.of(event.nodeId) ?? event.nodeId }
     if (event.kind === 'lost') this.#drop(id, LOST[event.reason])
     else if (event.kind === 'keptOut') {
       const seconds = Math.ceil((event.untilMs - this.#nowMs) / 1000)
       this.#note('kept-out', { domain, text: `for ${seconds} s: it comes and goes` })
     } else this.#note(event.kind, { domain })
-  }
-
-  #remember({ nodeId, name }: JoinedDomain): void {
-    this.#names.set(nodeId, name)
-    if (this.#names.size <= 2 * this.#settings.nodesMax) return
-    const known = new Set(this.members.map((member) => member.nodeId))
-    for (const id of this.#names.keys()) if (!known.has(id)) this.#names.delete(id)
   }
 
   #drop(id: number, reason: string, told?: SputnikError): void {
@@ -335,7 +334,7 @@ export class Fleet implements FleetControl {
     this.#relocation.forget(domain)
     this.directory.removeDomain(id)
     this.#noteOrphans()
-    this.#tell('lost', domain, reason)
+    this.#tell(domain.isLeaving ? 'left' : 'lost', domain, reason)
     domain.close(told)
     this.#writeStanding()
   }
@@ -362,11 +361,18 @@ export class Fleet implements FleetControl {
     const text = stuck === 0 ? undefined : `${stuck} pages found no room`
     if (text !== undefined) this.#note('moved', { text })
     else this.#options.news.moved(this.directory.epoch, 0)
-    for (const { domain, session } of this.#joined.values()) {
-      const isEmpty = this.directory.occupied(domain.id).every((pages) => pages === 0)
-      if (isEmpty) this.#membership.drained(session)
+    for (const { domain, session } of [...this.#joined.values()]) {
+      const held = sum(this.directory.occupied(domain.id))
+      if (domain.isLeaving) this.#letGo(domain.id, held)
+      else if (held === 0) this.#membership.drained(session)
     }
     this.#settle()
+  }
+
+  /** A domain waits to end until no more of its pages can move. */
+  #letGo(id: number, held: number): void {
+    const text = held === 0 ? 'its pages lie elsewhere' : `${held} of its pages found no room`
+    this.ended(id, text, this.#nowMs)
   }
 
   #noteOrphans(): void {

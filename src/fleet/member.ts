@@ -44,6 +44,7 @@ export class Member {
   phase: Phase = 'lost'
   isDraining = false
   isDrained = false
+  isLeaving = false
   /** Why it is suspected; either may be. */
   hasMissed = false
   isLate = false
@@ -84,6 +85,7 @@ export class Member {
     this.generation++
     this.isDraining = false
     this.isDrained = false
+    this.isLeaving = false
     this.hasMissed = false
     this.isLate = false
     this.heardMs = now

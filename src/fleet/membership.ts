@@ -10,7 +10,7 @@ import { MEMBERSHIP_DEFAULTS, type MembershipSettings } from './membership-setti
 /** A join of a node; what names an earlier one is ignored. */
 export type Session = { readonly nodeId: string; readonly generation: number }
 
-export type LossReason = 'lease' | 'connection' | 'replaced' | 'evicted'
+export type LossReason = 'lease' | 'connection' | 'replaced' | 'evicted' | 'left'
 
 type Told = Session & {
   /** Its domain id. */
@@ -153,7 +153,16 @@ export class Membership {
   connectionEnded(session: Session, now: number): boolean {
     const member = this.#current(session)
     if (member === undefined) return false
-    this.#lose(member, { reason: 'connection', now })
+    this.#lose(member, { reason: member.isLeaving ? 'left' : 'connection', now })
+    return true
+  }
+
+  /** It is about to end by itself: it drains, and the end of its link is no loss. */
+  leave(session: Session): boolean {
+    const member = this.#current(session)
+    if (member === undefined || member.isLeaving) return false
+    member.isLeaving = true
+    member.isDraining = true
     return true
   }
 
@@ -189,10 +198,12 @@ export class Membership {
     if (member === undefined) return false
     const isKeptOut = member.flapping.outUntilMs > now
     const isEvicted = member.phase === 'evicted'
-    const isPardoned = isKeptOut || isEvicted || (member.isAlive && member.isDraining)
+    const isDraining = member.isAlive && member.isDraining && !member.isLeaving
+    const isPardoned = isKeptOut || isEvicted || isDraining
     if (isEvicted) member.enter('lost', now)
     if (isKeptOut) member.flapping.forgive()
-    member.isDraining = false
+    // It is about to end, whatever people want.
+    member.isDraining = member.isLeaving
     member.isDrained = false
     return isPardoned
   }
@@ -236,11 +247,12 @@ export class Membership {
   }
 
   #lose(member: Member, { reason, now }: { reason: LossReason; now: number }): void {
+    const isWanted = member.isDrained || reason === 'evicted' || reason === 'left'
     member.enter('lost', now)
-    member.losses++
+    if (reason !== 'left') member.losses++
     this.#events.push({ ...told(member), kind: 'lost', reason })
-    // Who was asked to go does not flap.
-    if (member.isDrained || reason === 'evicted' || !member.flapping.lost(now)) return
+    // Who was asked to go, or said so, does not flap.
+    if (isWanted || !member.flapping.lost(now)) return
     this.#events.push({ ...told(member), kind: 'keptOut', untilMs: member.flapping.outUntilMs })
   }
 

@@ -65,6 +65,7 @@ export class RemoteDomain implements JoinedDomain {
   #answers: MapAnswer[] = []
   #lastId = 0
   #isReady = false
+  #isLeaving = false
   pages = 0
   pageBytes = 0
   expertCalls = 0
@@ -107,6 +108,10 @@ export class RemoteDomain implements JoinedDomain {
 
   get isReady(): boolean {
     return this.#isReady
+  }
+
+  get isLeaving(): boolean {
+    return this.#isLeaving
   }
 
   get peer(): number {
@@ -182,6 +187,7 @@ export class RemoteDomain implements JoinedDomain {
     else if (kind === FRAME.progress) this.#note(readControl(bytes, progressSchema), false)
     else if (kind === FRAME.status) this.#takeStatus(readControl(bytes, statusSchema))
     else if (kind === FRAME.mapped) this.#takeMapped(bytes)
+    else if (kind === FRAME.leaving) this.#isLeaving = true
     else return kind === FRAME.failed && this.#takeFailure(bytes)
     return true
   }

@@ -9,6 +9,7 @@ export const LOST: Readonly<Record<LossReason, string>> = {
   connection: 'its link has ended',
   replaced: 'it has joined again',
   evicted: 'it was evicted',
+  left: 'it has left',
 }
 
 export function refusal({

@@ -99,7 +99,7 @@ export function openDomainHead(
   const loop = new DomainLoop({ now, spinUs: 200, yield: localSockets().yield })
   let isLoaded = false
   const loan = new Loan({
-    ...{ domain, cards, supply: new LocalSupply(), now },
+    ...{ domain, cards, supply: new LocalSupply(), now, isLeaving: () => false },
     onLoaded: () => {
       isLoaded = true
     },

@@ -208,6 +208,14 @@ export class FleetNode {
     await ended
   }
 
+  /** As with Ctrl+C; its exit status. */
+  async leave(): Promise<number | null> {
+    const ended = once(this.child, 'exit')
+    this.child.kill('SIGINT')
+    await ended
+    return this.child.exitCode
+  }
+
   /** Exit status, when it does not want to go on. */
   async refused(): Promise<number | null> {
     await waitUntil(() => this.child.exitCode !== null, `it goes on: ${this.said()}`)

@@ -103,6 +103,14 @@ export class DomainProcess extends SimProcess {
     this.#look()
   }
 
+  /** Somebody wants it to end. */
+  leave(): void {
+    this.#hear(() => {
+      if (this.#hasJoined) this.#domain?.leave(this.now())
+      else this.#end()
+    })
+  }
+
   /** Nothing of it happens any more; `isSilent`: its whole machine is gone. */
   crash({ isSilent }: { isSilent: boolean }): void {
     if (this.#isOver) return
@@ -140,7 +148,7 @@ export class DomainProcess extends SimProcess {
     if (this.#isOver) return
     this.#flush()
     if (++this.#looks % LOOKS_PER_CHECK === 0) checkCredit(this.credits)
-    if (this.#domain.failure !== undefined) this.#end()
+    if (this.#domain.failure !== undefined || this.#domain.hasLeft) this.#end()
     else this.#noteWhole(this.#domain)
     this.#tickLater(this.#domain)
   }

@@ -25,6 +25,7 @@ const AT_LEAST: Readonly<Record<string, number>> = {
   'news back': 5000,
   'news pages-recovered': 5000,
   'news drained': 300,
+  'news left': 300,
   'news suspect': 1000,
   'news kept-out': 100,
 }

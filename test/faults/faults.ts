@@ -79,6 +79,7 @@ const FAULTS: readonly Fault[] = [
     act: (patient) => patient.restartHead(patient.sim.between(50, 2000)),
   },
   { name: 'drain', weight: 2, act: drain },
+  { name: 'leave', weight: 2, act: (_, node) => node.process?.leave() },
   { name: 'evict', weight: 2, act: evict },
   { name: 'other placement', weight: 3, act: relocate },
   { name: 'late node', weight: 2, act: startLate },

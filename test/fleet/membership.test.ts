@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type JoinAnswer, Membership, type Session } from '../../src/fleet/membership.js'
-import type { MembershipSettings } from '../../src/fleet/membership-settings.js'
+import {
+  MEMBERSHIP_DEFAULTS,
+  type MembershipSettings,
+} from '../../src/fleet/membership-settings.js'
 import { STANDING } from '../../src/fleet/replica-choice.js'
 
 const NODE = 'node-a'
@@ -197,4 +200,22 @@ test('Membership restores ids, generations and evictions after a restart of the 
   const again = accepted(next.join(NODE, 5))
   assert.deepEqual(again, { ...session, generation: session.generation + 1 })
   assert.equal(next.join('b', 5).isAccepted, false)
+})
+
+test('Membership does not hold it against a node that it left, as often as it does', () => {
+  const membership = new Membership(0)
+  for (let time = 0; time < 2 * MEMBERSHIP_DEFAULTS.flapLosses; time++) {
+    const session = accepted(membership.join(NODE, time))
+    membership.ready(session, time)
+    assert.ok(membership.leave(session))
+    assert.ok(!membership.leave(session), 'it said so before')
+    assert.equal(membership.member(NODE)?.state, 'draining')
+    assert.ok(!membership.pardon(NODE, time), 'it goes anyway')
+    assert.equal(membership.member(NODE)?.state, 'draining')
+    membership.takeEvents()
+    membership.connectionEnded(session, time)
+    const [event, ...others] = membership.takeEvents()
+    assert.ok(event?.kind === 'lost' && event.reason === 'left' && others.length === 0)
+  }
+  assert.equal(membership.member(NODE)?.losses, 0)
 })

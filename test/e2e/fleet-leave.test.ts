@@ -1,0 +1,45 @@
+/** Somebody stops `sputnik join`: its pages move away first, and no stream waits for them. */
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { plainGreedy, promptOf, textModel } from '../engine/support.js'
+import { FleetHead } from './fleet-head.js'
+import { openStream, tokensOf } from './requests.js'
+
+const model = textModel()
+const ask = { prompt: promptOf(40), count: 200 }
+const reference = plainGreedy(model, ask).tokens
+/** As often as makes a node flap that is lost. */
+const TIMES = 4
+
+test('a node that is stopped gives its pages away, and may come back as often as it likes', async () => {
+  await using head = await FleetHead.start(model)
+  await using _stays = await head.join({ name: 'stays' })
+  for (let time = 0; time < TIMES; time++) {
+    const node = await head.join({ name: 'goes' })
+    await head.settled(['stays', 'goes'])
+    const stream = await openStream(head.url, ask)
+    assert.equal(await node.leave(), 0)
+    await head.settled(['stays'])
+    assert.deepEqual(tokensOf(await stream.rest), reference)
+    assert.match(node.said(), /\nleaving once its pages lie elsewhere; .*\n/)
+  }
+  const news = await head.news()
+  const kinds = new Set(await head.kinds())
+  assert.ok(!kinds.has('lost goes') && !kinds.has('kept-out goes'), news.join('\n'))
+  assert.ok(!news.some((text) => text.includes('pages-lost')), news.join('\n'))
+  const left = news.filter((text) => /left goes its pages lie elsewhere$/.test(text))
+  assert.equal(left.length, TIMES, news.join('\n'))
+})
+
+test('a node that is stopped where its pages find no room tells so and goes', async () => {
+  await using head = await FleetHead.start(model, '--card-memory', '1KiB')
+  const node = await head.join({ name: 'only' })
+  await head.settled(['only'])
+  assert.equal(await node.leave(), 0)
+  const news = await head.news()
+  assert.ok(
+    news.some((text) => /left only \d+ of its pages found no room$/.test(text)),
+    news.join('\n'),
+  )
+})
