@@ -95,7 +95,7 @@ function withHeads<T>(count: number, use: (fleet: Fleet) => Promise<T>): Promise
     const opened = begun.map(({ head }) => head.message('opened'))
     const joined = BUDGETS.map((budget) => {
       const start: NodeStart = {
-        folder: join(processes.folder, budget),
+        domains: [{ folder: join(processes.folder, budget), namespace: null }],
         doors: begun.map(({ doors }) => doors[budget]),
         hasSharedCredits: budget === 'shared',
       }

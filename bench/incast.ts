@@ -1,6 +1,8 @@
 /**
  * Many domains answer one head at once, through a port with a shallow buffer: with credits and
- * without, taking turns, over real TCP and TLS in network namespaces of this machine.
+ * without, taking turns, over real TCP and TLS in network namespaces of this machine. Domains are
+ * processes of their own, or all in one: of many machines each has a core that is awake, here all
+ * of them wait for two.
  */
 import { join } from 'node:path'
 import { median, quantile, sum } from '../src/base/statistics.js'
@@ -39,13 +41,17 @@ export const incast: Benchmark = {
   run: async (options) => {
     const reason = whyNoNamespaces()
     if (reason !== undefined) return [{ title: `incast: left out, ${reason}`, rows: [] }]
-    return measureIncast({ ...options, domains: DOMAINS, replyBytes: REPLY_BYTES })
+    const sizes = { ...options, domains: DOMAINS, replyBytes: REPLY_BYTES }
+    const apart = await measureIncast({ ...sizes, isShared: false })
+    return [...apart, ...(await measureIncast({ ...sizes, isShared: true }))]
   },
 }
 
 export type IncastOptions = BenchmarkOptions & {
   readonly domains: number
   readonly replyBytes: readonly number[]
+  /** All domains in one process, each in the namespace of its own host. */
+  readonly isShared: boolean
 }
 
 type Head = StarProcess<FromHead, ToHead>
@@ -59,20 +65,25 @@ type Measured = {
 }
 
 export function measureIncast(options: IncastOptions): Promise<Section[]> {
-  const { domains, replyBytes, say } = options
+  const { domains, replyBytes, isShared, say } = options
   return withStar({ hosts: domains + 1, ...SHALLOW_PORT }, async (processes) => {
-    const head = await startAll(processes, domains)
+    const head = await startAll(processes, options)
     const rows: Row[] = []
     for (const bytes of replyBytes) {
       say(`incast: replies of ${bytes} bytes`)
       await warmUp(head, bytes)
       rows.push(...(await measureBoth({ head, star: processes.star, bytes, options })))
     }
-    return [{ title: `incast: ${domains} domains, ${SHALLOW_PORT.congestionControl}`, rows }]
+    const where = isShared ? 'all in one process' : 'each in a process'
+    const title = `incast: ${domains} domains, ${where}, ${SHALLOW_PORT.congestionControl}`
+    return [{ title, rows }]
   })
 }
 
-async function startAll(processes: StarProcesses, domains: number): Promise<Head> {
+async function startAll(
+  processes: StarProcesses,
+  { domains, isShared }: Pick<IncastOptions, 'domains' | 'isShared'>,
+): Promise<Head> {
   const folderOf = (host: number): string => join(processes.folder, `${host}`)
   const start: HeadStart = {
     folder: folderOf(0),
@@ -81,13 +92,32 @@ async function startAll(processes: StarProcesses, domains: number): Promise<Head
   }
   const head = processes.begin<FromHead, ToHead>({ host: 0, file: './incast-head.js', start })
   const { doors } = await head.message('doors')
-  const joined = forEachHost(domains, (host) => {
-    const node: NodeStart = { folder: folderOf(host), doors, hasSharedCredits: false }
-    const at = { host, file: './star-node.js', start: node }
-    return processes.begin<FromNode, never>(at).message('joined')
-  })
-  await Promise.all([head.message('opened'), joined])
+  const opened = head.message('opened')
+  if (isShared) {
+    const { star } = processes
+    await startNodes(processes, {
+      host: null,
+      doors,
+      domains: Array.from({ length: domains }, (_, at) => {
+        return { folder: folderOf(at + 1), namespace: star.namespace(at + 1) }
+      }),
+    })
+  } else {
+    await forEachHost(domains, (host) => {
+      const own = [{ folder: folderOf(host), namespace: null }]
+      return startNodes(processes, { host, doors, domains: own })
+    })
+  }
+  await opened
   return head
+}
+
+type Nodes = Pick<NodeStart, 'domains' | 'doors'> & { readonly host: number | null }
+
+async function startNodes(processes: StarProcesses, { host, ...nodes }: Nodes): Promise<void> {
+  const start: NodeStart = { ...nodes, hasSharedCredits: false }
+  const at = { host, file: './star-node.js', start }
+  await processes.begin<FromNode, never>(at).message('joined')
 }
 
 /** V8 compiles what runs often, and in processes of a fleet all of this does. */

@@ -5,6 +5,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 
 export type StarOptions = {
   readonly hosts: number
@@ -27,6 +28,8 @@ export type Losses = {
 export type Star = {
   /** IPv4, by number of the host. */
   readonly address: (host: number) => string
+  /** The file of its namespace. */
+  readonly namespace: (host: number) => string
   /** The command that runs another one there. */
   readonly inHost: (host: number, command: readonly string[]) => string[]
   /** So far. */
@@ -35,6 +38,8 @@ export type Star = {
 }
 
 const NETWORK = '10.213.7'
+/** Where iproute2 keeps them, see ip-netns(8). */
+const NAMESPACES = '/var/run/netns'
 const COMMAND_MS = 10_000
 /**
  * What the port may send at once: what goes within 130 us, since that late a timer of a busy
@@ -110,6 +115,7 @@ export function openStar(options: StarOptions): Star {
   }
   return {
     address,
+    namespace: (host) => join(NAMESPACES, hosts[host] ?? hub),
     inHost: (host, command) => insideCommand(hosts[host] ?? hub, command),
     losses: () => hosts.map(tcpLosses).reduce(addLosses, { ...NO_LOSSES, dropped: droppedAt(hub) }),
     close,

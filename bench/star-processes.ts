@@ -21,7 +21,8 @@ const STARTED_AT_ONCE = 4
 const ANSWER_MS = 120_000
 
 export type Start = {
-  readonly host: number
+  /** Null: in none, and enters some by itself. */
+  readonly host: number | null
   /** Compiled, beside this one. */
   readonly file: string
   /** Goes to the process as JSON, its only argument. */
@@ -44,7 +45,8 @@ export class StarProcesses {
   begin<From extends Message, To extends Message>(start: Start): StarProcess<From, To> {
     const path = fileURLToPath(new URL(start.file, import.meta.url))
     const command = [process.execPath, path, JSON.stringify(start.start)]
-    const [name = '', ...args] = this.star.inHost(start.host, command)
+    const inHost = start.host === null ? command : this.star.inHost(start.host, command)
+    const [name = '', ...args] = inHost
     const child = spawn(name, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     if (child.pid !== undefined)
       setPriority(child.pid, start.host === 0 ? FIRST_PRIORITY : OTHER_PRIORITY)

@@ -13,15 +13,12 @@ function namespaces(): string[] {
   return stdout.split('\n').filter((line) => line.startsWith(`sputnik-${process.pid}`))
 }
 
-test(
-  'three domains answer at once through a narrow port, with credits and without',
-  options,
-  async () => {
+for (const isShared of [false, true]) {
+  const where = isShared ? 'one process' : 'processes'
+  test(`three domains in ${where} answer at once through a narrow port`, options, async () => {
     const said: string[] = []
     const sections = await measureIncast({
-      rounds: 1,
-      domains: 3,
-      replyBytes: [40_000],
+      ...{ rounds: 1, domains: 3, replyBytes: [40_000], isShared },
       say: (text) => said.push(text),
     })
     const [free, credited] = sections[0]?.rows ?? []
@@ -38,8 +35,8 @@ test(
     assert.ok(Number(credited?.['window kB']) < 200)
     assert.deepEqual(said, ['incast: replies of 40000 bytes'])
     assert.deepEqual(namespaces(), [])
-  },
-)
+  })
+}
 
 test('a star that cannot be made leaves nothing behind', options, () => {
   const impossible = { hosts: 2, bitsPerSecond: -1, bufferBytes: 1000, congestionControl: 'reno' }
