@@ -34,7 +34,7 @@ export async function keepServing(host: Host, options: KeepOptions): Promise<unk
       },
     })
     options.onProgress(0, 0)
-    if (config.heads.length === 1) return error
+    if (config.heads.length === 1 || host.isLeaving()) return error
     const plain = toPlain(error)
     if (isFinal(error)) {
       tell({ kind: 'lost', head: at, error: plain, delayMs: null })
@@ -43,6 +43,7 @@ export async function keepServing(host: Host, options: KeepOptions): Promise<unk
     const delayMs = rejoin.ended(fromPlain(plain), now())
     tell({ kind: 'lost', head: at, error: plain, delayMs })
     await sleep(delayMs)
+    if (host.isLeaving()) return error
     // In place of those that ended, with the same memory.
     cards = lendCards(config, { now, known: cards.lent })
   }

@@ -51,6 +51,14 @@ test('a machine serves two heads at once, and one goes on while the other is awa
   assert.ok(!node.said().includes(`lost       ${await second.address()}`), node.said())
   const kinds = await second.kinds()
   assert.ok(!kinds.some((kind) => kind.startsWith('lost')), kinds.join())
+
+  // One lets it go at once, and must not be joined again while the other takes its time.
+  const slow = second.served.enginePid()
+  process.kill(slow, 'SIGSTOP')
+  assert.equal(await node.leave(), 0)
+  process.kill(slow, 'SIGCONT')
+  const ofNode = (await first.kinds()).filter((kind) => kind.endsWith(` ${NAME}`))
+  assert.equal(ofNode.at(-1), `left ${NAME}`)
 })
 
 test('a head that refuses a machine for good leaves it to the other', async () => {
