@@ -137,18 +137,22 @@ function legendMark(shape: 'key' | 'swatch', area: Area, index: number): Markup 
 }
 
 /**
- * Where a plot begins and ends between `left` and `right`, so that the outermost ticks of its
- * horizontal axis stay in the chart.
+ * Where a plot begins and ends: at `left` and `right`, or nearer to each other, so that the
+ * outermost ticks of its horizontal axis stay in the chart.
  */
 export function plotSides(
   { ticks }: Scale,
-  { left, right }: { readonly left: number; readonly right: number },
+  wanted: { readonly left: number; readonly right: number },
 ): { left: number; right: number } {
-  const half = (label = ''): number => textWidth(label) / 2
+  let { left, right } = wanted
   const [first, last] = [ticks[0], ticks.at(-1)]
-  const before = first === undefined || first.share > 0 ? 0 : half(first.label)
-  const after = last === undefined || last.share < 1 ? 0 : half(last.label)
-  return { left: Math.max(left, before), right: Math.min(right, WIDTH - after) }
+  if (first !== undefined && first.share < 1) {
+    left = Math.max(left, (textWidth(first.label) / 2 - first.share * right) / (1 - first.share))
+  }
+  if (last !== undefined && last.share > 0) {
+    right = Math.min(right, left + (WIDTH - textWidth(last.label) / 2 - left) / last.share)
+  }
+  return { left, right }
 }
 
 /** Room left of the plot for the ticks and the title of a vertical axis. */
