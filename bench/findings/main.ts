@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { type HtmlPage, htmlPage } from '../../src/chart/html-page.js'
+import { type HtmlPage, htmlPage, type Section } from '../../src/chart/html-page.js'
 import { type Finding, findingMarkdown, replaceFinding } from './finding.js'
 import { FINDINGS, INTRODUCTION } from './findings.js'
 
@@ -59,7 +59,16 @@ function pageOf(findings: readonly Finding[]): HtmlPage {
     { ...first, title: `${number}. ${title}` },
     ...others,
   ])
-  return { title: 'Findings', sections }
+  return { title: 'Findings', sections: sections.map(withoutMarkdown) }
+}
+
+function withoutMarkdown({ paragraphs = [], table, ...section }: Section): Section {
+  const plain = (text: string): string => text.replace(/\*\*|`/g, '')
+  return {
+    ...section,
+    paragraphs: paragraphs.map(plain),
+    ...(table && { table: { ...table, rows: table.rows.map((row) => row.map(plain)) } }),
+  }
 }
 
 function write(finding: Finding): void {

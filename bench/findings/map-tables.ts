@@ -78,7 +78,7 @@ export function mapSections(maps: readonly CostMap[]): Section[] {
   const legend: Section = {
     title: 'The maps',
     paragraphs: [
-      'Rows: speed of every port. Columns: users at once. A cell is the cost of the cheapest fleet over that of all of the rack / of its cheapest part that will do, each for the same users; bold: the fleet wins. "slow": no fleet keeps the limits; "full": no fleet has room; "-": the rack cannot.',
+      'Rows: speed of every port. Columns: users at once. A cell is the cost of the cheapest fleet over that of all of the rack / of its cheapest part that will do, each for the same users; below 1 the fleet wins. "slow": no fleet keeps the limits; "full": no fleet has room; "-": the rack cannot.',
     ],
   }
   return [legend, ...maps.map(mapSection)]

@@ -122,7 +122,8 @@ function logScale(axis: Axis, low: number, high: number): Scale {
     return { value, share: shareOf(value), label: formatLog(value, unit) }
   })
   return {
-    title: titleOf(axis, unit),
+    // Ticks of many sizes have their own prefixes, and so the unit.
+    title: titleOf(axis, isPrefixed(unit) ? '' : unit),
     unit,
     low: from,
     high: to,

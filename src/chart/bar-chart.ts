@@ -11,8 +11,9 @@ import {
   fitText,
   label,
   legend,
+  plotSides,
   rect,
-  seriesStyle,
+  seriesClass,
   textWidth,
   tooltip,
   WIDTH,
@@ -49,15 +50,14 @@ export function barChart({ title, x, parts, bars }: BarChart): string {
   const totals = bars.map(({ values }) => sum(values))
   const axis = { title: x.title, covers: [0], ...(x.unit === undefined ? {} : { unit: x.unit }) }
   const scale = makeScale(axis, totals, MAX_TICKS)
-  const names = legend(parts.length > 1 ? parts : [])
+  const names = legend(parts.length > 1 ? parts : [], 'swatch')
   const top = names.bottom + 6
-  const room = Math.max(0, ...bars.map(({ name }) => textWidth(name))) + 12
-  const area = {
-    left: Math.min(WIDTH / 3, room),
-    right: WIDTH - 90,
-    top,
-    bottom: top + bars.length * (BAR + GAP) + GAP,
-  }
+  const room = (texts: string[]): number => Math.max(0, ...texts.map(textWidth)) + 12
+  const sides = plotSides(scale, {
+    left: Math.min(WIDTH / 3, room(bars.map(({ name }) => name))),
+    right: WIDTH - room(totals.map((total) => formatValue(total, scale.unit))),
+  })
+  const area = { ...sides, top, bottom: top + bars.length * (BAR + GAP) + GAP }
   const rows = bars.flatMap((bar, i) => {
     const rowTop = top + GAP + i * (BAR + GAP)
     return drawBar(bar, { parts, scale, area: { ...area, top: rowTop, bottom: rowTop + BAR } })
@@ -99,7 +99,7 @@ function drawBar(
     const tip = tooltip(`${name}\n${parts[i] ?? ''}: ${length}${share}`)
     const inside = { x: (left + right) / 2, y: middle, class: 'inside', anchor: 'middle' } as const
     const fits = right - left > textWidth(length) + 8
-    return element('g', { class: seriesStyle(i).class }, [
+    return element('g', { class: seriesClass(i) }, [
       rect({ ...area, left, right }, { class: 'part' }, [tip]),
       ...(fits ? [label(length, inside)] : []),
     ])

@@ -56,8 +56,8 @@ function drawSection({ title, paragraphs = [], charts = [], table }: Section): M
   return element('section', {}, [
     ...(title === undefined ? [] : [element('h2', {}, [text(title)])]),
     ...paragraphs.map(paragraph),
-    ...charts.map((xml) => element('figure', {}, [{ xml }])),
     ...(table === undefined ? [] : [drawTable(table)]),
+    ...charts.map((xml) => element('figure', {}, [{ xml }])),
   ])
 }
 
@@ -66,30 +66,34 @@ function paragraph(plain: string): Markup {
 }
 
 const NUMBER = /^[-+−]?[$€]?\d[\d,.]*(e[-+]?\d+)?( ?[%×x]| [\w/µ%]{1,8})?$/
+const NOTHING: ReadonlySet<string> = new Set(['', '-'])
+const WORD_LETTERS = 8
+/** More letters than this may be broken into lines. */
+const LINE_LETTERS = 24
 
 function drawTable({ titles, rows }: Table): Markup {
-  const isNumber = titles.map((_, i) => {
-    const cells = rows.map((row) => row[i] ?? '').filter((cell) => cell !== '' && cell !== '-')
-    return cells.length > 0 && cells.every((cell) => NUMBER.test(cell))
-  })
-  const line = (name: 'th' | 'td', cells: readonly string[]): Markup => {
-    const drawn = cells.map((cell, i) =>
-      element(
-        name,
-        {
-          class: isNumber[i] === true ? 'number' : undefined,
-          scope: name === 'th' ? 'col' : undefined,
-        },
-        [text(cell)],
-      ),
-    )
-    return element('tr', {}, drawn)
-  }
-  const head = element('thead', {}, [line('th', titles)])
-  const body = element(
-    'tbody',
-    {},
-    rows.map((row) => line('td', row)),
+  const looks = titles.map((_, i) => columnClass(rows.map((row) => row[i] ?? '')))
+  const heads = titles.map((title, i) =>
+    element('th', { class: looks[i], scope: 'col' }, [text(title)]),
   )
-  return element('div', { class: 'table' }, [element('table', {}, [head, body])])
+  const lines = rows.map((row) =>
+    element(
+      'tr',
+      {},
+      row.map((cell, i) => element('td', { class: looks[i] }, [text(cell)])),
+    ),
+  )
+  const head = element('thead', {}, [element('tr', {}, heads)])
+  return element('div', { class: 'table' }, [
+    element('table', {}, [head, element('tbody', {}, lines)]),
+  ])
+}
+
+/** A word in the place of a number, such as 'too slow', makes no column of words. */
+function columnClass(cells: readonly string[]): string | undefined {
+  if (cells.some((cell) => cell.length > LINE_LETTERS)) return 'long'
+  const told = cells.filter((cell) => !NOTHING.has(cell))
+  const words = told.filter((cell) => !NUMBER.test(cell))
+  const hasNumbers = words.length < told.length || told.length === 0
+  return hasNumbers && words.every(({ length }) => length <= WORD_LETTERS) ? 'number' : undefined
 }

@@ -9,7 +9,8 @@ import {
   fitText,
   label,
   legend,
-  seriesStyle,
+  plotSides,
+  seriesClass,
   textWidth,
   tickRoom,
   tooltip,
@@ -51,11 +52,13 @@ export type LineChart = {
 /** A point where it is drawn, with what it shows. */
 type Placed = Pixel & { readonly point: Point }
 
-type Plot = { readonly area: Area; readonly x: Scale; readonly y: Scale }
+type Scales = { readonly x: Scale; readonly y: Scale }
+
+type Plot = Scales & { readonly area: Area }
 
 const MAX_TICKS = 8
-/** A curve of more points than this shows none of them by itself. */
-const MAX_MARKS = 80
+/** A curve of more points than this shows none of them by itself: they would be a chain. */
+const MAX_MARKS = 50
 /** Points that are read out one by one. */
 const MAX_TOLD = 20
 const END_LINE = 15
@@ -64,9 +67,11 @@ const END_LINE = 15
 export function lineChart(options: LineChart): string {
   const { title, series, height = 420 } = options
   const isNamedAtEnds = options.names === 'ends'
-  const names = series.length > 1 && !isNamedAtEnds ? series.map(({ name }) => name) : []
-  const { marks, bottom } = legend(names)
-  const plot = makePlot(options, { top: bottom + 6, height, isNamedAtEnds })
+  const scales = { x: valuesScale(options, 'x'), y: valuesScale(options, 'y') }
+  const hasLegend = series.length > 1 && !isNamedAtEnds
+  const { marks, bottom } = legend(hasLegend ? series.map((one) => keyName(one, scales)) : [])
+  const nameRoom = isNamedAtEnds ? Math.max(0, ...series.map(({ name }) => textWidth(name))) : 0
+  const plot = makePlot(scales, { top: bottom + 6, height, nameRoom })
   const placed = series.map((one) => place(one, plot))
   const hasPoints = placed.some((points) => points.length > 0)
   const about = series.map((one, i) => inWords(one, placed[i] ?? [], plot))
@@ -80,26 +85,28 @@ export function lineChart(options: LineChart): string {
   ])
 }
 
-function makePlot(
-  { x, y, series }: LineChart,
-  room: { top: number; height: number; isNamedAtEnds: boolean },
-): Plot {
-  const [scaleX, scaleY] = [valuesScale(x, 'x', series), valuesScale(y, 'y', series)]
-  const nameRoom = Math.max(0, ...series.map(({ name }) => textWidth(name))) + 12
-  const area = {
-    left: tickRoom(scaleY.ticks.map((tick) => tick.label)),
-    right: WIDTH - Math.min(WIDTH / 3, room.isNamedAtEnds ? nameRoom : 20),
-    top: room.top,
-    bottom: room.height - 50,
-  }
-  return { area, x: scaleX, y: scaleY }
-}
-
-function valuesScale(axis: Axis, key: 'x' | 'y', series: readonly Series[]): Scale {
+function valuesScale({ series, ...axes }: LineChart, key: 'x' | 'y'): Scale {
   function* values(): Generator<number> {
     for (const { points } of series) for (const point of points) yield point[key]
   }
-  return makeScale(axis, values(), MAX_TICKS)
+  return makeScale(axes[key], values(), MAX_TICKS)
+}
+
+/** A name in the legend without a curve in the plot would be looked for in vain. */
+function keyName({ name, points }: Series, { x, y }: Scales): string {
+  const isShown = points.some((point) => x.holds(point.x) && y.holds(point.y))
+  return isShown ? name : `${name} (nothing to show)`
+}
+
+function makePlot(
+  { x, y }: Scales,
+  { top, height, nameRoom }: { top: number; height: number; nameRoom: number },
+): Plot {
+  const { left, right } = plotSides(x, {
+    left: tickRoom(y.ticks.map((tick) => tick.label)),
+    right: WIDTH - Math.min(WIDTH / 3, nameRoom + 12),
+  })
+  return { area: { left, right, top, bottom: height - 50 }, x, y }
 }
 
 function place({ points }: Series, { area, x, y }: Plot): readonly Placed[] {
@@ -133,13 +140,11 @@ function drawSeries(
   { index, points, plot }: { index: number; points: readonly Placed[]; plot: Plot },
 ): Markup {
   const shape = series.shape ?? 'line'
-  const style = seriesStyle(index)
   const path = shape === 'scatter' ? '' : pathOf(points, shape !== 'line')
-  const curve = { d: path, class: 'curve', 'stroke-dasharray': style.dashes }
   const isMarked = shape === 'scatter' || points.length <= MAX_MARKS
-  return element('g', { class: style.class }, [
+  return element('g', { class: seriesClass(index) }, [
     ...(shape === 'area' && points.length > 0 ? [fillUnder(path, points, plot.area)] : []),
-    ...(path === '' ? [] : [element('path', curve)]),
+    ...(path === '' ? [] : [element('path', { d: path, class: 'curve' })]),
     ...(isMarked ? points.map((point) => drawMark(point, series.name, plot)) : []),
     ...points.flatMap((point) => directLabel(point, plot.area)),
   ])
@@ -197,7 +202,7 @@ function endNames(
     label(fitText(name, WIDTH - right - 8), {
       x: right + 8,
       y: y + 4,
-      class: `direct ${seriesStyle(index).class}`,
+      class: `direct ${seriesClass(index)}`,
     }),
   )
 }

@@ -20,19 +20,18 @@ const SMALL: readonly Prefix[] = [
 
 /** Units that take a prefix themselves (`ms`, `GB/s`); others leave it with the number (`5k`). */
 const PREFIXED: ReadonlySet<string> = new Set(['s', 'B', 'B/s', 'bit/s', 'FLOP/s', 'W', 'Hz'])
-/** Nobody has a thousandth of a byte or says millidollar; time is what goes below one. */
-const DIVIDED: ReadonlySet<string> = new Set(['s'])
+/** Nobody says millibyte or kilosecond: time alone goes below one, and only there. */
+const TIME = 's'
 
 export function isPrefixed(unit: string): boolean {
   return PREFIXED.has(unit)
 }
 
-/** The largest prefix that leaves at least 1 of `value`. */
+/** The largest prefix in use that leaves at least 1 of `value`. */
 export function prefixOf(value: number, unit: string): Prefix {
   const size = Math.abs(value) * (1 + 1e-9)
-  const large = LARGE.find(({ factor }) => size >= factor)
-  if (large !== undefined) return large
-  if (size >= 1 || size === 0 || !DIVIDED.has(unit)) return NONE
+  if (unit !== TIME) return LARGE.find(({ factor }) => size >= factor) ?? NONE
+  if (size >= 1 || size === 0) return NONE
   return SMALL.find(({ factor }) => size >= factor) ?? { sign: 'n', factor: 1e-9 }
 }
 

@@ -4,7 +4,7 @@
  * darker or lighter until they stand out from the background.
  */
 
-/** Series after these repeat the colours with dashes. */
+/** Series after these repeat the colours, as `again`: dashed curves, hollow marks, pale bars. */
 export const COLOURS = 7
 
 const LIGHT = `--page:#fff;--ink:#1c2024;--soft:#5d666f;--line:#dfe3e7;
@@ -27,10 +27,15 @@ svg.chart{display:block;width:100%;height:auto;font:13px system-ui,sans-serif;fi
 .chart .axis{stroke:var(--soft);stroke-width:1}
 .chart .curve{fill:none;stroke:var(--c);stroke-width:2;stroke-linejoin:round}
 .chart .key{stroke:var(--c);stroke-width:6}
+.chart .swatch{fill:var(--c);stroke:var(--c);stroke-width:1}
 .chart .fill{fill:var(--c);fill-opacity:.18}
 .chart .mark{fill:var(--c);stroke:var(--page);stroke-width:1}
 .chart .part{fill:var(--c);stroke:var(--page);stroke-width:1}
 .chart .inside{fill:var(--page);font-size:12px;font-weight:600}
+.chart .again .curve,.chart .key.again{stroke-dasharray:6 3}
+.chart .again .mark{fill:var(--page);stroke:var(--c);stroke-width:1.5}
+.chart .again .part,.chart .swatch.again{fill:color-mix(in srgb,var(--c) 25%,var(--page));stroke:var(--c)}
+.chart .again .inside{fill:var(--ink)}
 .chart .direct{fill:var(--c);font-size:12px}
 .chart .above{fill:var(--above)}
 .chart .below{fill:var(--below)}
@@ -39,16 +44,19 @@ ${SERIES}`
 
 const PAGE = `
 body{margin:0;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
-main{max-width:900px;margin:0 auto;padding:32px 20px 64px}
+main{max-width:1100px;margin:0 auto;padding:32px 20px 64px}
+h1,h2,p{overflow-wrap:anywhere}
 h1{font-size:26px;line-height:1.25;margin:0 0 8px}
 h2{font-size:19px;margin:40px 0 8px}
 p{margin:8px 0;max-width:72ch}
-figure{margin:16px 0;overflow-x:auto}
-figure svg{min-width:560px}
+figure{margin:16px 0;max-width:900px;overflow-x:auto}
+figure svg{min-width:640px}
 .table{overflow-x:auto}
 table{border-collapse:collapse;font-size:14px;font-variant-numeric:tabular-nums}
-th,td{padding:5px 14px 5px 0;text-align:left;border-bottom:1px solid var(--line)}
-th{color:var(--soft);font-weight:600}
+th,td{padding:5px 12px 5px 0;text-align:left;border-bottom:1px solid var(--line)}
+td{white-space:nowrap}
+td.long{min-width:24ch;white-space:normal;overflow-wrap:anywhere}
+th{color:var(--soft);font-weight:600;vertical-align:bottom}
 .number{text-align:right}
 @media print{main{max-width:none;padding:0}}`
 

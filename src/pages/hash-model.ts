@@ -9,9 +9,10 @@ import { invalidFile } from '../gguf/file.js'
 import { type ExpertLayer, mapPages } from '../gguf/pages.js'
 import type { GgufModel } from '../gguf/reader.js'
 import { type GgufTensor, TENSOR_TYPES } from '../gguf/types.js'
-import { HASH_BYTES, type Manifest, makeManifest, type RegionGeometry } from './manifest.js'
+import { HASH_BYTES, type Manifest, makeManifest } from './manifest.js'
 import { hashMetadata } from './metadata-hash.js'
 import { readChunks } from './read-range.js'
+import type { RegionGeometry } from './region-geometry.js'
 
 export type HashProgress = (done: { readonly bytes: number; readonly totalBytes: number }) => void
 

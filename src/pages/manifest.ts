@@ -6,8 +6,7 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { SputnikError } from '../base/errors.js'
-import { PROJECTIONS } from '../base/expert.js'
-import { checkGeometry } from './manifest-check.js'
+import { checkGeometry, type RegionGeometry, regionSchema } from './region-geometry.js'
 
 export const HASH_BYTES = 32
 
@@ -15,11 +14,7 @@ export const HASH_BYTES = 32
 export const MANIFEST_LIMITS = {
   headerBytes: 8 << 20,
   regions: 8192,
-  layers: 4096,
-  experts: 1024,
-  tensorsPerRegion: 16,
   pages: 1 << 20,
-  pageBytes: 2 ** 30,
 } as const
 
 const MAGIC = 'SPMF'
@@ -29,34 +24,12 @@ const PREFIX_BYTES = 12
 const size = z.int().min(0).max(Number.MAX_SAFE_INTEGER)
 const hex = z.string().regex(/^[0-9a-f]{64}$/)
 
-const tensorSchema = z.strictObject({
-  name: z.string().max(63),
-  role: z.enum(PROJECTIONS),
-  kind: z.enum(['weight', 'bias', 'scale']),
-  typeId: z.int().min(0).max(255),
-  shape: z.array(size.min(1)).min(1).max(4),
-  sliceBytes: size.min(1),
-})
-
-const regionSchema = z.strictObject({
-  layer: z.int().min(0).max(MANIFEST_LIMITS.layers),
-  group: z.enum(['', 'ch']),
-  experts: z.int().min(1).max(MANIFEST_LIMITS.experts),
-  tensors: z.array(tensorSchema).min(1).max(MANIFEST_LIMITS.tensorsPerRegion),
-})
-
 const headerSchema = z.strictObject({
   model: hex,
   architecture: z.string().min(1).max(128),
   trunk: z.strictObject({ bytes: size, hash: hex }),
   regions: z.array(regionSchema).max(MANIFEST_LIMITS.regions),
 })
-
-/** One expert tensor: `shape` in ggml order, `sliceBytes` of one expert. */
-export type ManifestTensor = z.infer<typeof tensorSchema>
-
-/** Geometry of a region; `tensors` are ordered by name, as `mapPages` orders them. */
-export type RegionGeometry = z.infer<typeof regionSchema>
 
 export type ManifestRegion = RegionGeometry & {
   readonly pageBytes: number
@@ -102,7 +75,7 @@ export type ManifestParts = {
 /** @throws SputnikError MANIFEST_INVALID when the parts do not fit each other */
 export function makeManifest(parts: ManifestParts): Manifest {
   const { architecture, trunk, hashes } = parts
-  checkGeometry(parts.regions, MANIFEST_LIMITS)
+  checkGeometry(parts.regions)
   const { regions, pageCount } = numberPages(parts.regions)
   if (pageCount > MANIFEST_LIMITS.pages) throw invalidManifest(`it has ${pageCount} pages`)
   if (hashes.length !== pageCount * HASH_BYTES) {

@@ -5,8 +5,8 @@ import { SputnikError } from '../base/errors.js'
 import type { Exchange } from './app.js'
 import { handleChat } from './chat.js'
 import { handleCompletions } from './completions.js'
-import { handleDrain, handleEvict, handlePardon } from './fleet-changes.js'
 import { handleFleetExperts } from './fleet-experts.js'
+import { handleDrain, handleEvict, handlePardon } from './fleet-nodes.js'
 import { handleFleet, handleFleetEvents } from './fleet-routes.js'
 import {
   handleDetokenize,

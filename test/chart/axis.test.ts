@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { makeScale } from '../../src/chart/axis.js'
+import { makeScale, type Scale } from '../../src/chart/axis.js'
 import { formatValue } from '../../src/chart/number-format.js'
 
 const anyValue = fc.oneof(
@@ -61,8 +61,12 @@ test('linear ticks carry the unit once, in the title', () => {
 })
 
 test('logarithmic ticks stand at 1, 2, 5 within few decades and at powers of ten within many', () => {
+  const scale = (values: number[], unit: string): Scale =>
+    makeScale({ title: 'x', unit, scale: 'log' }, values, 8)
   const labels = (values: number[], unit: string): string[] =>
-    makeScale({ title: 'x', unit, scale: 'log' }, values, 8).ticks.map(({ label }) => label)
+    scale(values, unit).ticks.map(({ label }) => label)
+  assert.equal(scale([1], 's').title, 'x')
+  assert.equal(scale([1], '$').title, 'x ($)')
   assert.deepEqual(labels([0.000_9, 0.02], 's'), [
     '500 µs',
     '1 ms',
@@ -86,9 +90,10 @@ test('values are written with three digits and the prefix people use', () => {
     formatValue(0.0419, '$'),
     formatValue(0, 's'),
     formatValue(-2.5e9, 'B'),
+    formatValue(12_345, 's'),
   ]
   assert.deepEqual(written, [
     ...['1.23 ms', '125 ns', '1 GB/s', '12.3k tokens/s', '9,880 tokens/s'],
-    ...['0.0419 $', '0 s', '-2.5 GB'],
+    ...['0.0419 $', '0 s', '-2.5 GB', '12,300 s'],
   ])
 })

@@ -20,7 +20,9 @@ export function checkPage(html: string): Node {
   const [, body] = MAIN.exec(html) ?? []
   const main = parseXml(defined(body, 'main part of the page'))
   assert.equal(findAll(main, 'h1').length, 1)
-  for (const heading of findAll(main, 'h2')) assert.notEqual(heading.text, '')
+  const headings = findAll(main, 'h2').map(({ text }) => text)
+  assert.ok(!headings.includes(''))
+  assert.equal(new Set(headings).size, headings.length, 'each section has its own title')
   for (const svg of findAll(main, 'svg')) checkChart(svg)
   for (const head of findAll(main, 'th')) assert.equal(head.attributes.get('scope'), 'col')
   return main
@@ -41,6 +43,7 @@ function checkChart(svg: Node): void {
   assert.equal(svg.attributes.get('role'), 'img')
   const name = svg.attributes.get('aria-label')
   assert.ok(name !== undefined && name !== '', 'a chart has a name')
+  for (const { text } of findAll(svg, 'text')) assert.match(text, /^[^(]/, `a text of '${name}'`)
   const [about] = findAll(svg, 'desc')
   assert.notEqual(defined(about, `words of '${name}'`).text, '', name)
 }

@@ -35,7 +35,22 @@ test('a page is well-formed and holds what it was given, as text', () => {
   assert.equal(findAll(main, 'svg').length, 1)
   for (const name of ['h1', 'h2', 'p', 'td']) assert.equal(findAll(main, name)[0]?.text, evil)
   const cells = findAll(main, 'td').map((cell) => cell.attributes.get('class'))
-  assert.deepEqual(cells, [undefined, 'number', undefined, 'number'])
+  assert.deepEqual(cells, ['long', 'number', 'long', 'number'])
+})
+
+test('a column of numbers is one also with a word in it, a column of words is not', () => {
+  const titles = ['dollars', 'date', 'nothing', 'how', 'bytes']
+  const rows = [
+    ['$0.12', '2026-03-23', '-', 'owned', '12 sent = 12 arrived'],
+    ['too slow', '2026-03-24', '', '3', '1,000'],
+    ['-', '-', '-', '2.5 times dearer', ''],
+  ]
+  const html = htmlPage({ title: 'title', sections: [{ table: { titles, rows } }] })
+  const main = parseXml(html.slice(html.indexOf('<main>'), html.indexOf('</body>')))
+  for (const name of ['th', 'td']) {
+    const looks = findAll(main, name).map((cell) => cell.attributes.get('class'))
+    assert.deepEqual(looks.slice(0, 5), ['number', undefined, 'number', undefined, undefined])
+  }
 })
 
 test('a page loads nothing and runs nothing', () => {

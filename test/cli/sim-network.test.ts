@@ -129,6 +129,16 @@ test('--html writes one page with charts of queues, completions, rates and the s
   }
 })
 
+test('runs of very different lengths are drawn over a logarithm of time', () => {
+  const drawn = (...rto: string[]): string => {
+    network('--compare', 'tcp,ndp', ...rto, '--html', 'y.html')
+    return readFileSync(join(folder, 'y.html'), 'utf8')
+  }
+  const apart = drawn()
+  assert.match(apart, />100 µs<[\s\S]*>100 ms<[\s\S]*>time</)
+  assert.match(drawn('--rto', '1ms'), />time \(ms\)</)
+})
+
 test('what time leaves unfinished is a partial result', () => {
   const { out, status } = network('--transport', 'ndp', '--until', '200us')
   assert.equal(status, 0)

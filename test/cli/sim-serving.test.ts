@@ -74,7 +74,14 @@ test('sim serving writes a trace and a page, with a domain that is lost', async 
   const requests = lines.filter((line) => line.startsWith('request,'))
   assert.match(stdout, new RegExp(`${requests.length} arrived, ${requests.length} finished`))
   const html = readFileSync(page, 'utf8')
-  assert.equal(findAll(checkPage(html), 'svg').length, 5)
+  const charts = findAll(checkPage(html), 'svg').map((svg) => svg.attributes.get('aria-label'))
+  assert.deepEqual(charts, [
+    'How many requests took no longer',
+    'Requests at the server',
+    'Tokens per second',
+    'How busy the head is',
+  ])
+  assert.match(html, new RegExp(`<td>requests</td><td[^>]*>${requests.length} arrived`))
 })
 
 const FULL = '/dev/full'

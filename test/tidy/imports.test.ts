@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { FOLDERS, folderOf, importProblems } from './imports.js'
-import { sourceFiles } from './repository.js'
+import { FOLDERS, folderOf, importCircles, importProblems } from './imports.js'
+import { type SourceFile, sourceFiles } from './repository.js'
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as {
   dependencies: Record<string, string>
@@ -22,6 +22,29 @@ test('src has no folder without a place in the order', () => {
     [...folders].filter((folder) => !FOLDERS.includes(folder)),
     [],
   )
+})
+
+test('no files of src and bench import each other', () => {
+  assert.deepEqual(importCircles([...sourceFiles(), ...sourceFiles('bench')]), [])
+})
+
+test('importCircles finds a circle of types, of one file and of several', () => {
+  const file = (path: string, ...imported: string[]): SourceFile => ({
+    path,
+    text: imported.map((name) => `import type { X } from '${name}'\n`).join(''),
+  })
+  const files = [
+    file('src/a.ts', './x/b.js', './x/d.js'),
+    file('src/x/b.ts', './c.js', './d.js'),
+    file('src/x/c.ts', './b.js', 'node:fs'),
+    file('src/x/d.ts', './d.js'),
+    file('src/x/e.ts', '../a.js', './d.js'),
+  ]
+  assert.deepEqual(importCircles(files), [
+    'src/x/b.ts -> src/x/c.ts -> src/x/b.ts',
+    'src/x/d.ts -> src/x/d.ts',
+  ])
+  assert.deepEqual(importCircles(files.slice(0, 2)), [])
 })
 
 const refused: ReadonlyArray<readonly [path: string, text: string, problem: RegExp]> = [

@@ -1,4 +1,4 @@
-/** Which folder of `src` may import which. */
+/** Which folder of `src` may import which, and that no files import each other. */
 
 import { posix } from 'node:path'
 import { defined } from '../../src/base/assert.js'
@@ -44,6 +44,31 @@ export function importProblems(file: SourceFile, packages: ReadonlySet<string>):
   })
 }
 
+/**
+ * Files that import each other, directly or around a circle, types included: who is in one cannot
+ * be understood or moved without all others. `a.ts -> b.ts -> a.ts`, one circle of each knot.
+ */
+export function importCircles(files: readonly SourceFile[]): string[] {
+  const imports = new Map(files.map((file) => [file.path, ownImports(file)]))
+  const done = new Set<string>()
+  const circles: string[] = []
+  const visit = (path: string, way: readonly string[]): void => {
+    const at = way.indexOf(path)
+    if (at >= 0) circles.push([...way.slice(at), path].join(' -> '))
+    if (at >= 0 || done.has(path)) return
+    for (const next of imports.get(path) ?? []) visit(next, [...way, path])
+    done.add(path)
+  }
+  for (const path of imports.keys()) visit(path, [])
+  return circles
+}
+
+function ownImports({ path, text }: SourceFile): string[] {
+  return specifiersOf(text)
+    .filter((specifier) => specifier.startsWith('.'))
+    .map((specifier) => sourceOf(posix.join(posix.dirname(path), specifier)))
+}
+
 /** What static and dynamic imports and re-exports name. */
 export function specifiersOf(text: string): string[] {
   const pattern = /(?:\bfrom|\bimport|\bimport\(|\brequire\()\s*'([^']+)'/g
@@ -56,9 +81,8 @@ function checkOwn(from: string, to: string): string | undefined {
   const own = folderOf(from)
   if (rank(folder) > rank(own)) return `is of ${folder}, which comes after ${own}`
   if (STRANGERS.some(([a, b]) => a === own && b === folder)) return `joins ${own} and ${folder}`
-  const target = to.replace(/\.js$/, '.ts')
   if (own !== 'server' || folder !== 'engine') return undefined
-  return ENGINE_FILES_OF_SERVER.includes(target) ? undefined : 'is inside the engine process'
+  return ENGINE_FILES_OF_SERVER.includes(sourceOf(to)) ? undefined : 'is inside the engine process'
 }
 
 function checkForeign(
@@ -75,6 +99,11 @@ function checkForeign(
 function packageOf(specifier: string): string {
   const parts = specifier.split('/')
   return parts.slice(0, specifier.startsWith('@') ? 2 : 1).join('/')
+}
+
+/** What a compiled file is made of. */
+function sourceOf(path: string): string {
+  return path.replace(/\.js$/, '.ts')
 }
 
 export function folderOf(path: string): string {

@@ -16,9 +16,9 @@ export function repositoryFiles(): SourceFile[] {
   return [...ROOTS, ...FOLDERS, ...MORE].flatMap(readTree)
 }
 
-/** The TypeScript files below `src`. */
-export function sourceFiles(): SourceFile[] {
-  return readTree('src').filter((file) => file.path.endsWith('.ts'))
+/** The TypeScript files below a folder of the repository. */
+export function sourceFiles(folder = 'src'): SourceFile[] {
+  return readTree(folder).filter((file) => file.path.endsWith('.ts'))
 }
 
 function readTree(path: string): SourceFile[] {

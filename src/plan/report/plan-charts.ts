@@ -8,21 +8,23 @@ import type { Alternative, CurvePoint, PhaseTimes, Plan, PlanResult } from './pl
 import { planPage } from './plan-page.js'
 import { partName } from './sections/speed.js'
 
+/** Charts of the sections that are called so. */
+const CHARTS: Readonly<Record<string, (plan: Plan & PlanResult) => readonly string[]>> = {
+  'How fast': speedCharts,
+  'Where the time goes': timeCharts,
+  'What the network is worth': nicCharts,
+  'What it will be worth': valueCharts,
+}
+
 export function chartedPage(plan: Plan): HtmlPage {
   const page = planPage(plan)
   if (!plan.fits) return page
-  const [answer, ...rest] = page.sections
-  return {
-    ...page,
-    sections: [
-      ...(answer === undefined ? [] : [answer]),
-      speedCharts(plan),
-      timeCharts(plan),
-      ...nicCharts(plan),
-      ...valueCharts(plan),
-      ...rest,
-    ],
-  }
+  return { ...page, sections: page.sections.map((section) => charted(section, plan)) }
+}
+
+function charted(section: Section, plan: Plan & PlanResult): Section {
+  const charts = CHARTS[section.title ?? '']?.(plan) ?? []
+  return charts.length === 0 ? section : { ...section, charts }
 }
 
 type Offered = { readonly name: string; readonly curve: readonly CurvePoint[] }
@@ -31,30 +33,27 @@ function offered({ fleet, speed, alternatives }: Plan & PlanResult): Offered[] {
   return [{ name: fleet.name, curve: speed.curve }, ...alternatives]
 }
 
-function speedCharts(plan: Plan & PlanResult): Section {
+function speedCharts(plan: Plan & PlanResult): string[] {
   const series = (y: (point: CurvePoint) => number): Series[] =>
     offered(plan).map(({ name, curve }) => ({
       name,
       points: curve.map((point) => ({ x: 1 / point.tpotS, y: y(point), note: noteOf(point) })),
     }))
   const x = { title: 'what one user gets', unit: 'tokens/s', scale: 'log' } as const
-  return {
-    title: 'Speed and cost by what a user gets',
-    charts: [
-      lineChart({
-        title: 'Throughput of all against the speed of one user',
-        x,
-        y: { title: 'all users together', unit: 'tokens/s', scale: 'log' },
-        series: series(({ outputTokensPerSecond }) => outputTokensPerSecond),
-      }),
-      lineChart({
-        title: 'Cost of a token against the speed of one user',
-        x,
-        y: { title: 'a million output tokens', unit: '$', scale: 'log' },
-        series: series(({ outputMtokUsd }) => outputMtokUsd),
-      }),
-    ],
-  }
+  return [
+    lineChart({
+      title: 'Throughput of all against the speed of one user',
+      x,
+      y: { title: 'all users together', unit: 'tokens/s', scale: 'log' },
+      series: series(({ outputTokensPerSecond }) => outputTokensPerSecond),
+    }),
+    lineChart({
+      title: 'Cost of a token against the speed of one user',
+      x,
+      y: { title: 'a million output tokens', unit: '$', scale: 'log' },
+      series: series(({ outputMtokUsd }) => outputMtokUsd),
+    }),
+  ]
 }
 
 function noteOf({ batch, ttftS, outputMtokUsd, meetsLimits }: CurvePoint): string {
@@ -63,15 +62,11 @@ function noteOf({ batch, ttftS, outputMtokUsd, meetsLimits }: CurvePoint): strin
   return `${whole(batch)} users, ${first}, ${usd(outputMtokUsd)} a million${limits}`
 }
 
-function timeCharts({ speed }: PlanResult): Section {
-  const { decode, prefill } = speed
-  return {
-    title: 'Where the time of one step goes',
-    charts: [
-      timeBar(`One token for ${plural(decode.tokens, 'user')}`, decode),
-      timeBar(`${whole(prefill.tokens)} tokens of a prompt`, prefill),
-    ],
-  }
+function timeCharts({ speed: { decode, prefill } }: PlanResult): string[] {
+  return [
+    timeBar(`One token for ${plural(decode.tokens, 'user')}`, decode),
+    timeBar(`${whole(prefill.tokens)} tokens of a prompt`, prefill),
+  ]
 }
 
 /** What two halves of a batch hide of each other is no length, so it is left out. */
@@ -85,7 +80,7 @@ function timeBar(title: string, { parts }: PhaseTimes): string {
   })
 }
 
-function nicCharts({ byNic, alternatives }: PlanResult): Section[] {
+function nicCharts({ byNic, alternatives }: PlanResult): string[] {
   const points = byNic.flatMap(({ bytesPerSecond, outputMtokUsd }) =>
     outputMtokUsd === undefined ? [] : [{ x: bytesPerSecond * BITS_PER_BYTE, y: outputMtokUsd }],
   )
@@ -96,38 +91,28 @@ function nicCharts({ byNic, alternatives }: PlanResult): Section[] {
       ? []
       : [{ name, points: [first, last].map(({ x }) => ({ x, y: best.outputMtokUsd })) }]
   return [
-    {
-      title: 'What the network is worth',
-      charts: [
-        lineChart({
-          title: 'Cost of a token against the speed of every port',
-          x: { title: 'port', unit: 'bit/s', scale: 'log' },
-          y: { title: 'a million output tokens', unit: '$', scale: 'log' },
-          series: [{ name: 'this fleet', points }, ...alternatives.flatMap(level)],
-        }),
-      ],
-    },
+    lineChart({
+      title: 'Cost of a token against the speed of every port',
+      x: { title: 'speed of every port', unit: 'bit/s', scale: 'log' },
+      y: { title: 'a million output tokens', unit: '$', scale: 'log' },
+      series: [{ name: 'this fleet', points }, ...alternatives.flatMap(level)],
+    }),
   ]
 }
 
-function valueCharts({ value }: PlanResult): Section[] {
+function valueCharts({ value }: PlanResult): string[] {
   if (value === undefined || value.months.length === 0) return []
   const line = (name: string, of: 'low' | 'median' | 'high'): Series => ({
     name,
     points: value.months.map((month) => ({ x: month.month / MONTHS_PER_YEAR, y: 100 * month[of] })),
   })
   return [
-    {
-      title: 'What it will be worth',
-      charts: [
-        lineChart({
-          title: 'Value of the cards over time: nine in ten futures lie between the outer lines',
-          x: { title: 'years from now' },
-          y: { title: 'of the value of today', unit: '%', covers: [0] },
-          series: [line('95 %', 'high'), line('middle', 'median'), line('5 %', 'low')],
-          names: 'ends',
-        }),
-      ],
-    },
+    lineChart({
+      title: 'Value of the cards over time: nine in ten futures lie between the outer lines',
+      x: { title: 'years from now' },
+      y: { title: 'of the value of today', unit: '%', covers: [0] },
+      series: [line('95 %', 'high'), line('middle', 'median'), line('5 %', 'low')],
+      names: 'ends',
+    }),
   ]
 }

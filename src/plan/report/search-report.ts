@@ -96,6 +96,7 @@ export function searchPage(report: SearchReport): HtmlPage {
 
 export function chartedSearchPage(report: SearchReport): HtmlPage {
   const page = searchPage(report)
+  if (report.front.length === 0) return page
   const [best, ...rest] = page.sections
   const points = report.front.map((one) => ({
     x: costOf(report.goal, one),

@@ -16,25 +16,35 @@ export type Report = {
   readonly planned: number
 }
 
+type TextTable = { readonly titles: string[]; readonly rows: string[][] }
+
 export function formatReport(report: Report): string {
   const { outcomes, planned } = report
-  const [first] = outcomes
-  if (first === undefined) return 'PARTIAL RESULT: stopped before the first run'
+  if (outcomes.length === 0) return 'PARTIAL RESULT: stopped before the first run'
   const warning = warningOf(report)
+  const { titles, rows } = tableOf(report)
   return [
     titleOf(report),
     ...(warning === undefined ? [] : [warning]),
     '',
-    ...(planned === 1 ? list(first) : table(outcomes)),
+    ...formatTable(titles, rows),
+    ...(planned === 1 ? [] : ['', BOOKS_KEPT]),
     speedOf(outcomes),
   ].join('\n')
 }
 
+/** Of many runs; a single one shows its books. */
+const BOOKS_KEPT =
+  'All bytes sent are accounted for in every run: arrived, dropped, cut off, queued or under way.'
+
+function titleOf(report: Report): string {
+  const asked = describeReport(report)
+  return report.name === undefined ? asked : `${report.name}: ${asked}`
+}
+
 /** What was asked, in a line. */
-export function titleOf({ name, outcomes }: Report): string {
-  const [first] = outcomes
-  const asked = first === undefined ? '' : describe(first)
-  return name === undefined ? asked : `${name}: ${asked}`
+export function describeReport({ outcomes: [first] }: Report): string {
+  return first === undefined ? '' : describe(first)
 }
 
 /** Without what a sweep varies, which the table tells. */
@@ -68,20 +78,21 @@ function speedOf(outcomes: readonly Outcome[]): string {
   return `${rate} transmitted per second of wall time.`
 }
 
-function list(outcome: Outcome): string[] {
+/** A row for each thing that is told of one run. */
+function listOf(outcome: Outcome): TextTable {
   const { result } = outcome
   const { finished, total } = result.flows
   const rows = metricsOf([outcome]).map(({ name, text }) => [name, text(outcome)])
-  return formatTable(
-    ['transport', TRANSPORTS[result.experiment.transport].title],
-    [
+  return {
+    titles: ['transport', TRANSPORTS[result.experiment.transport].title],
+    rows: [
       ['switches', describeSwitches(result.experiment)],
       ['flows finished', `${finished} of ${total}`],
       ['bottleneck', `links ${result.bound.bottleneck}`],
       ...rows,
       ['bytes on the wire', describeBooks(result)],
     ],
-  )
+  }
 }
 
 function describeSwitches({ ecn, trim, pfc, spray }: Experiment): string {
@@ -103,17 +114,14 @@ function describeBooks({ books }: RunResult): string {
   return `${sentBytes} sent = ${said.join(' + ')}`
 }
 
-function table(outcomes: readonly Outcome[]): string[] {
-  const { titles, rows } = tableOf(outcomes)
-  return [
-    ...formatTable(titles, rows),
-    '',
-    'All bytes sent are accounted for in every run: arrived, dropped, cut off, queued or under way.',
-  ]
+/** The figures of one run as a list, of several as a table. */
+export function tableOf({ outcomes, planned }: Report): TextTable {
+  const [first] = outcomes
+  return planned === 1 && first !== undefined ? listOf(first) : runsTable(outcomes)
 }
 
 /** A row for each run. */
-export function tableOf(outcomes: readonly Outcome[]): { titles: string[]; rows: string[][] } {
+function runsTable(outcomes: readonly Outcome[]): TextTable {
   const metrics = metricsOf(outcomes)
   const field = outcomes[0]?.point?.field
   const isWhole = !outcomes.some(isPartial)

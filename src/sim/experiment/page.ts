@@ -1,9 +1,11 @@
 /** Runs as one page with charts. */
 import { BITS_PER_BYTE } from '../../base/units.js'
+import type { Axis } from '../../chart/axis.js'
 import { htmlPage, type Section } from '../../chart/html-page.js'
 import { lineChart, type Point, type Series } from '../../chart/line-chart.js'
-import { type Report, tableOf, titleOf, warningOf } from './format.js'
+import { describeReport, type Report, tableOf, warningOf } from './format.js'
 import { nameOf, type Outcome } from './metrics.js'
+import type { SweepPoint } from './plan-runs.js'
 import type { RunResult } from './result.js'
 import { TRANSPORTS } from './transports.js'
 
@@ -16,12 +18,12 @@ export function experimentPage(report: Report): string {
   const swept = outcomes[0]?.point === undefined ? [] : [sweepSection(outcomes)]
   const overTime = outcomes.length > CURVES_MAX ? [] : timeSections(outcomes)
   return htmlPage({
-    title: 'sputnik sim network',
-    subtitle: titleOf(report),
+    title: report.name ?? 'A network, simulated',
+    subtitle: describeReport(report),
     sections: [
       {
         ...(warning === undefined ? {} : { paragraphs: [warning] }),
-        table: tableOf(outcomes),
+        table: tableOf(report),
       },
       ...swept,
       ...overTime,
@@ -29,20 +31,32 @@ export function experimentPage(report: Report): string {
   })
 }
 
+/** Of fields that are no mere numbers. */
+const SWEPT_UNITS: Readonly<Record<string, string>> = {
+  ...{ rate: 'bit/s', delay: 's', rto: 's' },
+  ...{ buffer: 'B', mtu: 'B', ecn: 'B', bytes: 'B' },
+}
+
 function sweepSection(outcomes: readonly Outcome[]): Section {
   const field = outcomes[0]?.point?.field ?? ''
-  const chartOf = (title: string, y: (result: RunResult) => number | null): string =>
-    lineChart({
-      title,
-      x: { title: field, scale: 'log' },
-      y: { title, covers: [0] },
-      series: byTransport(outcomes, y),
-    })
+  const unit = SWEPT_UNITS[field] ?? ''
+  const isLog = outcomes.every(({ point }) => point !== undefined && point.value > 0)
+  const x = { title: field, unit, scale: isLog ? 'log' : 'linear' } as const
   return {
     title: `By ${field}`,
     charts: [
-      chartOf('slowest round / line rate', ({ overBound }) => overBound),
-      chartOf('goodput of the bottleneck (%)', ({ goodputShare }) => 100 * goodputShare),
+      lineChart({
+        title: 'Slowest round against line rate',
+        x,
+        y: { title: 'times as long', scale: 'log', covers: [1] },
+        series: byTransport(outcomes, ({ overBound }) => overBound),
+      }),
+      lineChart({
+        title: 'Goodput of the bottleneck',
+        x,
+        y: { title: 'of its rate', unit: '%', covers: [0] },
+        series: byTransport(outcomes, ({ goodputShare }) => 100 * goodputShare),
+      }),
     ],
   }
 }
@@ -56,12 +70,24 @@ function byTransport(
     name: TRANSPORTS[transport].title,
     points: outcomes
       .filter(({ result }) => result.experiment.transport === transport)
-      .map(({ result, point }) => ({ x: point?.value ?? 0, y: y(result) ?? Number.NaN })),
+      .map(({ result, point }) => ({ x: sweptValue(point), y: y(result) ?? Number.NaN })),
   }))
 }
 
+function sweptValue(point: SweepPoint | undefined): number {
+  if (point === undefined) return Number.NaN
+  return point.field === 'rate' ? BITS_PER_BYTE * point.value : point.value
+}
+
 function timeSections(outcomes: readonly Outcome[]): Section[] {
-  const time = { title: 'time', unit: 's', covers: [0] } as const
+  const time = timeAxis(
+    'time',
+    outcomes.flatMap(({ result }) => result.samples.at(-1)?.timeS ?? []),
+  )
+  const completion = timeAxis(
+    'flow completion',
+    outcomes.flatMap(({ result }) => tookOf(result)),
+  )
   const seriesOf = (points: (result: RunResult) => Point[], shape: 'line' | 'step'): Series[] =>
     outcomes.map((outcome) => ({ name: nameOf(outcome), shape, points: points(outcome.result) }))
   const queue = lineChart({
@@ -72,15 +98,15 @@ function timeSections(outcomes: readonly Outcome[]): Section[] {
   })
   const flows = lineChart({
     title: 'Flows that finished within a time',
-    x: { ...time, title: 'flow completion' },
-    y: { title: 'flows (%)', covers: [0, 100] },
+    x: completion,
+    y: { title: 'flows', unit: '%', covers: [0, 100] },
     series: seriesOf(completionPoints, 'step'),
   })
   const rate = lineChart({
     title: 'Payload delivered',
     x: time,
     y: { title: 'rate', unit: 'bit/s', covers: [0] },
-    series: seriesOf(ratePoints, 'line'),
+    series: seriesOf((result) => ratePoints(result, time.scale ?? 'linear'), 'line'),
   })
   return [
     { title: 'Queue depth', charts: [queue] },
@@ -89,23 +115,45 @@ function timeSections(outcomes: readonly Outcome[]): Section[] {
   ]
 }
 
+/** Times farther apart than this hide the short ones on a linear axis. */
+const TIMES_APART = 20
+
+function timeAxis(title: string, times: readonly number[]): Axis {
+  let [least, most] = [Number.POSITIVE_INFINITY, 0]
+  for (const one of times) [least, most] = [Math.min(least, one), Math.max(most, one)]
+  const axis = { title, unit: 's' } as const
+  return most > TIMES_APART * least ? { ...axis, scale: 'log' } : { ...axis, covers: [0] }
+}
+
 function queuePoints({ samples }: RunResult): Point[] {
   return samples.map(({ timeS, queueBytes }) => ({ x: timeS, y: queueBytes }))
 }
 
-/** Of all flows, also those that did not finish. */
-function completionPoints({ completions, flows }: RunResult): Point[] {
-  const sorted = completions
-    .flatMap(({ tookS }) => (tookS === null ? [] : [tookS]))
-    .sort((a, b) => a - b)
-  const points = sorted.map((x, i) => ({ x, y: (100 * (i + 1)) / flows.total }))
-  return [{ x: 0, y: 0 }, ...points]
+function tookOf({ completions }: RunResult): number[] {
+  return completions.flatMap(({ tookS }) => (tookS === null ? [] : [tookS]))
 }
 
-function ratePoints({ samples }: RunResult): Point[] {
-  return samples.slice(1).map(({ timeS, deliveredBytes }, i) => {
-    const before = samples[i]
-    const bytes = deliveredBytes - (before?.deliveredBytes ?? 0)
-    return { x: timeS, y: (BITS_PER_BYTE * bytes) / (timeS - (before?.timeS ?? 0)) }
-  })
+/** Of all flows, also those that did not finish. */
+function completionPoints(result: RunResult): Point[] {
+  const sorted = tookOf(result).sort((a, b) => a - b)
+  const points = sorted.map((x, i) => ({ x, y: (100 * (i + 1)) / result.flows.total }))
+  return [0, ...sorted.slice(0, 1)].map((x): Point => ({ x, y: 0 })).concat(points)
+}
+
+/** Over less than such a part of the time so far, or of all, packets would show, not a rate. */
+const STRETCH = { log: 1 / 20, linear: 1 / 200 } as const
+
+function ratePoints({ samples }: RunResult, scale: 'log' | 'linear'): Point[] {
+  const totalS = samples.at(-1)?.timeS ?? 0
+  const points: Point[] = []
+  let [before] = samples
+  for (const sample of samples) {
+    if (before === undefined || sample === before) continue
+    const tookS = sample.timeS - before.timeS
+    if (tookS < STRETCH[scale] * (scale === 'log' ? before.timeS : totalS)) continue
+    const bytes = sample.deliveredBytes - before.deliveredBytes
+    points.push({ x: sample.timeS, y: (BITS_PER_BYTE * bytes) / tookS })
+    before = sample
+  }
+  return points
 }

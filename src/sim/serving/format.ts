@@ -30,24 +30,39 @@ export function formatServing(
   subject: ServingSubject,
   report: Omit<ServingReport, 'series'>,
 ): string {
-  const lines = [titleOf(subject), ...stoppedLines(report), '', ...rowsOf(subject, report), '']
+  const figures = figuresOf(subject, report).map(([what, text]) => `${what.padEnd(12)}${text}`)
   const { titles, rows } = latencyTable(report)
-  return [...lines, ...formatTable(titles, rows)].join('\n')
+  return [
+    `${subjectOf(subject)}: ${sourceOf(subject)}`,
+    ...stoppedLines(report),
+    '',
+    ...figures,
+    '',
+    ...formatTable(titles, rows),
+  ].join('\n')
 }
 
-export function titleOf({ model, fleet, source, hours }: ServingSubject): string {
-  return `${model} on ${fleet}: ${source}, ${hours} h`
+export function subjectOf({ model, fleet }: ServingSubject): string {
+  return `${model} on ${fleet}`
 }
 
-function stoppedLines({ complete, simulatedS }: Omit<ServingReport, 'series'>): string[] {
+export function sourceOf({ source, hours }: ServingSubject): string {
+  return `${source}, ${hours} h`
+}
+
+export function stoppedLines({ complete, simulatedS }: Omit<ServingReport, 'series'>): string[] {
   if (complete) return []
   return [`PARTIAL: stopped after ${seconds(simulatedS)}; all figures are of the time before`]
 }
 
-function rowsOf(subject: ServingSubject, report: Omit<ServingReport, 'series'>): string[] {
+/** What is told of the whole: its name and a text of figures. */
+export function figuresOf(
+  subject: ServingSubject,
+  report: Omit<ServingReport, 'series'>,
+): [what: string, text: string][] {
   const { requests, throughput, load, utilisation, events, eventHash, seed } = report
   const { parallel, batch, contextLength } = subject
-  const rows: [string, string][] = [
+  return [
     ['server', `${parallel} sequences of ${contextLength} tokens, steps of ${batch} tokens`],
     ['requests', countsText(requests)],
     ['measured', `${seconds(report.window.fromS)} to ${seconds(report.window.toS)}`],
@@ -68,7 +83,6 @@ function rowsOf(subject: ServingSubject, report: Omit<ServingReport, 'series'>):
     ...domainRows(subject, report),
     ['replay', `seed ${seed}: ${events} events, hash ${eventHash}`],
   ]
-  return rows.map(([label, text]) => `${label.padEnd(12)}${text}`)
 }
 
 const SPILLED: [string, string] = [

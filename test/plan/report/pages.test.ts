@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { defined } from '../../../src/base/assert.js'
 import { htmlPage } from '../../../src/chart/html-page.js'
 import { findRack } from '../../../src/plan/catalog/racks.js'
 import { rackFleet } from '../../../src/plan/fleet/rack-fleet.js'
@@ -15,6 +16,7 @@ import {
 } from '../../../src/plan/report/search-report.js'
 import { searchFleets } from '../../../src/plan/search/search.js'
 import { checkPage } from '../../chart/check-page.js'
+import { findAll } from '../../chart/parse-xml.js'
 import { spaceOf, WORKLOAD } from '../search/support.js'
 import { planOf } from './support.js'
 
@@ -48,6 +50,17 @@ test('text begins with the answer and has every section', () => {
   assert.doesNotMatch(text, /undefined|NaN|Infinity/)
 })
 
+test('columns stand under their titles', () => {
+  const table = defined(
+    planPage(PLAN).sections.find(({ title }) => title === 'How fast')?.table,
+    'table',
+  )
+  const column = (title: string): string[] =>
+    table.rows.map((row) => row[table.titles.indexOf(title)] ?? '')
+  for (const basis of column('basis')) assert.match(basis, /^(measured|datasheet|assumed)$/)
+  for (const limit of column('held up by')) assert.match(limit, / \(\d.* %\)$/)
+})
+
 test('markdown has the same tables', () => {
   const markdown = pageMarkdown(planPage(PLAN))
   const tables = planPage(PLAN).sections.flatMap(({ table }) => table ?? [])
@@ -65,7 +78,13 @@ test('the page has a chart of each kind and loads nothing', () => {
   ]) {
     assert.match(html, new RegExp(`<svg[^>]*aria-label="[^"]*${title}`), title)
   }
-  checkPage(html)
+  const sections = findAll(checkPage(html), 'section').filter(
+    (section) => findAll(section, 'svg').length > 0,
+  )
+  assert.deepEqual(
+    sections.map((section) => findAll(section, 'h2')[0]?.text),
+    ['How fast', 'Where the time goes', 'What the network is worth', 'What it will be worth'],
+  )
   for (const { name } of PLAN.alternatives) assert.ok(html.includes(name))
 })
 
@@ -89,7 +108,8 @@ test('a search tells of the best fleet and plans it', () => {
   const poor = { ...request, goal: { ...request.goal, budgetUsd: 10 } }
   const nothing = searchReport(poor, { ...planned, result: searchFleets(poor) })
   assert.match(pageText(searchPage(nothing), 80), /\n\nNO: nothing for 10 dollars/)
-  checkPage(htmlPage(chartedSearchPage(nothing)))
+  const page = checkPage(htmlPage(chartedSearchPage(nothing)))
+  assert.deepEqual(findAll(page, 'svg'), [], 'there is nothing to draw')
 })
 
 test('wrap loses no word and keeps to the width', () => {
