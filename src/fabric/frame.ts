@@ -17,7 +17,7 @@ export const FRAME_BYTES_MAX = 1 << 30
 export const FRAME_TOKENS_MAX = 0xffff
 
 /** Changes whenever a frame changes its meaning; both ends must agree. */
-export const PROTOCOL_VERSION = 5
+export const PROTOCOL_VERSION = 6
 
 export const FRAME = {
   hello: 1,
@@ -43,6 +43,8 @@ export const FRAME = {
   piece: 16,
   /** What a domain holds and how fast its cards are, from time to time. */
   status: 20,
+  /** Pages a domain was to hold and has no more, which it says before it refuses to compute them. */
+  gone: 21,
 } as const
 
 export type FrameKind = (typeof FRAME)[keyof typeof FRAME]

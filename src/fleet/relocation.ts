@@ -36,6 +36,8 @@ export type RelocationOptions = {
   readonly members: () => readonly DomainCapacity[]
   readonly popularity: readonly Float32Array[]
   readonly onFailed: (domain: FleetDomain, reason: string, pages: number) => void
+  /** Nothing points any more at so many pages of a domain, which has lost them. */
+  readonly onGone: (domain: FleetDomain, pages: number) => void
   /** The placement is reached; some pages may have found no room. */
   readonly onMoved: (stuck: number) => void
 }
@@ -65,6 +67,10 @@ export class Relocation {
       directory,
       domains,
       onFailed: (domain, error, pages) => this.#mapFailed(domain, error, pages),
+      onGone: (domain, pages) => {
+        this.#isDue = true
+        options.onGone(domain, pages)
+      },
     })
   }
 
@@ -81,6 +87,11 @@ export class Relocation {
   /** Somebody came, went, or is to give its pages away. */
   ask(): void {
     this.#isDue = true
+  }
+
+  /** Takes in what a domain has said of pages, before the next tick does. */
+  hear(domain: FleetDomain): void {
+    this.#moves.hear(domain)
   }
 
   /** A domain is gone. */
