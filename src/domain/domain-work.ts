@@ -167,7 +167,7 @@ export class DomainWork {
     return new Job(dispatch, bytes, { header, bounds, owners, now, pool: this.pool, departures })
   }
 
-  /** Pages may have gone since a dispatch came, by the wish of the head or because they are lost. */
+  /** Pages may have gone since a dispatch came, by the wish of the head or without it. */
   #whyNot({ job, card, experts }: Part): SputnikError | undefined {
     const { table } = this.#options
     if (table.departures === job.departures) return undefined

@@ -294,12 +294,14 @@ export class PageChanges {
 
   /** One page failed by itself. A card that cannot unmap it does not have it. */
   #give(page: number, { kind, error }: { kind: 'map' | 'unmap'; error: SputnikError }): void {
-    if (UNREADABLE.has(error.code)) this.#rejects.push(page)
     if (kind === 'unmap' || this.#leaving.has(page)) this.#goneFromCard(page)
     else {
       this.#table.move(page, 'queued')
       this.#lose(page, error)
     }
+    if (!UNREADABLE.has(error.code)) return
+    this.#table.setOnDisk(page, false)
+    this.#rejects.push(page)
   }
 
   /** The page does not come; the head is told so if it takes the page to be here. */

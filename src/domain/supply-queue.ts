@@ -72,7 +72,7 @@ export class SupplyQueue {
     if (page !== undefined) this.#options.store.unpin(page)
   }
 
-  /** A card cannot read a page where it was said to be: whoever wants it next gets another place. */
+  /** A card cannot read a page where it was said to be: the next want gets another place. */
   reject(page: PageRef): void {
     const index = this.#options.indexOf(page)
     const right = this.#right.get(index)

@@ -43,7 +43,7 @@ export const FRAME = {
   piece: 16,
   /** What a domain holds and how fast its cards are, from time to time. */
   status: 20,
-  /** Pages a domain was to hold and has no more, which it says before it refuses to compute them. */
+  /** Pages a domain was to hold and has no more; it says so before it refuses to compute them. */
   gone: 21,
 } as const
 

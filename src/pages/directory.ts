@@ -40,7 +40,7 @@ export class Directory {
   readonly #staged = new Map<number, Staged>()
   /** Holders to take out at the next commit. */
   #drops: Move[] = []
-  /** Pages that domains said are gone, until the directory points at them there again. */
+  /** Pages that domains said are gone, since the steps began that may want them there. */
   readonly #gone = new Set<number>()
   readonly #retirement = new Retirement()
   /** Pages of each region that a domain has or is about to have in memory. */
@@ -189,7 +189,7 @@ export class Directory {
     return isStaged || isHeld
   }
 
-  /** Whether the domain said that the page is gone there, and it has not come back. */
+  /** Whether a step that runs may want the page of a domain that said since that it is gone. */
   isGone({ region, expert }: Page, domain: number): boolean {
     return this.#gone.has(this.#table.entry(region, expert) * KEY_DOMAINS + domain)
   }
@@ -229,7 +229,6 @@ export class Directory {
     if (from !== undefined && this.#table.remove(entry, from)) {
       this.#retirement.retire(entry * KEY_DOMAINS + from, this.#epoch)
     }
-    this.#gone.delete(key)
     const isAdded = this.#table.add(entry, key % KEY_DOMAINS)
     // Others took the last replica meanwhile.
     if (!isAdded) this.#retirement.retire(key, this.#epoch)
@@ -244,6 +243,7 @@ export class Directory {
 
   /** @returns the epoch, which the end of the step has to name */
   stepBegan(): number {
+    if (!this.#retirement.isRunning) this.#gone.clear()
     this.#retirement.began(this.#epoch)
     return this.#epoch
   }

@@ -321,7 +321,10 @@ test('Domain says which pages a card that came back cannot read, before it refus
   world.cards[card]?.unreadable.add(`0 ${lost}`)
   world.run()
   const told = world.kinds().filter((kind) => kind !== FRAME.status)
-  assert.deepEqual(told.toSorted((a, b) => a - b), [FRAME.failed, FRAME.combine, FRAME.gone])
+  assert.deepEqual(
+    told.toSorted((a, b) => a - b),
+    [FRAME.failed, FRAME.combine, FRAME.gone],
+  )
   assert.ok(told.indexOf(FRAME.gone) < told.indexOf(FRAME.failed))
   assert.deepEqual(world.failures(), [['PAGE_NOT_MAPPED', 1, undefined]])
   assert.deepEqual(world.gone(), [lost])

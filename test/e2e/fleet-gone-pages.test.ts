@@ -13,7 +13,7 @@ import { completeTokens, openStream, tokensOf } from './requests.js'
 
 test('a card is killed after the copy of its model was removed: the domain stays', async () => {
   const model = textModel()
-  const ask = { prompt: promptOf(40), count: 400 }
+  const ask = { prompt: promptOf(40), count: 200 }
   const reference = plainGreedy(model, ask).tokens
   const folder = scratchDirectory()
   const copy = join(folder, 'copy.gguf')
