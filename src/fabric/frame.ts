@@ -44,7 +44,7 @@ export const FRAME = {
   /** What a domain holds and how fast its cards are, from time to time. */
   status: 20,
   /** Pages a domain was to hold and has no more; it says so before it refuses to compute them. */
-  gone: 21,
+  gone: 22,
 } as const
 
 export type FrameKind = (typeof FRAME)[keyof typeof FRAME]

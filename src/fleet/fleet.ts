@@ -206,9 +206,7 @@ export class Fleet implements FleetControl {
   /** Whether a domain has said that some of these pages, which it was asked for, are gone. */
   isExcused(id: number, pages: readonly Page[]): boolean {
     const domain = this.domains[id]
-    if (domain === undefined) return false
-    this.#relocation.hear(domain)
-    return pages.some((page) => this.directory.isGone(page, id))
+    return domain !== undefined && this.#relocation.isExcused(domain, pages)
   }
 
   /** What a better placement would have to go by; undefined while pages move. */
@@ -379,9 +377,8 @@ export class Fleet implements FleetControl {
   }
 
   #pagesGone({ id }: FleetDomain, pages: number): void {
-    const name = this.#joined.get(id)?.domain.name ?? ''
-    this.#options.log.warn(`domain ${id} has lost ${pages} pages`, { name })
-    this.#note('pages-gone', { domain: { id, name }, text: `${pages} pages` })
+    const domain = this.#joined.get(id)?.domain
+    if (domain !== undefined) this.#tell('pages-gone', domain, `${pages} pages`)
     this.#orphans.note(this.#nowMs)
   }
 

@@ -14,7 +14,7 @@ import {
   usableBytes,
 } from '../pages/capacity.js'
 import type { Directory } from '../pages/directory.js'
-import type { HolderTable } from '../pages/holder-table.js'
+import type { HolderTable, Page } from '../pages/holder-table.js'
 import { Migration } from '../pages/migration.js'
 import type { FleetDomain } from './fleet-domain.js'
 import { MOVES } from './limits.js'
@@ -36,7 +36,7 @@ export type RelocationOptions = {
   readonly members: () => readonly DomainCapacity[]
   readonly popularity: readonly Float32Array[]
   readonly onFailed: (domain: FleetDomain, reason: string, pages: number) => void
-  /** Nothing points any more at so many pages of a domain, which has lost them. */
+  /** A domain has lost so many pages; nothing points at them there any more. */
   readonly onGone: (domain: FleetDomain, pages: number) => void
   /** The placement is reached; some pages may have found no room. */
   readonly onMoved: (stuck: number) => void
@@ -89,9 +89,10 @@ export class Relocation {
     this.#isDue = true
   }
 
-  /** Takes in what a domain has said of pages, before the next tick does. */
-  hear(domain: FleetDomain): void {
+  /** Whether a domain has said, lately or just now, that some of these pages are gone. */
+  isExcused(domain: FleetDomain, pages: readonly Page[]): boolean {
     this.#moves.hear(domain)
+    return pages.some((page) => this.#options.directory.isGone(page, domain.id))
   }
 
   /** A domain is gone. */
