@@ -39,7 +39,11 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'the directory points at pages before they are mapped',
-    rules: ['the directory points at pages that are there'],
+    rules: [
+      'the directory points at pages that are there',
+      'the head knows where pages lie',
+      'a domain has what it is asked for',
+    ],
     plant: () => {
       const { stage } = Directory.prototype
       return replace(Directory.prototype, 'stage', {
