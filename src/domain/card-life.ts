@@ -18,8 +18,8 @@ const SILENCE_MS: Readonly<Partial<Record<CardPhase, number>>> = {
 /** How long a card rests before each start, by how often it failed in a row. */
 const REST_MS = [0, 1000, 5000, 30_000]
 
-/** After so many starts in a row that failed, nobody waits for the card any more. */
-const FAILURES_MAX = 3
+/** So long dispatches wait for a card that is started again; then others had better do them. */
+const PATIENCE_MS = 5000
 
 export class CardLife {
   phase: CardPhase = 'starting'
@@ -29,6 +29,8 @@ export class CardLife {
   #lostAt: number | undefined
   #failures = 0
   #hasServed = false
+  /** Nobody waits for it to come back, but it may. */
+  isGivenUp = false
 
   constructor(now: number) {
     this.#since = now
@@ -39,16 +41,13 @@ export class CardLife {
     return this.#hasServed
   }
 
-  get isGivenUp(): boolean {
-    return this.#failures > FAILURES_MAX
-  }
-
   enter(phase: CardPhase, now: number): void {
     this.phase = phase
     this.#since = now
     if (phase !== 'serving') return
     this.#failures = 0
     this.#hasServed = true
+    this.isGivenUp = false
   }
 
   /** It has its pages again. */
@@ -66,9 +65,9 @@ export class CardLife {
     this.enter('resting', now)
   }
 
-  /** How long pages have been missing since it was lost. */
-  missingMs(now: number): number {
-    return this.#lostAt === undefined ? 0 : now - this.#lostAt
+  /** It was lost long ago, and it or some of its pages have not come back. */
+  isLate(now: number): boolean {
+    return !this.isGivenUp && this.#lostAt !== undefined && now - this.#lostAt > PATIENCE_MS
   }
 
   isSilent(now: number): boolean {

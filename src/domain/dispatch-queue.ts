@@ -112,14 +112,16 @@ export class DispatchQueue {
     return { job: part.job, error: new SputnikError('CARD_LOST', text) }
   }
 
-  /** Gives up what has waited for a card longer than `waitMs`. */
-  expire(card: number, { now, waitMs }: { now: number; waitMs: number }): Failed[] {
-    const late = this.#of(card).waiting.filter(({ job }) => now - job.since > waitMs)
-    return late.map(({ job }) => {
-      this.end(job)
-      const text = `card ${card} is started again and has not come back in time`
-      return { job, error: new SputnikError('CARD_LOST', text) }
-    })
+  /** Gives up what waits and cannot be computed, by the reason that `whyNot` finds. */
+  giveUp(whyNot: (part: Part) => SputnikError | undefined): Failed[] {
+    return this.#cards
+      .flatMap(({ waiting }) => waiting)
+      .flatMap((part) => {
+        const error = part.job.isOver ? undefined : whyNot(part)
+        if (error === undefined) return []
+        this.end(part.job)
+        return [{ job: part.job, error }]
+      })
   }
 
   #of(card: number): CardQueue {

@@ -48,14 +48,14 @@ export class DomainCards {
     return this.#of(card).phase
   }
 
-  /** Nobody waits for the card to come back. */
-  isGivenUp(card: number): boolean {
-    return this.#of(card).isGivenUp
+  /** Cards that nobody is to wait for any longer, for themselves or for some of their pages. */
+  late(now: number): number[] {
+    return this.#lives.flatMap((life, card) => (life.isLate(now) ? [card] : []))
   }
 
-  /** How long pages have been missing since it was lost. */
-  missingMs(card: number, now: number): number {
-    return this.#of(card).missingMs(now)
+  /** Nobody waits for the card to come back. */
+  giveUp(card: number): void {
+    this.#of(card).isGivenUp = true
   }
 
   /** It has its pages again. */

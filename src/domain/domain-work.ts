@@ -12,7 +12,6 @@ import type { NativeBuffer } from '../native/memory.js'
 import type { DomainTable } from '../pages/domain-table.js'
 import type { TestDispatch } from './card-speed.js'
 import { DispatchQueue, type Failed } from './dispatch-queue.js'
-import type { DomainCards } from './domain-cards.js'
 import { FramePool } from './frame-pool.js'
 import { Job, type JobOptions, type Part } from './job.js'
 import type { Outbox } from './outbox.js'
@@ -20,12 +19,8 @@ import type { Outbox } from './outbox.js'
 /** A card that takes longer for one dispatch is taken for lost. */
 const COMPUTE_MS = 60_000
 
-/** A dispatch waits so long for a card that is started again; then others had better do it. */
-const HOLD_MS = 5000
-
 export type DomainWorkOptions = {
   readonly table: DomainTable
-  readonly cards: DomainCards
   readonly outbox: Outbox
 }
 
@@ -68,7 +63,7 @@ export class DomainWork {
     const { buffer, bytes } = frame
     const dispatch = readDispatch(buffer, { bytes, header, bounds })
     this.#queue.check()
-    const owners = this.#ownersOf(dispatch, header.region, now)
+    const owners = this.#ownersOf(dispatch, header.region)
     this.#queue.add(this.#job(dispatch, bytes, { header, bounds, owners, now }))
   }
 
@@ -144,26 +139,22 @@ export class DomainWork {
     this.#queue.end(job)
   }
 
-  /** What it was asked it is asked again when it is back; unless it never comes, or not soon. */
+  /** What it was asked it is asked again when it is back. */
   cardLost(card: number): Failed[] {
     const failed = this.#queue.cardLost(card)
-    const all = failed === undefined ? [] : [failed]
-    if (!this.#options.cards.isGivenUp(card)) return all
-    return [...all, ...this.#queue.expire(card, { now: Infinity, waitMs: 0 })]
+    return failed === undefined ? [] : [failed]
   }
 
-  /** What has waited too long for a card to come back. */
-  expire(now: number): Failed[] {
-    return this.#allCards().flatMap((card) =>
-      this.#isMissing(card) ? this.#queue.expire(card, { now, waitMs: HOLD_MS }) : [],
-    )
+  /** What waits for pages that are gone, once the others it waits for are there or gone as well. */
+  pagesGone(): Failed[] {
+    return this.#queue.giveUp((part) => (this.#isThere(part) ? this.#whyNot(part) : undefined))
   }
 
   /** Cards that compute for too long. */
   silent(now: number): number[] {
-    return this.#allCards().filter((card) => {
+    return this.#options.table.cards.flatMap((_, card) => {
       const since = this.#queue.sent(card)?.since
-      return since !== undefined && now - since > COMPUTE_MS
+      return since !== undefined && now - since > COMPUTE_MS ? [card] : []
     })
   }
 
@@ -176,22 +167,13 @@ export class DomainWork {
     return new Job(dispatch, bytes, { header, bounds, owners, now, pool: this.pool, departures })
   }
 
-  /** Pages may have gone since a dispatch came, as far as the head knows by its own wish. */
+  /** Pages may have gone since a dispatch came, by the wish of the head or without it. */
   #whyNot({ job, card, experts }: Part): SputnikError | undefined {
     const { table } = this.#options
     if (table.departures === job.departures) return undefined
     const { region } = job.header
     const gone = experts.find((expert) => table.holder(region, expert) !== card)
     return gone === undefined ? undefined : notMapped(region, gone)
-  }
-
-  #allCards(): number[] {
-    return this.#options.table.cards.map((_, card) => card)
-  }
-
-  #isMissing(card: number): boolean {
-    const { cards, table } = this.#options
-    return cards.phase(card) !== 'serving' || table.restoringOf(card) > 0
   }
 
   /** Whether all pages of a part are on its card: one that came back has some of them first. */
@@ -203,24 +185,15 @@ export class DomainWork {
   }
 
   /** Valid until the next call. @throws SputnikError PAGE_NOT_MAPPED */
-  #ownersOf({ frame, experts, pairs }: Dispatch, region: number, now: number): Uint8Array {
+  #ownersOf({ frame, experts, pairs }: Dispatch, region: number): Uint8Array {
     if (this.#owners.length < pairs) this.#owners = new Uint8Array(2 * pairs)
     for (let pair = 0; pair < pairs; pair++) {
       const expert = frame.u16[experts + pair] ?? 0
-      const card = this.#holder(region, expert, now)
+      const card = this.#options.table.holder(region, expert)
       if (card < 0) throw notMapped(region, expert)
       this.#owners[pair] = card
     }
     return this.#owners.subarray(0, pairs)
-  }
-
-  /** A page that has been on its way back for long counts as not there. */
-  #holder(region: number, expert: number, now: number): number {
-    const { table, cards } = this.#options
-    const card = table.holder(region, expert)
-    if (card < 0 || table.restoringOf(card) === 0) return card
-    const isLate = cards.missingMs(card, now) > HOLD_MS
-    return isLate && table.isRestoring(table.pageAt(region, expert)) ? -1 : card
   }
 
   #reuse(): void {

@@ -17,6 +17,7 @@ import { SputnikError, toPlain } from '../base/errors.js'
 import { type ExpertRecord, regionKey } from '../base/expert.js'
 import {
   type DomainStatus,
+  MAP_PAGES_MAX,
   mappedSchema,
   mapSchema,
   readControl,
@@ -73,7 +74,7 @@ export class Domain {
     this.#table = new DomainTable(tableRegions(load), cards)
     this.#changes = new PageChanges(this.#table)
     this.#cards = new DomainCards({ load, cards, outbox: this.#outbox, now })
-    this.#work = new DomainWork({ table: this.#table, cards: this.#cards, outbox: this.#outbox })
+    this.#work = new DomainWork({ table: this.#table, outbox: this.#outbox })
     this.#speeds = new CardSpeeds(this.#table)
   }
 
@@ -137,6 +138,7 @@ export class Domain {
       this.#handle(header, frame, now)
     } catch (error) {
       const isDispatch = header.kind === FRAME.dispatch
+      this.#tellGone()
       this.#outbox.tellHead(FRAME.failed, toPlain(error), isDispatch ? header : undefined)
     }
     this.#pump(now)
@@ -187,7 +189,7 @@ export class Domain {
       const text = `card ${card} does not answer`
       this.#lose(card, { now, error: new SputnikError('CARD_FAILED', text) })
     }
-    this.#fail(this.#work.expire(now))
+    for (const card of this.#cards.late(now)) this.#giveUp(card)
     this.#pump(now)
   }
 
@@ -264,8 +266,9 @@ export class Domain {
     } else throw readFailure(bytes, card)
   }
 
-  /** Ends jobs without a result. */
+  /** Ends jobs without a result; the head knows by then which pages they lack. */
   #fail(failed: readonly Failed[]): void {
+    if (failed.length > 0) this.#tellGone()
     for (const { job, error } of failed) {
       if (this.#work.isTest(job)) this.#speeds.stop(job.parts[0]?.card ?? 0)
       else this.#outbox.tellHead(FRAME.failed, toPlain(error), job.header)
@@ -279,17 +282,29 @@ export class Domain {
     if (this.#isLearning && this.failure !== undefined) {
       this.#outbox.tellHead(FRAME.failed, toPlain(error))
     }
-    if (this.#cards.isGivenUp(card)) {
+    this.#changes.cardLost(card)
+    this.#fail(this.#work.cardLost(card))
+  }
+
+  /** The pages that it has not back are gone; without them it may still serve. */
+  #giveUp(card: number): void {
+    const text = `card ${card} is started again and has not come back in time`
+    const error = new SputnikError('CARD_LOST', text)
+    this.#isChanged = true
+    if (this.#cards.phase(card) === 'serving') this.#changes.giveUp(card, error)
+    else {
+      this.#cards.giveUp(card)
       this.#table.setOpen(card, false)
       this.#changes.cardGone(card, error)
-    } else this.#changes.cardLost(card)
-    this.#fail(this.#work.cardLost(card))
+    }
   }
 
   /** Whatever can go on now goes on. */
   #pump(now: number): void {
     if (this.#isLearning && this.#cards.isServing) this.#tellReady()
-    for (const answer of this.#changes.takeAnswers()) this.#tellChange(answer)
+    if (this.#changes.hasGone) this.#fail(this.#work.pagesGone())
+    this.#tellChanges()
+    this.#outbox.supply('reject', this.#changes.takeRejects())
     this.#outbox.supply('want', this.#changes.takeWants())
     this.#outbox.supply('release', this.#changes.takeReleases())
     for (let card = 0; card < this.#options.cards.length; card++) this.#pumpCard(card, now)
@@ -318,6 +333,20 @@ export class Domain {
     this.#outbox.tellHead(FRAME.ready, { pages, bytes })
   }
 
+  #tellGone(): void {
+    const gone = this.#changes.takeGone()
+    for (let at = 0; at < gone.length; at += MAP_PAGES_MAX) {
+      this.#outbox.tellHead(FRAME.gone, { pages: gone.slice(at, at + MAP_PAGES_MAX) })
+    }
+  }
+
+  /** After what has gone, for a page that went may be mapped again. */
+  #tellChanges(): void {
+    const answers = this.#changes.takeAnswers()
+    if (answers.length > 0) this.#tellGone()
+    for (const answer of answers) this.#tellChange(answer)
+  }
+
   #tellChange({ id, error, mapped }: ChangeAnswer): void {
     const { pages, bytes } = this.#table
     const cards = mapped?.map((page) => this.#table.cardOf(page))
@@ -329,6 +358,7 @@ export class Domain {
     if (!this.#isJoined || !this.#isChanged || now - this.#statusAt < STATUS_MS) return
     this.#isChanged = false
     this.#statusAt = now
+    this.#tellGone()
     this.#outbox.tellHead(FRAME.status, this.status)
   }
 }

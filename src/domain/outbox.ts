@@ -3,12 +3,15 @@ import { type About, controlFrame, type PageAt } from '../fabric/control.js'
 import type { FrameKind } from '../fabric/frame.js'
 import type { ReceivedFrame } from '../fabric/link.js'
 
+/** As `Supply` takes them. */
+export type SupplyOrder = 'want' | 'release' | 'reject'
+
 export type DomainMessage =
   | { readonly to: 'head'; readonly frame: ReceivedFrame }
   | { readonly to: 'card'; readonly card: number; readonly frame: ReceivedFrame }
   /** End what is left of the card and start a new one in its place. */
   | { readonly to: 'restart'; readonly card: number }
-  | { readonly to: 'want' | 'release'; readonly pages: readonly PageAt[] }
+  | { readonly to: SupplyOrder; readonly pages: readonly PageAt[] }
 
 export class Outbox {
   #messages: DomainMessage[] = []
@@ -41,7 +44,7 @@ export class Outbox {
     this.#messages.push({ to: 'restart', card })
   }
 
-  supply(to: 'want' | 'release', pages: readonly PageAt[]): void {
+  supply(to: SupplyOrder, pages: readonly PageAt[]): void {
     if (pages.length > 0) this.#messages.push({ to, pages })
   }
 }

@@ -5,7 +5,7 @@
  * Pure: what is to be asked of the supply and of cards is taken from it.
  */
 import { assert, defined } from '../base/assert.js'
-import { SputnikError } from '../base/errors.js'
+import { type ErrorCode, SputnikError } from '../base/errors.js'
 import { MAP_PAGES_MAX, type PageAt, type PageSource } from '../fabric/control.js'
 import type { DomainTable } from '../pages/domain-table.js'
 import { CardPages, type PageFrame } from './card-pages.js'
@@ -21,6 +21,14 @@ export type CardChange = {
   readonly sources: ReadonlyArray<PageSource | null>
 }
 
+/** What a card says of a page that is not where the supply said it was. */
+const UNREADABLE: ReadonlySet<ErrorCode> = new Set([
+  'FILE_NOT_FOUND',
+  'FILE_UNREADABLE',
+  'GGUF_INVALID',
+  'PAGE_CORRUPT',
+])
+
 /** Pages the supply is asked for at a time. */
 const WANTED_MAX = MAP_PAGES_MAX * 256
 
@@ -34,6 +42,9 @@ export class PageChanges {
   readonly #wanted = new Set<number>()
   readonly #wants = new Set<number>()
   #releases: number[] = []
+  /** No card can read them where the supply said they were. */
+  #rejects: number[] = []
+  #gone: number[] = []
 
   constructor(table: DomainTable) {
     this.#table = table
@@ -112,11 +123,16 @@ export class PageChanges {
     for (const page of queued) this.#of(card).map(page)
   }
 
-  /** No card follows: its pages are lost, as far as this domain is concerned. */
+  /** No card follows for now: nothing is to be on it. */
   cardGone(card: number, error: SputnikError): void {
-    this.#of(card).clear()
+    this.cardLost(card)
+    for (const page of this.#table.pagesOf(card)) this.#lose(page, error)
+  }
+
+  /** Pages that a card had and has not back yet are not waited for any longer. */
+  giveUp(card: number, error: SputnikError): void {
     for (const page of this.#table.pagesOf(card)) {
-      if (this.#table.state(page) !== 'absent') this.#lose(page, error)
+      if (this.#table.isRestoring(page)) this.#lose(page, error)
     }
   }
 
@@ -137,6 +153,25 @@ export class PageChanges {
     const releases = this.#releases.filter((page) => this.#table.state(page) === 'absent')
     this.#releases = []
     return releases.map((page) => this.#table.placeOf(page))
+  }
+
+  /** Pages that are to be looked for elsewhere if they are wanted again. */
+  takeRejects(): PageAt[] {
+    const rejects = this.#rejects
+    this.#rejects = []
+    return rejects.map((page) => this.#table.placeOf(page))
+  }
+
+  /** Whether pages have gone that the head takes to be here. */
+  get hasGone(): boolean {
+    return this.#gone.length > 0
+  }
+
+  /** Those pages; each once. */
+  takeGone(): PageAt[] {
+    const gone = this.#gone
+    this.#gone = []
+    return gone.map((page) => this.#table.placeOf(page))
   }
 
   /** Whether pages are on their way. */
@@ -206,8 +241,10 @@ export class PageChanges {
     if (state === 'wanted' || state === 'queued') {
       this.#of(this.#table.cardOf(page)).forget(page)
       this.#drop(page)
-    } else if (state === 'unmapping' || state === 'mapping') this.#leaving.add(page)
-    else if (state === 'mapped') this.#sendAway(page)
+    } else if (state === 'unmapping' || state === 'mapping') {
+      this.#leaving.add(page)
+      this.#table.depart(page)
+    } else if (state === 'mapped') this.#sendAway(page)
   }
 
   #sendAway(page: number): void {
@@ -258,11 +295,19 @@ export class PageChanges {
   /** One page failed by itself. A card that cannot unmap it does not have it. */
   #give(page: number, { kind, error }: { kind: 'map' | 'unmap'; error: SputnikError }): void {
     if (kind === 'unmap' || this.#leaving.has(page)) this.#goneFromCard(page)
-    else this.#lose(page, error)
+    else {
+      this.#table.move(page, 'queued')
+      this.#lose(page, error)
+    }
+    if (!UNREADABLE.has(error.code)) return
+    this.#table.setOnDisk(page, false)
+    this.#rejects.push(page)
   }
 
+  /** The page does not come; the head is told so if it takes the page to be here. */
   #lose(page: number, error: SputnikError): void {
-    this.#drop(page)
+    if (this.#waiters.isHeld(page)) this.#gone.push(page)
+    this.#leave(page)
     this.#fail(page, error)
   }
 

@@ -73,6 +73,11 @@ export class PageWaiters {
     return this.#maps.of(page).length > 0
   }
 
+  /** Whether the head takes the page to be here. */
+  isHeld(page: number): boolean {
+    return this.#held.has(page)
+  }
+
   /** The page is not to stay, or cannot. */
   letGo(page: number): void {
     this.#held.delete(page)

@@ -139,6 +139,12 @@ class ThreadSupply implements Supply {
     if (tickets.length > 0) this.#tell({ kind: 'release', tickets: Uint32Array.from(tickets) })
   }
 
+  reject(pages: readonly PageAt[]): void {
+    const numbers = pages.flatMap(({ region, expert }) => [region, expert])
+    if (numbers.length > 0) this.#tell({ kind: 'reject', pages: Uint32Array.from(numbers) })
+    this.release(pages)
+  }
+
   take(): SupplyAnswer[] {
     const answers: SupplyAnswer[] = []
     while (this.#pending > 0 && this.#broken === undefined) {

@@ -60,6 +60,8 @@ export type SupplyCommand =
   /** Ticket, region and expert of each. */
   | { readonly kind: 'want'; readonly wants: Uint32Array }
   | { readonly kind: 'release'; readonly tickets: Uint32Array }
+  /** Region and expert of each: cards cannot read them where they were said to be. */
+  | { readonly kind: 'reject'; readonly pages: Uint32Array }
   | { readonly kind: 'close' }
 
 export type SupplyNews =

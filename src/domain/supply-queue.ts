@@ -47,6 +47,8 @@ export class SupplyQueue {
   readonly #pinned = new Map<number, PageRef>()
   /** Pages whose bytes were found right, by number: where. */
   readonly #right = new Map<number, { readonly page: PageRef; readonly isInCopy: boolean }>()
+  /** Pages that no card can read in the copy, by number; this process may have it open still. */
+  readonly #unreadable = new Set<number>()
   #running = 0
 
   constructor(options: SupplyQueueOptions) {
@@ -68,6 +70,16 @@ export class SupplyQueue {
     const page = this.#pinned.get(ticket)
     this.#pinned.delete(ticket)
     if (page !== undefined) this.#options.store.unpin(page)
+  }
+
+  /** A card cannot read a page where it was said to be: the next want gets another place. */
+  reject(page: PageRef): void {
+    const index = this.#options.indexOf(page)
+    const right = this.#right.get(index)
+    if (right === undefined) return
+    this.#right.delete(index)
+    if (right.isInCopy) this.#unreadable.add(index)
+    else this.#options.store.reject(page)
   }
 
   /** Whether the page is here and was found right: then it may be given to others. */
@@ -137,7 +149,7 @@ export class SupplyQueue {
 
   async #keep({ ticket, page }: Want, found: FoundPage): Promise<PagePlace | typeof IN_COPY> {
     const { store, copy, indexOf } = this.#options
-    const isInCopy = found.source === copy
+    const isInCopy = found.source === copy && !this.#unreadable.has(indexOf(page))
     if (!isInCopy) {
       await store.put(page, found.bytes, { isPinned: true })
       this.#pinned.set(ticket, page)

@@ -106,6 +106,10 @@ export class SupplyWork {
       for (const ticket of command.tickets) this.#queue.release(ticket)
       return
     }
+    if (command.kind === 'reject') {
+      this.#reject(command.pages)
+      return
+    }
     const { wants } = command
     for (let at = 0; at < wants.length; at += 3) {
       const [ticket = 0, region = 0, expert = 0] = wants.subarray(at, at + 3)
@@ -141,6 +145,14 @@ export class SupplyWork {
     const text = `there is no expert ${at.expert} of region ${at.region}`
     const error = toPlain(new SputnikError('PAGE_UNAVAILABLE', text))
     this.#options.tell({ kind: 'failed', ticket, error, ...this.#counts() })
+  }
+
+  #reject(pages: Uint32Array): void {
+    for (let at = 0; at < pages.length; at += 2) {
+      const [region = 0, expert = 0] = pages.subarray(at, at + 2)
+      const page = pageRef(this.#options.manifest, { region, expert })
+      if (page !== undefined) this.#queue.reject(page)
+    }
   }
 
   /** Those on this machine first; the head last, since its link has more to carry. */

@@ -26,6 +26,8 @@ export type Supply = {
   want(pages: readonly PageAt[]): void
   /** No card holds them any more; they may leave the disk when room is needed. */
   release(pages: readonly PageAt[]): void
+  /** As `release`, of pages that no card can read where they were said to be. */
+  reject(pages: readonly PageAt[]): void
   /** What has come since; never blocks. */
   take(): SupplyAnswer[]
   readonly pending: number

@@ -71,6 +71,7 @@ export class StepLoop {
         fleet.late(domain, true)
       },
       orphansSinceMs: () => fleet.orphansSinceMs,
+      isExcused: (domain, pages) => fleet.isExcused(domain, pages),
       onFailed: (id, reason) => this.#doomed.push({ id, reason }),
       ...(answerMs !== undefined && { answerMs }),
     })

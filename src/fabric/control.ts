@@ -94,6 +94,9 @@ export const mapSchema = z.object({
 
 export const unmapSchema = z.object({ id: size, pages: pagesSchema })
 
+/** Pages a domain had mapped and has no more, though nobody asked it to unmap them. */
+export const goneSchema = z.object({ pages: pagesSchema })
+
 /** Most cards of one domain. */
 export const CARDS_MAX = 64
 

@@ -45,6 +45,8 @@ export const FRAME = {
   status: 20,
   /** A domain is about to end and wants its pages elsewhere first; carries nothing. */
   leaving: 21,
+  /** Pages a domain was to hold and has no more; it says so before it refuses to compute them. */
+  gone: 22,
 } as const
 
 export type FrameKind = (typeof FRAME)[keyof typeof FRAME]

@@ -13,7 +13,7 @@ import type { WireFormat } from '../fabric/dispatch.js'
 import { FRAME, FRAME_TOKENS_MAX, type FrameHeader, readHeader } from '../fabric/frame.js'
 import { bytesOf, type ReceivedFrame } from '../fabric/link.js'
 import type { NativeBuffer } from '../native/memory.js'
-import { NO_DOMAIN } from '../pages/holder-table.js'
+import { NO_DOMAIN, type Page } from '../pages/holder-table.js'
 import { Asks, type AsksOptions } from './asks.js'
 import { dispatchBytes, writeDispatch } from './dispatch-writer.js'
 import { PAGES_MS } from './limits.js'
@@ -41,6 +41,8 @@ export type DispatcherOptions = AsksOptions & {
   readonly onAnswer: (answer: Answer) => void
   /** Its answer is late; whether it is asked of others depends on replicas. */
   readonly onLate: (domain: number, isHedged: boolean) => void
+  /** Whether a domain that was asked for these pages has said that some of them are gone. */
+  readonly isExcused: (domain: number, pages: readonly Page[]) => boolean
   /** It did not answer for so long, or with an error: it must be told to go. */
   readonly onFailed: (domain: number, reason: string) => void
   /** Since when there are pages that nobody holds; undefined while there are none. */
@@ -270,8 +272,17 @@ export class Dispatcher {
       this.#error ??= error
       return
     }
+    if (error.code === 'PAGE_NOT_MAPPED' && this.#options.isExcused(domain, this.#pages(piece))) {
+      this.#askAgain(piece, now)
+      return
+    }
     this.#askAgain(piece, now, domain)
     this.#options.onFailed(domain, error.message)
+  }
+
+  #pages({ share }: Piece): Page[] {
+    const { region } = this.#openCall()
+    return [...share.experts.subarray(0, share.pairCount)].map((expert) => ({ region, expert }))
   }
 
   /** Splits the pairs of a piece anew, unless its alternatives are under way already. */

@@ -15,8 +15,11 @@ export type FleetDomain = {
   /** Both are answered later, under the number they return. */
   map(pages: readonly PageAt[]): number
   unmap(pages: readonly PageAt[]): number
-  takeAnswers(): MapAnswer[]
+  takeAnswers(): PageNews[]
 }
+
+/** What a domain says of its pages, in order: how a change ended, or which are gone. */
+export type PageNews = MapAnswer | { readonly gone: readonly PageAt[] }
 
 /** A card of this host, which can always be started again. */
 export type OwnDomain = FleetDomain & { restart(): void }

@@ -20,6 +20,9 @@ export type FleetChangeKind =
   | 'pardoned'
   /** Pages lie elsewhere than before. */
   | 'moved'
+  /** A domain has pages no more that it was to hold. */
+  | 'pages-gone'
+  /** Nobody holds them. */
   | 'pages-lost'
   | 'pages-recovered'
 

@@ -11,6 +11,7 @@ import { sum } from '../base/statistics.js'
 import type { TrafficRequest } from '../pages/better-placement.js'
 import type { DomainCapacity, RegionPages } from '../pages/capacity.js'
 import { Directory } from '../pages/directory.js'
+import type { Page } from '../pages/holder-table.js'
 import type { ControlledNode, FleetControl } from './fleet-control.js'
 import type { FleetDomain, JoinedDomain, OwnDomain } from './fleet-domain.js'
 import type { FleetChangeAbout, FleetChangeKind, FleetLog } from './fleet-log.js'
@@ -18,6 +19,7 @@ import type { MemberInfo } from './member.js'
 import { type MemberEvent, Membership, type Session } from './membership.js'
 import { MEMBERSHIP_DEFAULTS, type MembershipSettings } from './membership-settings.js'
 import { NodeNames } from './node-names.js'
+import { Orphans } from './orphans.js'
 import type { RouterChoice } from './partition.js'
 import { Relocation } from './relocation.js'
 import { ReplicaChooser, STANDING } from './replica-choice.js'
@@ -67,8 +69,7 @@ export class Fleet implements FleetControl {
   #records: readonly ExpertRecord[] = []
   #tickedMs: number
   #nowMs: number
-  #orphans = 0
-  #orphansSinceMs: number
+  readonly #orphans: Orphans
 
   constructor(options: FleetOptions, now: number) {
     const { own, regions, placement, replicas, settings } = options
@@ -82,8 +83,7 @@ export class Fleet implements FleetControl {
     this.directory = new Directory(regions, replicas)
     this.directory.place(placement)
     this.usage = new Usage(regions)
-    this.#orphans = this.directory.orphans().length
-    this.#orphansSinceMs = now
+    this.#orphans = new Orphans(this.directory, { news: options.news, now })
     this.#relocation = new Relocation({
       ...options,
       directory: this.directory,
@@ -93,6 +93,7 @@ export class Fleet implements FleetControl {
       popularity: this.usage.popularity,
       onFailed: ({ id }, reason, pages) =>
         options.log.warn(`domain ${id} cannot take ${pages} pages`, { reason }),
+      onGone: (domain, pages) => this.#pagesGone(domain, pages),
       onMoved: (stuck) => this.#moved(stuck),
     })
     for (const { id } of own) this.estimates.begin(id)
@@ -124,12 +125,12 @@ export class Fleet implements FleetControl {
 
   /** Pages nobody holds. */
   get orphans(): number {
-    return this.#orphans
+    return this.#orphans.count
   }
 
   /** Since when there are any. */
   get orphansSinceMs(): number | undefined {
-    return this.#orphans === 0 ? undefined : this.#orphansSinceMs
+    return this.#orphans.sinceMs
   }
 
   learn(records: readonly ExpertRecord[]): void {
@@ -204,6 +205,12 @@ export class Fleet implements FleetControl {
     return owners
   }
 
+  /** Whether a domain has said that some of these pages, which it was asked for, are gone. */
+  isExcused(id: number, pages: readonly Page[]): boolean {
+    const domain = this.domains[id]
+    return domain !== undefined && this.#relocation.isExcused(domain, pages)
+  }
+
   /** What a better placement would have to go by; undefined while pages move. */
   traffic(): TrafficRequest | undefined {
     return this.#relocation.traffic(this.usage.samples)
@@ -232,7 +239,7 @@ export class Fleet implements FleetControl {
     }
     this.#settle()
     if (!this.#relocation.tick(now)) return
-    this.#noteOrphans()
+    this.#orphans.note(now)
     if (this.toMove > 0) this.#options.news.moved(this.directory.epoch, this.toMove)
   }
 
@@ -333,7 +340,7 @@ export class Fleet implements FleetControl {
     this.domains[id] = undefined
     this.#relocation.forget(domain)
     this.directory.removeDomain(id)
-    this.#noteOrphans()
+    this.#orphans.note(this.#nowMs)
     this.#tell(domain.isLeaving ? 'left' : 'lost', domain, reason)
     domain.close(told)
     this.#writeStanding()
@@ -375,13 +382,10 @@ export class Fleet implements FleetControl {
     this.ended(id, text, this.#nowMs)
   }
 
-  #noteOrphans(): void {
-    const before = this.#orphans
-    this.#orphans = this.directory.orphans().length
-    if (before === 0) this.#orphansSinceMs = this.#nowMs
-    const text = `${this.#orphans === 0 ? before : this.#orphans} pages`
-    if (before === 0 && this.#orphans > 0) this.#note('pages-lost', { text })
-    if (before > 0 && this.#orphans === 0) this.#note('pages-recovered', { text })
+  #pagesGone({ id }: FleetDomain, pages: number): void {
+    const domain = this.#joined.get(id)?.domain
+    if (domain !== undefined) this.#tell('pages-gone', domain, `${pages} pages`)
+    this.#orphans.note(this.#nowMs)
   }
 
   #tell(kind: FleetChangeKind, { id, name }: JoinedDomain, text = ''): void {

@@ -39,14 +39,6 @@ export class PageCards {
     for (const page of pages) this.#cards[this.#entry(page)] = NOWHERE
   }
 
-  /** Whatever was on the card. */
-  forgetCard(card: number): void {
-    const own = card + 1
-    for (let at = this.#cards.indexOf(own); at >= 0; at = this.#cards.indexOf(own, at)) {
-      this.#cards[at] = NOWHERE
-    }
-  }
-
   #entry({ region, expert }: Page): number {
     return this.#table.entry(region, expert)
   }

@@ -5,7 +5,7 @@
  * links.
  */
 import type { SputnikError } from '../base/errors.js'
-import { MAP_PAGES_MAX } from '../fabric/control.js'
+import { MAP_PAGES_MAX, type MapAnswer } from '../fabric/control.js'
 import type { Directory, DirectoryMessage, Move } from '../pages/directory.js'
 import type { FleetDomain } from './fleet-domain.js'
 
@@ -13,6 +13,8 @@ export type PageMovesOptions = {
   readonly directory: Directory
   readonly domains: readonly (FleetDomain | undefined)[]
   readonly onFailed: (domain: FleetDomain, error: SputnikError, pages: number) => void
+  /** So many pages that the directory pointed at are gone there. */
+  readonly onGone: (domain: FleetDomain, pages: number) => void
 }
 
 type MapMessage = DirectoryMessage & { readonly kind: 'map' }
@@ -51,7 +53,7 @@ export class PageMoves {
 
   /** Looks at all answers; true when the placement changed. */
   tick(): boolean {
-    for (const domain of this.#options.domains) if (domain !== undefined) this.#takeAnswers(domain)
+    for (const domain of this.#options.domains) if (domain !== undefined) this.hear(domain)
     const isChanged = this.#options.directory.commit()
     this.#send()
     return isChanged
@@ -62,18 +64,29 @@ export class PageMoves {
     this.#talks.delete(domain)
   }
 
-  #takeAnswers(domain: FleetDomain): void {
-    const { maps, unmaps } = this.#talk(domain)
-    for (const { id, error } of domain.takeAnswers()) {
-      unmaps.delete(id)
-      const map = maps.get(id)
-      if (map === undefined) continue
-      maps.delete(id)
-      if (error === undefined) this.#options.directory.reportMapped(map)
+  /** Takes in what a domain has said of pages. */
+  hear(domain: FleetDomain): void {
+    const { directory, onGone } = this.#options
+    for (const news of domain.takeAnswers()) {
+      if (!('gone' in news)) this.#takeAnswer(domain, news)
       else {
-        this.#options.directory.reportFailed(map)
-        this.#options.onFailed(domain, error, map.pages.length)
+        const pages = directory.reportGone(domain.id, news.gone)
+        if (pages > 0) onGone(domain, pages)
       }
+    }
+  }
+
+  #takeAnswer(domain: FleetDomain, { id, error }: MapAnswer): void {
+    const { directory, onFailed } = this.#options
+    const { maps, unmaps } = this.#talk(domain)
+    unmaps.delete(id)
+    const map = maps.get(id)
+    if (map === undefined) return
+    maps.delete(id)
+    if (error === undefined) directory.reportMapped(map)
+    else {
+      directory.reportFailed(map)
+      onFailed(domain, error, map.pages.length)
     }
   }
 

@@ -14,7 +14,7 @@ import {
   usableBytes,
 } from '../pages/capacity.js'
 import type { Directory } from '../pages/directory.js'
-import type { HolderTable } from '../pages/holder-table.js'
+import type { HolderTable, Page } from '../pages/holder-table.js'
 import { Migration } from '../pages/migration.js'
 import type { FleetDomain } from './fleet-domain.js'
 import { MOVES } from './limits.js'
@@ -36,6 +36,8 @@ export type RelocationOptions = {
   readonly members: () => readonly DomainCapacity[]
   readonly popularity: readonly Float32Array[]
   readonly onFailed: (domain: FleetDomain, reason: string, pages: number) => void
+  /** A domain has lost so many pages; nothing points at them there any more. */
+  readonly onGone: (domain: FleetDomain, pages: number) => void
   /** The placement is reached; some pages may have found no room. */
   readonly onMoved: (stuck: number) => void
 }
@@ -65,6 +67,10 @@ export class Relocation {
       directory,
       domains,
       onFailed: (domain, error, pages) => this.#mapFailed(domain, error, pages),
+      onGone: (domain, pages) => {
+        this.#isDue = true
+        options.onGone(domain, pages)
+      },
     })
   }
 
@@ -81,6 +87,12 @@ export class Relocation {
   /** Somebody came, went, or is to give its pages away. */
   ask(): void {
     this.#isDue = true
+  }
+
+  /** Whether a domain has said, lately or just now, that some of these pages are gone. */
+  isExcused(domain: FleetDomain, pages: readonly Page[]): boolean {
+    this.#moves.hear(domain)
+    return pages.some((page) => this.#options.directory.isGone(page, domain.id))
   }
 
   /** A domain is gone. */

@@ -7,8 +7,8 @@ import type { ExpertRecord } from '../base/expert.js'
 import {
   controlFrame,
   type DomainStatus,
+  goneSchema,
   helloSchema,
-  type MapAnswer,
   mappedSchema,
   type PageAt,
   progressSchema,
@@ -24,7 +24,7 @@ import { type CardCapacity, UNMEASURED_SPEED } from '../pages/capacity.js'
 import type { Directory } from '../pages/directory.js'
 import type { CardTier } from '../pages/domain-table.js'
 import type { Page } from '../pages/holder-table.js'
-import type { JoinedDomain } from './fleet-domain.js'
+import type { JoinedDomain, PageNews } from './fleet-domain.js'
 import { PageCards } from './page-cards.js'
 
 /** The link to a domain, with what its fabric thread knows of it. */
@@ -59,10 +59,11 @@ export class RemoteDomain implements JoinedDomain {
   readonly join: Join
   readonly #peer: PeerLink
   readonly #link: StepLink
+  readonly #table: Directory['table']
   readonly #pageCards: PageCards
   /** Pages it was told to map and has not answered for. */
   readonly #maps = new Map<number, readonly PageAt[]>()
-  #answers: MapAnswer[] = []
+  #answers: PageNews[] = []
   #lastId = 0
   #isReady = false
   #isLeaving = false
@@ -79,6 +80,7 @@ export class RemoteDomain implements JoinedDomain {
     this.address = address
     this.join = join
     this.#peer = link
+    this.#table = table
     this.#pageCards = new PageCards(table)
     this.#link = new StepLink(link, { take: (frame) => this.#take(frame), now })
   }
@@ -162,7 +164,7 @@ export class RemoteDomain implements JoinedDomain {
     return id
   }
 
-  takeAnswers(): MapAnswer[] {
+  takeAnswers(): PageNews[] {
     const answers = this.#answers
     this.#answers = []
     return answers
@@ -187,6 +189,7 @@ export class RemoteDomain implements JoinedDomain {
     else if (kind === FRAME.progress) this.#note(readControl(bytes, progressSchema), false)
     else if (kind === FRAME.status) this.#takeStatus(readControl(bytes, statusSchema))
     else if (kind === FRAME.mapped) this.#takeMapped(bytes)
+    else if (kind === FRAME.gone) this.#takeGone(readControl(bytes, goneSchema).pages)
     else if (kind === FRAME.leaving) this.#isLeaving = true
     else return kind === FRAME.failed && this.#takeFailure(bytes)
     return true
@@ -203,10 +206,16 @@ export class RemoteDomain implements JoinedDomain {
     this.status = status
     this.pages = status.pages
     this.pageBytes = status.bytes
-    // It does not come back, or comes back without them.
-    status.cards.forEach(({ memoryBytes }, card) => {
-      if (memoryBytes === 0) this.#pageCards.forgetCard(card)
-    })
+  }
+
+  #takeGone(pages: readonly PageAt[]): void {
+    const strange = pages.find((page) => !this.#table.isPage(page))
+    if (strange !== undefined) {
+      const text = `domain ${this.id} speaks of expert ${strange.expert} of region ${strange.region}`
+      throw new SputnikError('FRAME_INVALID', `${text}, which does not exist`)
+    }
+    this.#pageCards.forget(pages)
+    this.#push({ gone: pages })
   }
 
   #takeMapped(bytes: Uint8Array): void {
@@ -236,9 +245,9 @@ export class RemoteDomain implements JoinedDomain {
     return true
   }
 
-  #push(answer: MapAnswer): void {
+  #push(answer: PageNews): void {
     if (this.#answers.length >= ANSWERS_MAX) {
-      throw new SputnikError('FRAME_INVALID', `domain ${this.id} answers what it was not asked`)
+      throw new SputnikError('FRAME_INVALID', `domain ${this.id} says more of pages than there is`)
     }
     this.#answers.push(answer)
   }

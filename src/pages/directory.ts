@@ -30,6 +30,8 @@ export type MapReport = {
 
 type Staged = { readonly move: Move; readonly change: number; isMapped: boolean }
 
+type HolderKeys = 'count' | 'entries' | 'entry' | 'has' | 'holdersOf' | 'isPage' | 'page'
+
 const KEY_DOMAINS = 0x10000
 const STAGED_MAX = 1 << 16
 
@@ -38,6 +40,8 @@ export class Directory {
   readonly #staged = new Map<number, Staged>()
   /** Holders to take out at the next commit. */
   #drops: Move[] = []
+  /** Pages that domains said are gone, since the steps began that may want them there. */
+  readonly #gone = new Set<number>()
   readonly #retirement = new Retirement()
   /** Pages of each region that a domain has or is about to have in memory. */
   readonly #occupied = new Map<number, Uint32Array>()
@@ -73,7 +77,7 @@ export class Directory {
   }
 
   /** What steps may use now; not to be changed from outside. */
-  get table(): Pick<HolderTable, 'count' | 'entries' | 'entry' | 'has' | 'holdersOf' | 'page'> {
+  get table(): Pick<HolderTable, HolderKeys> {
     return this.#table
   }
 
@@ -163,10 +167,36 @@ export class Directory {
     })
   }
 
+  /**
+   * A domain has pages no more that it had: nothing points at them there from now on, whatever was
+   * to become of them. What it is mapping anew is not meant.
+   * @returns how many it was pointed at for, or to be pointed at
+   */
+  reportGone(domain: number, pages: readonly Page[]): number {
+    const gone = pages.filter((page) => this.#takeGone(page, domain))
+    if (gone.length > 0) this.#epoch++
+    return gone.length
+  }
+
+  #takeGone(page: Page, domain: number): boolean {
+    const entry = this.#table.entry(page.region, page.expert)
+    const key = entry * KEY_DOMAINS + domain
+    const isStaged = this.#staged.get(key)?.isMapped === true && this.#staged.delete(key)
+    const isHeld = this.#table.remove(entry, domain)
+    if (!isStaged && !isHeld && !this.#retirement.cancel(key)) return false
+    this.#gone.add(key)
+    this.#occupy(page, { domain, by: -1 })
+    return isStaged || isHeld
+  }
+
+  /** Whether a step that runs may want the page of a domain that said since that it is gone. */
+  isGone({ region, expert }: Page, domain: number): boolean {
+    return this.#gone.has(this.#table.entry(region, expert) * KEY_DOMAINS + domain)
+  }
+
   #reported({ change, domain, pages }: MapReport): { key: number; staged: Staged }[] {
     return pages.flatMap(({ region, expert }) => {
-      const size = this.regions[region]?.experts ?? 0
-      if (!(Number.isInteger(expert) && expert >= 0 && expert < size)) return []
+      if (!Number.isInteger(expert) || !this.#table.isPage({ region, expert })) return []
       const key = this.#table.entry(region, expert) * KEY_DOMAINS + domain
       const staged = this.#staged.get(key)
       return staged?.change === change ? [{ key, staged }] : []
@@ -213,6 +243,7 @@ export class Directory {
 
   /** @returns the epoch, which the end of the step has to name */
   stepBegan(): number {
+    if (!this.#retirement.isRunning) this.#gone.clear()
     this.#retirement.began(this.#epoch)
     return this.#epoch
   }
@@ -236,8 +267,8 @@ export class Directory {
   /** Takes a lost domain out at once, with all that was under way to it. */
   removeDomain(domain: number): void {
     this.#table.removeDomain(domain)
-    for (const key of this.#staged.keys()) {
-      if (key % KEY_DOMAINS === domain) this.#staged.delete(key)
+    for (const keys of [this.#staged, this.#gone]) {
+      for (const key of keys.keys()) if (key % KEY_DOMAINS === domain) keys.delete(key)
     }
     this.#retirement.forget((key) => key % KEY_DOMAINS === domain)
     this.#outbox = this.#outbox.filter((message) => message.domain !== domain)

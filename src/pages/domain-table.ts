@@ -164,11 +164,16 @@ export class DomainTable {
     if (state === 'mapped') this.#setRestoring(page, false)
   }
 
+  /** Nobody is to wait for the page any more. */
+  depart(page: number): void {
+    this.departures++
+    this.#setRestoring(page, false)
+  }
+
   /** The page leaves its card, or gives up its way there. */
   release(page: number): void {
     const card = this.cardOf(page)
-    this.departures++
-    this.#setRestoring(page, false)
+    this.depart(page)
     this.#set(page, 'absent')
     this.#of(card).reservedBytes -= this.#bytes(page)
     this.#countReserved(card, { region: this.#region[page] ?? 0, by: -1 })

@@ -64,6 +64,11 @@ export class HolderTable {
     return start + expert
   }
 
+  /** Whether there is such a page. */
+  isPage({ region, expert }: Page): boolean {
+    return expert >= 0 && expert < (this.regions[region]?.experts ?? 0)
+  }
+
   page(entry: number): Page {
     let low = 0
     let high = this.regions.length

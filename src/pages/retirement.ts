@@ -14,6 +14,11 @@ export class Retirement {
     return this.#retired.size
   }
 
+  /** Whether a step runs. */
+  get isRunning(): boolean {
+    return this.#running.size > 0
+  }
+
   has(key: number): boolean {
     return this.#retired.has(key)
   }

@@ -284,14 +284,116 @@ test('Domain serves what other cards have while one is away, and gives up on tha
     world.take(FRAME.combine).map(({ view }) => readHeader(view).step),
     [2],
   )
+  world.take(FRAME.status)
   world.tick(5001)
-  assert.deepEqual(world.failures(), [['CARD_LOST', 1, undefined]])
+  // The head hears of the pages first.
+  assert.deepEqual(world.kinds(), [FRAME.gone, FRAME.failed, FRAME.status])
+  assert.deepEqual(world.failures(), [['PAGE_NOT_MAPPED', 1, undefined]])
+  const pages = allPages().filter(({ expert }) => !world.cards[1]?.held.has(`0 ${expert}`))
+  assert.deepEqual(
+    world.gone(),
+    pages.map(({ expert }) => expert),
+  )
   world.receive(dispatchOf(gone, { step: 3 }))
   assert.deepEqual(world.failures(), [['PAGE_NOT_MAPPED', 3, undefined]])
+  world.run()
+  world.tell(FRAME.map, { id: 2, pages })
   world.run()
   world.receive(dispatchOf(gone, { step: 4 }))
   world.run()
   assert.equal(world.take(FRAME.combine).length, 1)
+  assert.deepEqual(world.gone(), [])
+})
+
+test('Domain says which pages a card that came back cannot read, before it refuses them', () => {
+  const world = serving({ cards: 2 })
+  const held = [...(world.cards[0]?.held ?? [])].map((page) => Number(page.split(' ')[1]))
+  const [lost = 0, kept = 0] = held
+  const tokenOf = (...experts: number[]): Token[] => [
+    { x: 1, pairs: experts.map((expert) => ({ expert, weight: 1 })) },
+  ]
+  world.kill(0)
+  world.tick(10)
+  world.receive(dispatchOf(tokenOf(lost, kept), { step: 1 }))
+  world.receive(dispatchOf(tokenOf(kept), { step: 2 }))
+  const [card = 0] = world.restarts.splice(0)
+  world.restart(card)
+  world.cards[card]?.unreadable.add(`0 ${lost}`)
+  world.run()
+  const told = world.kinds().filter((kind) => kind !== FRAME.status)
+  assert.deepEqual(
+    told.toSorted((a, b) => a - b),
+    [FRAME.failed, FRAME.combine, FRAME.gone],
+  )
+  assert.ok(told.indexOf(FRAME.gone) < told.indexOf(FRAME.failed))
+  assert.deepEqual(world.failures(), [['PAGE_NOT_MAPPED', 1, undefined]])
+  assert.deepEqual(world.gone(), [lost])
+  assert.deepEqual(world.rejected, [{ region: 0, expert: lost }])
+  const [answer] = world.take(FRAME.combine)
+  assert.equal(readHeader(defined(answer, 'an answer').view).step, 2)
+  assert.equal(world.domain.status.pages, EXPERTS - 1)
+  world.cards[card]?.unreadable.clear()
+  world.tell(FRAME.map, { id: 2, pages: [{ region: 0, expert: lost }] })
+  world.run()
+  world.receive(dispatchOf(tokenOf(lost, kept), { step: 3 }))
+  world.run()
+  assert.equal(world.take(FRAME.combine).length, 1)
+})
+
+test('Domain says nothing of pages that the head has not got or wants no more', () => {
+  const world = serving({ cards: 2 })
+  const [card, other] = world.cards
+  const [page = 0] = [...(card?.held ?? [])].map((name) => Number(name.split(' ')[1]))
+  const [never = 0] = [...(other?.held ?? [])].map((name) => Number(name.split(' ')[1]))
+  world.tell(FRAME.unmap, { id: 2, pages: [page, never].map((expert) => ({ region: 0, expert })) })
+  world.run()
+  world.tell(FRAME.map, { id: 3, pages: [{ region: 0, expert: never }] })
+  world.tell(FRAME.unmap, {
+    id: 4,
+    pages: [...(card?.held ?? [])].map((name) => ({
+      region: 0,
+      expert: Number(name.split(' ')[1]),
+    })),
+  })
+  for (const one of [0, 1]) {
+    for (const { expert } of allPages()) world.cards[one]?.unreadable.add(`0 ${expert}`)
+  }
+  world.kill(0)
+  world.tick(10)
+  world.run()
+  assert.deepEqual(world.gone(), [])
+  world.tick(6000)
+  world.run()
+  assert.deepEqual(world.gone(), [])
+})
+
+test('Domain gives up the pages that a slow card has not back in time, and keeps the others', () => {
+  const world = serving({ cards: 2 })
+  world.kill(0)
+  world.tick(10)
+  const [at = 0] = world.restarts.splice(0)
+  world.restart(at)
+  const card = defined(world.cards[at], 'the card')
+  // All but the pages, which it does not get to.
+  while (card.inbox.every(({ view }) => readHeader(view).kind !== FRAME.map)) {
+    while (world.hear(at));
+    const [next] = card.inbox
+    if (next !== undefined && readHeader(next.view).kind !== FRAME.map) card.work()
+  }
+  while (card.inbox.some(({ view }) => readHeader(view).kind === FRAME.records)) {
+    const learn = card.inbox.findIndex(({ view }) => readHeader(view).kind === FRAME.records)
+    card.inbox.unshift(...card.inbox.splice(learn, 1))
+    card.work()
+    world.hear(at)
+  }
+  world.tick(5001)
+  const gone = world.gone()
+  assert.equal(gone.length, EXPERTS / 2)
+  world.tell(FRAME.map, { id: 2, pages: gone.map((expert) => ({ region: 0, expert })) })
+  world.run()
+  assert.equal(world.take(FRAME.mapped).length, 1)
+  assert.equal(world.domain.status.pages, EXPERTS)
+  assert.equal(world.cards[at]?.held.size, EXPERTS / 2)
 })
 
 test('Domain does not let one dispatch take a card down for ever', () => {
@@ -336,6 +438,7 @@ test('Domain lets the pages of a card go that does not come back, and takes it w
     ],
   )
   assert.equal(world.released.length, 6)
+  assert.equal(world.gone().length, 6)
   world.tell(FRAME.map, { id: 2, pages: allPages() })
   world.run()
   assert.equal(world.take(FRAME.mapped).length, 1)

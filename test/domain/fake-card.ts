@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { defined } from '../../src/base/assert.js'
+import { SputnikError, toPlain } from '../../src/base/errors.js'
 import type { ExpertRecord } from '../../src/base/expert.js'
 import {
   controlFrame,
@@ -46,6 +47,8 @@ export class FakeCard {
   /** What it says. */
   readonly outbox: NativeBuffer[] = []
   readonly held = new Set<string>()
+  /** Pages whose files are gone. */
+  readonly unreadable = new Set<string>()
   load: Load | undefined
   dispatches = 0
   #records: readonly ExpertRecord[] = []
@@ -73,7 +76,13 @@ export class FakeCard {
   }
 
   #change({ id, pages }: { id: number; pages: readonly PageAt[] }, how: 'add' | 'delete'): void {
-    for (const { region, expert } of pages) this.held[how](`${region} ${expert}`)
+    const names = pages.map(({ region, expert }) => `${region} ${expert}`)
+    if (how === 'add' && names.some((name) => this.unreadable.has(name))) {
+      const error = toPlain(new SputnikError('FILE_NOT_FOUND', 'the file is gone'))
+      this.#say(FRAME.failed, { ...error, id })
+      return
+    }
+    for (const name of names) this.held[how](name)
     this.#say(FRAME.mapped, { id, pages: this.held.size, bytes: this.held.size })
   }
 

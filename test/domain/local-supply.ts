@@ -19,6 +19,8 @@ export class LocalSupply implements Supply {
 
   release(): void {}
 
+  reject(): void {}
+
   take(): SupplyAnswer[] {
     const ready = this.#ready
     this.#ready = []

@@ -1,6 +1,6 @@
 /** Supply threads that get pages from a head, from files and from addresses, over real sockets. */
 import assert from 'node:assert/strict'
-import { existsSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { existsSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { defined } from '../../src/base/assert.js'
@@ -132,6 +132,27 @@ test('a page that is damaged in the copy comes from elsewhere and is counted', a
   )
   assert.equal(supplying.supply.badPages, 4)
 })
+
+test('pages that no card can read come from elsewhere, to another place', async () => {
+  const copy = ownCopy(model)
+  const supplying = await supplyOf(head, { modelPath: copy })
+  const pages = pagesAt(supplying)
+  const [some, others] = [pages.slice(0, 3), pages.slice(3)]
+  await fetched(supplying, pages, { model, from: 'copy' })
+  // The thread has it open, so that it can be read there still.
+  rmSync(copy)
+  supplying.supply.reject(some)
+  await fetched(supplying, some, { model, from: 'store' })
+  await fetched(supplying, others, { model, from: 'copy' })
+  for (const file of pagesIn(supplying.folder)) rmSync(file)
+  supplying.supply.reject(some)
+  await fetched(supplying, some, { model, from: 'store' })
+})
+
+function pagesIn(folder: string): string[] {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  return names.filter((name) => /^..[\\/].{62}$/.test(name)).map((name) => join(folder, name))
+}
 
 test('pages come from an address rather than from the head', async () => {
   const alone = await startHead()

@@ -8,6 +8,7 @@ import {
   controlFrame,
   type DomainStatus,
   failedSchema,
+  goneSchema,
   type LoadRegion,
   type PageAt,
   readControl,
@@ -93,6 +94,7 @@ export class DomainWorld {
   readonly toHead: NativeBuffer[] = []
   readonly wanted: PageAt[] = []
   readonly released: PageAt[] = []
+  readonly rejected: PageAt[] = []
   /** Cards the domain wants started again. */
   readonly restarts: number[] = []
   readonly #options: WorldOptions
@@ -199,7 +201,8 @@ export class DomainWorld {
       else if (message.to === 'card') this.cards[message.card]?.inbox.push(copyOf(message.frame))
       else if (message.to === 'restart') this.restarts.push(message.card)
       else if (message.to === 'want') this.wanted.push(...message.pages)
-      else this.released.push(...message.pages)
+      else if (message.to === 'release') this.released.push(...message.pages)
+      else this.rejected.push(...message.pages)
     }
   }
 
@@ -222,6 +225,12 @@ export class DomainWorld {
       const { step, tokens } = readHeader(view)
       return [code, tokens > 0 ? step : -1, id]
     })
+  }
+
+  /** Experts of region 0 that the head is told are gone, in order. */
+  gone(): number[] {
+    const pages = this.take(FRAME.gone).flatMap(({ bytes }) => readControl(bytes, goneSchema).pages)
+    return pages.map(({ expert }) => expert).sort((a, b) => a - b)
   }
 
   lastStatus(): DomainStatus | undefined {

@@ -1,10 +1,13 @@
 /** Domains that alone hold their pages are killed, stopped or cut off: the stream goes on. */
 
 import assert from 'node:assert/strict'
+import { copyFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { defined } from '../../src/base/assert.js'
 import { plainGreedy, promptOf, textModel } from '../engine/support.js'
 import { waitUntil } from '../support/processes.js'
+import { scratchDirectory } from '../support/scratch.js'
 import { FleetHead } from './fleet-head.js'
 import { completeTokens, openStream, tokensOf } from './requests.js'
 import { type Cut, TcpProxy } from './tcp-proxy.js'
@@ -76,6 +79,23 @@ test('one of two cards is killed: the domain stays, and the card comes back', as
   await head.settled(['cards'])
   assert.deepEqual(await completeTokens(head.url, short), reference.slice(0, short.count))
   assert.ok(!(await head.kinds()).includes('lost cards'))
+})
+
+test('a card is killed after the copy of its model was removed: the domain stays', async () => {
+  const folder = scratchDirectory()
+  const copy = join(folder, 'copy.gguf')
+  copyFileSync(model, copy)
+  const args = ['--device', 'cpu,cpu', '--page-store', join(folder, 'pages')]
+  await using node = await head.join({ name: 'bare', model: copy, args })
+  await head.settled(['bare'])
+  const stream = await openStream(head.url, ask)
+  rmSync(copy)
+  process.kill(defined(node.cardPids()[0], 'a card'), 'SIGKILL')
+  assert.deepEqual(tokensOf(await stream.rest), reference)
+  await waitUntil(async () => (await head.kinds()).includes('pages-gone bare'))
+  await head.settled(['bare'])
+  assert.deepEqual(await completeTokens(head.url, short), reference.slice(0, short.count))
+  assert.ok(!(await head.kinds()).includes('lost bare'))
 })
 
 async function openProxies(cuts: readonly Cut[]) {

@@ -122,8 +122,9 @@ export function checkAgreement({ head, nodes }: Subject): void {
         const isPointedAt = directory.table.has(directory.table.entry(region, expert), domain.id)
         if (!isPointedAt) continue
         const isThere = cards.some((card) => card.has(region, expert))
+        const isGone = head.door.guest(domain.id)?.process.hasLost(region, expert) === true
         must(
-          isThere,
+          isThere || isGone,
           'the directory points at pages that are there',
           () => `page (${region}, ${expert}) is not on domain ${domain.id}`,
         )

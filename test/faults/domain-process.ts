@@ -6,9 +6,10 @@ import { defined } from '../../src/base/assert.js'
 import { Domain } from '../../src/domain/domain.js'
 import type { DomainMessage } from '../../src/domain/outbox.js'
 import type { SupplyAnswer } from '../../src/domain/supply.js'
-import type { LoadRegion } from '../../src/fabric/control.js'
+import { goneSchema, type LoadRegion, type PageAt, readControl } from '../../src/fabric/control.js'
 import { Credits } from '../../src/fabric/credits.js'
 import type { DataLink } from '../../src/fabric/data-link.js'
+import { FRAME, readHeader } from '../../src/fabric/frame.js'
 import type { ReceivedFrame } from '../../src/fabric/link.js'
 import { checkCredit } from './checks.js'
 import { IntegerCard } from './integer-card.js'
@@ -53,15 +54,17 @@ export class DomainProcess extends SimProcess {
   #isShaken = false
   /** What came from cards and supply while the process was stopped. */
   #missed: (() => void)[] = []
+  /** Pages that are gone, or were; the head may not know yet. */
+  readonly #gone = new Set<string>()
   readyMs: number | undefined
 
   constructor(options: DomainProcessOptions) {
     super(options.sim)
-    const { sim, plan, disk } = options
+    const { sim, model, plan, disk } = options
     this.#options = options
     this.#speeds = plan.cards.map(({ fixedMs, pairMs }) => ({ fixedMs, pairMs }))
     this.supply = new PageSupply({
-      ...{ sim, plan, disk },
+      ...{ sim, model, plan, disk },
       answer: (answers, badPages) => this.#hear(() => this.#supplied(answers, badPages)),
     })
     this.#cards = plan.cards.map((_, card) => this.#newCard(card))
@@ -78,6 +81,13 @@ export class DomainProcess extends SimProcess {
   /** Whether all cards are there, with the pages they are to have. */
   get isWhole(): boolean {
     return !this.#isOver && !this.#isShaken
+  }
+
+  /** Whether a page is gone that was here, and not from the cards to which it came back. */
+  hasLost(region: number, expert: number): boolean {
+    const key = `${region}.${expert}`
+    if (this.#cards.some((card) => card.has(region, expert))) this.#gone.delete(key)
+    return this.#gone.has(key)
   }
 
   /** Times as slow as they were made. */
@@ -235,10 +245,11 @@ export class DomainProcess extends SimProcess {
 
   #do(message: DomainMessage): void {
     if (message.to === 'head') {
+      this.#noteGone(message.frame)
       this.#session?.link('domain').send(message.frame.buffer, message.frame.bytes)
     } else if (message.to === 'card') this.#cards[message.card]?.receive(message.frame)
     else if (message.to === 'restart') this.#restart(message.card)
-    else if (message.to === 'want') this.supply.want(message.pages)
+    else if (message.to !== 'release') this.supply[message.to](message.pages)
   }
 
   #restart(card: number): void {
@@ -254,11 +265,27 @@ export class DomainProcess extends SimProcess {
     const card: IntegerCard = new IntegerCard({
       ...{ sim, model },
       speed: defined(this.#speeds[at], 'a speed'),
+      isReadable: (page) => this.#isReadable(page),
       say: (frame) => {
         if (this.#cards[at] === card) this.#hearCard(at, frame)
       },
     })
     return card
+  }
+
+  /** Whether a card finds the page; one that it had and does not find is gone. */
+  #isReadable(page: PageAt): boolean {
+    const isReadable = this.supply.isReadable(page)
+    if (!isReadable) this.#gone.add(`${page.region}.${page.expert}`)
+    return isReadable
+  }
+
+  #noteGone({ buffer, bytes }: ReceivedFrame): void {
+    if (readHeader(buffer.view).kind !== FRAME.gone) return
+    const { pages } = readControl(buffer.bytes.subarray(0, bytes), goneSchema)
+    this.sim.counts.add('pages gone', pages.length)
+    this.sim.note('pages gone', this.#options.index, pages.length)
+    for (const { region, expert } of pages) this.#gone.add(`${region}.${expert}`)
   }
 
   #hearCard(card: number, frame: ReceivedFrame): void {

@@ -37,6 +37,7 @@ const FAULTS: readonly Fault[] = [
     act: (patient, node) => crash(patient, node, true),
   },
   { name: 'card crash', weight: 3, act: crashCard },
+  { name: 'card crash without pages', weight: 3, act: losePages },
   {
     name: 'own card crash',
     weight: 2,
@@ -160,6 +161,15 @@ function crash({ sim }: Patient, node: DomainNode, isSilent: boolean): void {
 
 function crashCard({ sim }: Patient, node: DomainNode): void {
   node.process?.crashCard(sim.prng.nextBelow(node.plan.cards.length))
+}
+
+/** Some of its pages cannot be read again, and sources may be bad as well. */
+function losePages(patient: Patient, node: DomainNode): void {
+  const { sim } = patient
+  const share = sim.between(0.05, 1)
+  node.process?.supply.lose(() => sim.chance(share))
+  if (sim.chance(0.5)) spoilSources(patient, node)
+  crashCard(patient, node)
 }
 
 /** It comes and goes. */

@@ -35,6 +35,8 @@ export type IntegerCardOptions = {
   readonly model: IntegerModel
   /** Milliseconds of a dispatch, and of a pair more. */
   readonly speed: { fixedMs: number; pairMs: number }
+  /** Whether it finds a page where it is said to be; left out, it does. */
+  readonly isReadable?: (page: PageAt) => boolean
   /** A frame the card sends, at the moment it is there. */
   readonly say: (frame: ReceivedFrame) => void
 }
@@ -126,6 +128,8 @@ export class IntegerCard {
         return more > 0 && size + more > (this.#slots[region] ?? 0)
       })
       if (isFull) return 'CARD_FULL'
+      const { isReadable } = this.#options
+      if (isReadable !== undefined && !pages.every(isReadable)) return 'FILE_NOT_FOUND'
       pages.forEach(({ region, expert }, i) => {
         const content = readPage({ region, expert }, sources?.[i] ?? null)
         defined(this.#pages[region], 'a region').set(expert, content)

@@ -1,6 +1,8 @@
 /** Bugs that somebody could make, planted for the time of a run: the checks have to find each. */
+import { PageChanges } from '../../src/domain/page-changes.js'
 import { CreditSender } from '../../src/fabric/credit-sender.js'
 import { Dispatcher } from '../../src/fleet/dispatcher.js'
+import { Fleet } from '../../src/fleet/fleet.js'
 import { PageCards } from '../../src/fleet/page-cards.js'
 import { Piece } from '../../src/fleet/piece.js'
 import { Relocation } from '../../src/fleet/relocation.js'
@@ -37,7 +39,11 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'the directory points at pages before they are mapped',
-    rules: ['the directory points at pages that are there', 'a domain has what it is asked for'],
+    rules: [
+      'the directory points at pages that are there',
+      'the head knows where pages lie',
+      'a domain has what it is asked for',
+    ],
     plant: () => {
       const { stage } = Directory.prototype
       return replace(Directory.prototype, 'stage', {
@@ -93,6 +99,16 @@ export const MUTATIONS: readonly Mutation[] = [
         },
       })
     },
+  },
+  {
+    name: 'a domain keeps it to itself which pages are gone',
+    rules: ['directory and page tables agree', 'a domain has what it is asked for'],
+    plant: () => replace(PageChanges.prototype, 'takeGone', { value: () => [] }),
+  },
+  {
+    name: 'the head lets a domain go that has said which pages are gone',
+    rules: ['a domain has what it is asked for'],
+    plant: () => replace(Fleet.prototype, 'isExcused', { value: () => false }),
   },
   {
     name: 'nobody thinks of where pages should lie when somebody is lost',

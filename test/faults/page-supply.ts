@@ -5,12 +5,13 @@
 import { SputnikError } from '../../src/base/errors.js'
 import type { SupplyAnswer } from '../../src/domain/supply.js'
 import type { PageAt } from '../../src/fabric/control.js'
-import { contentOf } from './integer-model.js'
+import { contentOf, type IntegerModel } from './integer-model.js'
 import type { DomainPlan } from './scenario.js'
 import type { Sim } from './sim.js'
 
 export type PageSupplyOptions = {
   readonly sim: Sim
+  readonly model: IntegerModel
   readonly plan: DomainPlan
   readonly disk: Map<string, number>
   readonly answer: (answers: readonly SupplyAnswer[], badPages: number) => void
@@ -23,6 +24,10 @@ const BATCH_MAX = 8
 
 export class PageSupply {
   readonly #options: PageSupplyOptions
+  /** Files that are gone, though the supply does not know it. */
+  readonly #unreadable = new Set<string>()
+  /** Of the copy of the model, by those that found out. */
+  readonly #missing = new Set<string>()
   #isClosed = false
   #badPages = 0
   /** Of answers of the sources, while they are bad. */
@@ -50,12 +55,41 @@ export class PageSupply {
     }
   }
 
+  /** Cards cannot read them. */
+  reject(pages: readonly PageAt[]): void {
+    for (const page of pages) {
+      this.#options.sim.counts.add('pages rejected')
+      this.#unreadable.delete(keyOf(page))
+      this.#missing.add(keyOf(page))
+      this.#options.disk.delete(keyOf(page))
+    }
+  }
+
+  /** The files of some pages are gone. */
+  lose(isLost: () => boolean): void {
+    this.#options.model.regions.forEach(({ experts }, region) => {
+      for (let expert = 0; expert < experts; expert++) {
+        const key = keyOf({ region, expert })
+        if (this.#isThere({ region, expert }) && isLost()) this.#unreadable.add(key)
+      }
+    })
+  }
+
+  /** Whether a card finds the page where it was said to be. */
+  isReadable(page: PageAt): boolean {
+    return !this.#unreadable.has(keyOf(page))
+  }
+
   close(): void {
     this.#isClosed = true
   }
 
-  #isThere({ region, expert }: PageAt): boolean {
-    return this.#options.plan.hasCopy || this.#options.disk.has(`${region}.${expert}`)
+  #isThere(page: PageAt): boolean {
+    return this.#isInCopy(page) || this.#options.disk.has(keyOf(page))
+  }
+
+  #isInCopy(page: PageAt): boolean {
+    return this.#options.plan.hasCopy && !this.#missing.has(keyOf(page))
   }
 
   /** Whether a page hashes to what it should. */
@@ -64,10 +98,10 @@ export class PageSupply {
   }
 
   #come(page: PageAt): SupplyAnswer {
-    const { sim, plan, disk } = this.#options
-    const key = `${page.region}.${page.expert}`
+    const { sim, disk } = this.#options
+    const key = keyOf(page)
     const offset = this.#isThere(page) ? disk.get(key) : this.#fetch(page)
-    if (offset === undefined && !plan.hasCopy) {
+    if (offset === undefined && !this.#isInCopy(page)) {
       sim.counts.add('pages failed')
       const error = new SputnikError('PAGE_UNAVAILABLE', 'no source gives this page')
       return { kind: 'failed', ...page, error }
@@ -90,4 +124,8 @@ export class PageSupply {
     }
     return undefined
   }
+}
+
+function keyOf({ region, expert }: PageAt): string {
+  return `${region}.${expert}`
 }

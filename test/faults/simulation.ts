@@ -225,13 +225,13 @@ export class Simulation implements Patient {
     checkTables(this)
   }
 
-  /** Cards that are measured late move pages once more. */
+  /** Cards that are measured late move pages once more, or try to. */
   #calmDown(): void {
     const untilMs = this.sim.nowMs + SETTLE_MS
-    for (let epoch = -1; this.sim.isBefore(untilMs); ) {
-      const now = this.#head?.fleet.directory.epoch ?? -1
-      if (epoch === now && this.#isPlaced()) return
-      epoch = now
+    for (let before = -1; this.sim.isBefore(untilMs); ) {
+      const moves = this.sim.counts.of('news moved')
+      if (before === moves && this.#isPlaced()) return
+      before = moves
       this.#idle(QUIET_MS)
     }
   }

@@ -34,6 +34,7 @@ class Head {
       lateMs: () => LATE_MS,
       isSerial: () => false,
       isReplaceable: () => true,
+      isExcused: () => false,
       onAnswer: () => {},
       onLate: (domain, isHedged) => {
         if (isHedged) this.hedged.push(domain)
@@ -237,6 +238,33 @@ test('Dispatcher gives a domain up that reports an error, and asks others', () =
   assert.deepEqual(head.failed, [`${first.domain}: card ${first.domain}: it failed`])
   head.answerAll(call, [...others, ...head.dispatcher.takeOutbox()], 2)
   finish(head, call)
+})
+
+test('Dispatcher asks a domain for the rest that has said which pages are gone', () => {
+  const asked: string[] = []
+  const head = new Head(twoEach(), {
+    isExcused: (domain, pages) => {
+      asked.push(`${domain}: ${pages.map(({ expert }) => expert)}`)
+      head.holders[0] = [3]
+      return true
+    },
+  })
+  const call = callOf(choiceOf([0, 3, 6, 9], 4), EXPERTS)
+  head.dispatcher.begin(call, 0)
+  assert.deepEqual(
+    head.dispatcher.takeOutbox().map(({ domain }) => domain),
+    [0],
+  )
+  assert.ok(head.dispatcher.receive(0, failedFrame('PAGE_NOT_MAPPED'), 1))
+  assert.deepEqual(asked, ['0: 0,3,6,9'])
+  const again = head.dispatcher.takeOutbox()
+  assert.deepEqual(
+    again.map(({ domain }) => domain),
+    [0, 3],
+  )
+  head.answerAll(call, again, 2)
+  finish(head, call)
+  assert.deepEqual(head.failed, [])
 })
 
 test('Dispatcher refuses answers that were not asked for or have another shape', () => {

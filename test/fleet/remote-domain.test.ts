@@ -42,7 +42,7 @@ test('PageCards forgets what it is told to, and is small', () => {
   assert.deepEqual(known(), [undefined, undefined])
   cards.set(PAGES, [0, 63])
   assert.deepEqual(known(), [0, 63])
-  cards.forgetCard(0)
+  cards.forget(PAGES.slice(0, 1))
   assert.deepEqual(known(), [undefined, 63])
   cards.forget(PAGES)
   assert.deepEqual(known(), [undefined, undefined])

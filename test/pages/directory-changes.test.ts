@@ -24,12 +24,13 @@ class World {
 
   act(): void {
     const { directory } = this
-    const action = this.#prng.nextBelow(12)
+    const action = this.#prng.nextBelow(13)
     if (action < 3) this.#stage()
     else if (action < 6) this.#deliver(this.#prng.nextBelow(DOMAINS), 0.2)
     else if (action === 6) this.commits += directory.commit() ? 1 : 0
     else if (action < 9) this.#begin()
     else if (action < 11) this.#end(this.#prng.nextBelow(3))
+    else if (action === 11) this.#losePages(this.#prng.nextBelow(DOMAINS))
     else if (this.#prng.nextBelow(4) === 0) this.#lose(this.#prng.nextBelow(DOMAINS))
     else this.#bringBack(this.#prng.nextBelow(DOMAINS))
     this.#afterwards()
@@ -119,6 +120,25 @@ class World {
     assert.ok(this.pointers().every((key) => !key.startsWith(`${domain} `)))
   }
 
+  /** A domain has some of its pages no more, and says so before anything else. */
+  #losePages(domain: number): void {
+    const gone = [...(this.#memory[domain] ?? [])].filter(() => this.#prng.nextBelow(2) === 0)
+    if (gone.length === 0) return
+    for (const page of gone) this.#memory[domain]?.delete(page)
+    const pages = gone.map((page) => {
+      const [region = 0, expert = 0] = page.split(' ').map(Number)
+      return { region, expert }
+    })
+    this.directory.reportGone(domain, pages)
+    for (const page of gone) {
+      for (const { mayUse } of this.#running) {
+        if (!mayUse.delete(`${domain} ${page}`)) continue
+        const [region = 0, expert = 0] = page.split(' ').map(Number)
+        assert.ok(this.directory.isGone({ region, expert }, domain), 'a step may use it still')
+      }
+    }
+  }
+
   /** With pages of its own from before. */
   #bringBack(domain: number): void {
     if ((this.#memory[domain]?.size ?? 0) > 0 || (this.#inbox[domain]?.length ?? 0) > 0) return
@@ -194,6 +214,47 @@ test('Directory ignores reports of changes that it gave up', () => {
   directory.reportMapped({ change, domain: 1, pages: [PAGE, { region: 7, expert: 0 }] })
   assert.equal(directory.commit(), false)
   assert.deepEqual(directory.holdersOf(PAGE), [3])
+})
+
+test('Directory forgets a page that is gone, but not that it is mapped there anew', () => {
+  const directory = holding(3)
+  const { epoch } = directory
+  assert.equal(directory.reportGone(3, [PAGE]), 1)
+  assert.deepEqual(directory.orphans(), [PAGE])
+  assert.ok(directory.epoch > epoch && directory.isGone(PAGE, 3))
+  assert.equal(directory.reportGone(3, [PAGE]), 0)
+  assert.deepEqual([...directory.occupied(3)], [0])
+  const change = directory.stage([{ ...PAGE, to: 3 }])
+  assert.equal(directory.reportGone(3, [PAGE]), 0)
+  directory.reportMapped({ change, domain: 3, pages: [PAGE] })
+  directory.commit()
+  assert.deepEqual(directory.holdersOf(PAGE), [3])
+  assert.deepEqual([...directory.occupied(3)], [1])
+})
+
+test('Directory knows what is gone for as long as a step may want it', () => {
+  const directory = holding(3)
+  const step = directory.stepBegan()
+  directory.reportGone(3, [PAGE])
+  const other = directory.stepBegan()
+  const change = directory.stage([{ ...PAGE, to: 3 }])
+  directory.reportMapped({ change, domain: 3, pages: [PAGE] })
+  directory.commit()
+  assert.ok(directory.isGone(PAGE, 3))
+  directory.stepEnded(step)
+  directory.stepEnded(other)
+  directory.stepBegan()
+  assert.ok(!directory.isGone(PAGE, 3))
+})
+
+test('Directory gives up a move to where the page went before it was pointed at', () => {
+  const directory = holding(3)
+  const change = directory.stage([{ ...PAGE, to: 1, from: 3 }])
+  directory.reportMapped({ change, domain: 1, pages: [PAGE] })
+  assert.equal(directory.reportGone(1, [PAGE]), 1)
+  assert.equal(directory.commit(), false)
+  assert.deepEqual(directory.holdersOf(PAGE), [3])
+  assert.deepEqual([...directory.occupied(1)], [0])
 })
 
 test('Directory tells orphans and counts every change as an epoch', () => {
