@@ -92,10 +92,10 @@ async function listen(head: FabricRole & { role: 'head' }): Promise<void> {
       }
       const { join } = result
       // It has proven itself; strangers must not have to wait for its second connection.
-      door.expect(welcome.ticket, timeoutMs).then(
-        (data) => open({ connection, data, frames, nodeId, said: { join } }),
-        (error: unknown) => refuse(connection, error),
-      )
+      door
+        .expect(welcome.ticket, timeoutMs)
+        .then((data) => open({ connection, data, frames, nodeId, said: { join } }))
+        .catch((error: unknown) => refuse(connection, error))
     },
   })
   tell({ kind: 'listening', host: listener.host, port: listener.port })
@@ -138,7 +138,7 @@ type Opening = {
 
 function open({ connection, data, frames, nodeId, said }: Opening): void {
   const { socket, peerCertificatePem } = connection
-  if (socket.destroyed) {
+  if (socket.destroyed || data.destroyed) {
     data.destroy()
     throw new SputnikError('PEER_UNREACHABLE', 'the node went away while it joined')
   }

@@ -158,14 +158,14 @@ for (const plain of [false, true]) {
   })
 }
 
-/** A node that speaks for itself on the control connection; returns the ticket it was given. */
-async function admitted(head: Head, identity: Identity): Promise<string> {
-  const { key, port, identity: headIdentity } = head
-  const options = { host: HOST, port, identity, pin: headIdentity.pin, timeoutMs: LONG_MS }
+/** A node that speaks for itself on the control connection, and the ticket it was given. */
+async function admitted(head: Head, identity: Identity) {
+  const { key, port, plain, identity: headIdentity } = head
+  const options = { host: HOST, port, plain, identity, pin: headIdentity.pin, timeoutMs: LONG_MS }
   const connection = await connectSecure(options)
   cleanUps.push(() => connection.socket.destroy())
   const { result } = await joinOver(connection, { join: joinOf(identity, key), timeoutMs: LONG_MS })
-  return result.ticket
+  return { ticket: result.ticket, socket: connection.socket }
 }
 
 /** A data connection of a stranger, who may know a ticket but has another key. */
@@ -196,7 +196,8 @@ test('a head whose port is taken says so, and listens as soon as it is free', as
 test('a data connection needs the key of the control connection, whatever its ticket', async () => {
   const head = await startHead()
   const node = newIdentity()
-  const thief = await intrude(head, { ticket: await admitted(head, node), keys: newIdentity() })
+  const { ticket } = await admitted(head, node)
+  const thief = await intrude(head, { ticket, keys: newIdentity() })
   const link = head.fabric.link((await eventOf(head, 'joined')) as PeerJoined)
   await waitUntil(() => {
     thief.link.poll()
@@ -210,7 +211,7 @@ test('a data connection needs the key of the control connection, whatever its ti
 test('a data connection goes through for its own node', async () => {
   const head = await startHead()
   const keys = newIdentity()
-  const ticket = await admitted(head, keys)
+  const { ticket } = await admitted(head, keys)
   const node = await intrude(head, { ticket, keys })
   const link = head.fabric.link((await eventOf(head, 'joined')) as PeerJoined)
   await opened(link, node.link)
@@ -221,6 +222,20 @@ test('a data connection goes through for its own node', async () => {
   assert.equal(link.poll(), undefined)
   link.close()
 })
+
+for (const plain of [false, true]) {
+  test(`a node that goes away while it joins harms no other, plain: ${plain}`, async () => {
+    const head = await startHead(plain)
+    for (let node = 0; node < 10; node++) {
+      const { ticket, socket } = await admitted(head, newIdentity())
+      socket.destroy()
+      const data = await connectData({ host: HOST, port: head.port, ticket, timeoutMs: LONG_MS })
+      data.destroy()
+    }
+    const { a, b } = await linked(head)
+    await opened(a, b)
+  })
+}
 
 test('a head that will not have a node lets both connections go', async () => {
   const head = await startHead()
