@@ -6,6 +6,7 @@ import { Command } from 'commander'
 import { SputnikError } from '../base/errors.js'
 import { createLogger, type Logger } from '../base/log.js'
 import type { EngineConfig, ModelInfo } from '../engine/protocol.js'
+import { PAGES_MS } from '../fleet/limits.js'
 import { EngineClient } from '../server/engine-client.js'
 import { HttpServer } from '../server/http-server.js'
 import { DRAIN_MS } from '../server/limits.js'
@@ -37,6 +38,7 @@ type ServeOptions = EngineOptions & {
   readonly fleetListen?: string
   readonly fleetPlain: boolean
   readonly replicas: number
+  readonly pagesWait: number
   readonly cardMemory?: number
 }
 
@@ -78,6 +80,11 @@ export function serveCommand(): Command {
       option('--replicas <n>', 'machines that hold each expert, as far as they have room')
         .argParser(integer({ min: 1, max: 8 }))
         .default(1),
+    )
+    .addOption(
+      option('--pages-wait <seconds>', 'how long requests wait for experts that no machine holds')
+        .argParser(integer({ min: 0, max: 3600 }))
+        .default(PAGES_MS / 1000),
     )
     .addOption(
       option(
@@ -146,10 +153,11 @@ function createEngine(
 }
 
 function engineConfigOf(modelPath: string, options: ServeOptions): EngineConfig {
-  const { fleetListen, fleetPlain, replicas, cardMemory } = options
+  const { fleetListen, fleetPlain, replicas, pagesWait, cardMemory } = options
+  const pagesMs = pagesWait * 1000
   return {
     ...toEngineConfig(modelPath, options),
-    ...(fleetListen !== undefined && { fleetListen, fleetPlain, replicas }),
+    ...(fleetListen !== undefined && { fleetListen, fleetPlain, replicas, pagesMs }),
     ...(cardMemory !== undefined && { cardMemory }),
   }
 }

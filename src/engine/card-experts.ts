@@ -282,6 +282,7 @@ export class CardExperts implements Experts {
       now: () => performance.now(),
       expect: (replies) => this.#door?.expect(replies),
       hear: () => this.#door?.hear(),
+      pagesMs: config.pagesMs,
     })
   }
 

@@ -77,6 +77,8 @@ export type EngineConfig = {
   readonly fleetPlain?: boolean
   /** Domains that hold each page; 1 when left out. */
   readonly replicas?: number
+  /** Longest wait for pages that no domain holds; `PAGES_MS` when left out. */
+  readonly pagesMs?: number
   /** Most bytes of pages of each card of this host; all there are when left out. */
   readonly cardMemory?: number
   /** Which native library to load: the CPU one or a GPU variant. */

@@ -36,6 +36,8 @@ export type StepLoopOptions = {
   readonly hear?: () => void
   /** Longest wait for one answer. */
   readonly answerMs?: number
+  /** Longest wait for pages that nobody holds. */
+  readonly pagesMs?: number | undefined
 }
 
 /** Looks at all links between two looks at the clock. */
@@ -54,7 +56,7 @@ export class StepLoop {
   #epoch = 0
 
   constructor(options: StepLoopOptions) {
-    const { fleet, format, ownCount, answerMs } = options
+    const { fleet, format, ownCount, answerMs, pagesMs } = options
     this.#options = options
     this.#dispatcher = new Dispatcher({
       domains: DOMAINS_MAX,
@@ -74,6 +76,7 @@ export class StepLoop {
       isExcused: (domain, pages) => fleet.isExcused(domain, pages),
       onFailed: (id, reason) => this.#doomed.push({ id, reason }),
       ...(answerMs !== undefined && { answerMs }),
+      ...(pagesMs !== undefined && { pagesMs }),
     })
   }
 

@@ -49,6 +49,8 @@ export type DispatcherOptions = AsksOptions & {
   readonly orphansSinceMs: () => number | undefined
   /** Longest wait for one answer. */
   readonly answerMs?: number
+  /** Longest wait for pages that nobody holds. */
+  readonly pagesMs?: number
 }
 
 /** What to send: `write` fills a frame of `bytes`, before the next step begins. */
@@ -164,20 +166,21 @@ export class Dispatcher {
 
   /** Asks replicas for what is late, gives up what takes too long. */
   tick(now: number): void {
-    const { answerMs = ANSWER_MS } = this.#options
+    const { answerMs = ANSWER_MS, pagesMs = PAGES_MS } = this.#options
     for (const domain of this.#asks.owingSince(now - answerMs)) {
       this.#options.onFailed(domain, 'it did not answer in time')
     }
     if (this.#call === undefined) return
     for (const piece of this.#asks.late(this.#step, now)) this.#hedge(piece, now)
     const since = this.#waitsSinceMs
-    if (since !== undefined && now - since >= PAGES_MS) this.#giveUp()
+    if (since !== undefined && now - since >= pagesMs) this.#giveUp()
   }
 
   /** When `tick` is next of use. */
   nextTickMs(now: number): number {
+    const { pagesMs = PAGES_MS } = this.#options
     const since = this.#waitsSinceMs
-    const pages = since === undefined ? Number.POSITIVE_INFINITY : since + PAGES_MS
+    const pages = since === undefined ? Number.POSITIVE_INFINITY : since + pagesMs
     return Math.max(now, Math.min(pages, this.#asks.nextLateMs(this.#step)))
   }
 

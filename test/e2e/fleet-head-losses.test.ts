@@ -40,7 +40,8 @@ const forced = (token: number, count: number) => ({
 test('pages that nobody has left fail the requests that need them, until they are back', async () => {
   const model = qwenModel({ layers: 2, experts: 8, expertsUsed: 1 })
   const half = `${Math.ceil(mapPages(openGguf(model)).expertBytes / 2)}`
-  await using head = await FleetHead.start(model, '--cards', '0', '--card-memory', half)
+  const own = ['--cards', '0', '--card-memory', half]
+  await using head = await FleetHead.start(model, ...own, '--pages-wait', '6')
   const join = () => head.join({ name: 'other', args: ['--memory', half] })
   const node = await join()
   await head.moved()

@@ -13,6 +13,8 @@ import { scratchDirectory } from '../support/scratch.js'
 import { type Finished, MAIN, type Served, serveIn, sputnikIn } from './served.js'
 
 const KEY_USES = '20'
+/** Pages that come back late on a slow machine are no reason to fail. */
+const PATIENT = ['--pages-wait', '60']
 
 export type JoinOptions = {
   /** The same name is the same node. */
@@ -45,7 +47,7 @@ export class FleetHead {
     const folder = scratchDirectory()
     const port = await freePort()
     const listen = ['--fleet-listen', `127.0.0.1:${port}`]
-    const served = await serveIn(headEnv(folder), model, '--exact', ...listen, ...args)
+    const served = await serveIn(headEnv(folder), model, '--exact', ...PATIENT, ...listen, ...args)
     const head = new FleetHead(served, { model, folder })
     await waitUntil(async () => (await head.fleet()).address !== null)
     return head

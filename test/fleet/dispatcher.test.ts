@@ -205,6 +205,17 @@ test('Dispatcher waits for pages that nobody holds, and not for ever', () => {
   assert.throws(() => head.dispatcher.end(), { code: 'PAGES_LOST' })
 })
 
+test('Dispatcher waits for pages as long as it is told to', () => {
+  const head = new Head(twoEach(), { pagesMs: 20_000 })
+  head.holders[5] = []
+  head.dispatcher.begin(callOf(choiceOf([5], 1), EXPERTS), 0)
+  assert.equal(head.dispatcher.nextTickMs(0), 20_000)
+  head.dispatcher.tick(19_999)
+  assert.ok(!head.dispatcher.isDone)
+  head.dispatcher.tick(20_000)
+  assert.throws(() => head.dispatcher.end(), { code: 'PAGES_LOST' })
+})
+
 test('Dispatcher asks a serial domain again only when it has answered', () => {
   const head = new Head(twoEach(), { isSerial: () => true, isReplaceable: () => false })
   const failing = callOf(choiceOf([0, 1, 2], 3), EXPERTS)

@@ -3,7 +3,8 @@
 import { spawnSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-const WAIT_MS = 30_000
+/** Far above what anything takes here: only what would never come may fail on a slow machine. */
+const WAIT_MS = 120_000
 
 type Listed = { readonly pid: number; readonly parent: number; readonly state: string }
 
