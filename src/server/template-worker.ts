@@ -7,7 +7,11 @@ import { Template } from '@huggingface/jinja'
 import { assert } from '../base/assert.js'
 import { reasonOf } from '../base/errors.js'
 
-export type RenderAnswer = { readonly text: string } | { readonly error: string }
+/** The first message is of no job: from then on the thread can render. */
+export type RenderAnswer =
+  | { readonly isUp: true }
+  | { readonly text: string }
+  | { readonly error: string }
 
 export type TemplateWorkerData = { readonly template: string; readonly maxBytes: number }
 
@@ -16,6 +20,7 @@ const port = parentPort
 const { template, maxBytes } = workerData as TemplateWorkerData
 let compiled: Template | undefined
 
+port.postMessage({ isUp: true } satisfies RenderAnswer)
 port.on('message', (variables: Record<string, unknown>) => port.postMessage(render(variables)))
 
 function render(variables: Record<string, unknown>): RenderAnswer {

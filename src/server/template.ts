@@ -30,7 +30,7 @@ type Job = {
   attempts: number
 }
 
-/** The first rendering compiles the template and warms the interpreter. */
+/** For the start of a thread, and for the first rendering, which warms the interpreter. */
 const WARM_UP_MS = 10_000
 /** A second attempt, in a fresh thread, tells a busy machine from an endless template. */
 const ATTEMPTS_MAX = 2
@@ -44,6 +44,9 @@ export class TemplateRenderer {
   #worker: Worker | undefined
   #running: Job | undefined
   #timer: NodeJS.Timeout | undefined
+  /** Whether the thread has started. */
+  #isUp = false
+  /** Whether any thread has rendered. */
   #isWarm = false
   #isClosed = false
 
@@ -95,7 +98,12 @@ export class TemplateRenderer {
     job.attempts++
     this.#worker ??= this.#startWorker()
     this.#worker.postMessage(job.variables)
-    this.#timer = setTimeout(() => this.#expire(job), this.#budgetOf(job))
+    this.#limit(job, this.#isUp ? this.#budgetOf(job) : WARM_UP_MS)
+  }
+
+  #limit(job: Job, ms: number): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#expire(job), ms)
   }
 
   #budgetOf(job: Job): number {
@@ -108,18 +116,31 @@ export class TemplateRenderer {
       template: this.#model.chatTemplate ?? '',
       maxBytes: this.#maxBytes,
     }
+    this.#isUp = false
     const worker = new Worker(new URL('./template-worker.js', import.meta.url), {
       workerData,
       resourceLimits: { maxOldGenerationSizeMb: TEMPLATE_HEAP_MB },
     })
     worker.unref()
-    worker.on('message', (answer: RenderAnswer) => this.#finish(worker, answer))
+    worker.on('message', (answer: RenderAnswer) => this.#hear(worker, answer))
     worker.on('error', (error) => this.#fail(worker, error.message))
     return worker
   }
 
-  #finish(worker: Worker, answer: RenderAnswer): void {
-    if (worker !== this.#worker) return
+  #hear(worker: Worker, answer: RenderAnswer): void {
+    if (worker !== this.#worker || this.#isClosed) return
+    if ('isUp' in answer) this.#started()
+    else this.#finish(answer)
+  }
+
+  /** Time counts from here: on a busy machine a thread takes longer to start than to render. */
+  #started(): void {
+    this.#isUp = true
+    const job = this.#running
+    if (job !== undefined) this.#limit(job, this.#budgetOf(job))
+  }
+
+  #finish(answer: Exclude<RenderAnswer, { isUp: true }>): void {
     this.#isWarm = true
     this.#settle((job) => {
       if ('text' in answer) job.resolve(answer.text)

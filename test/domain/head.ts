@@ -26,7 +26,7 @@ import { testModel } from '../support/models.js'
 import { copyOf } from './fake-card.js'
 import { LocalSupply } from './local-supply.js'
 
-const DEADLINE_MS = 30_000
+const DEADLINE_MS = 120_000
 /** Short, since a condition may hold at any time. */
 const TURN_MS = 2
 const TENSORS = ['gate', 'up', 'down'].flatMap((role) => [`${role}.weight`, `${role}.scale`])

@@ -38,7 +38,7 @@ export type PageHeadOptions = {
   readonly plain?: boolean
 }
 
-const TIMEOUT_MS = 10_000
+const TIMEOUT_MS = 60_000
 
 export async function pageHead(path: string, options: PageHeadOptions = {}): Promise<PageHead> {
   const { head = newHead(), port = 0, change = (model) => model } = options

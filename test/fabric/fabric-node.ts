@@ -15,7 +15,7 @@ const fabric = new Fabric({
     modelHash: MODEL_HASH,
     cards: [{ device: 'cpu', memoryBytes: 1, gflops: 0, readBytesPerSecond: 0 }],
     heartbeatMs: 50,
-    leaseMs: 1000,
+    leaseMs: 60_000,
     ...JSON.parse(join),
   },
   spinUs: 50,

@@ -15,6 +15,7 @@ import { listenSecure } from '../../src/fabric/secure-listener.js'
 import { waitUntil } from '../support/processes.js'
 import { MODEL_HASH, newIdentity } from './nodes.js'
 
+const LONG_MS = 60_000
 const cleanUps: (() => unknown)[] = []
 after(async () => {
   for (const cleanUp of cleanUps.reverse()) await cleanUp()
@@ -34,18 +35,18 @@ const answer = (frame: Frame, bytes: Uint8Array): Uint8Array =>
   )
 
 /** A client whose requests are answered by `respond`. */
-async function client(respond: (frame: Frame, socket: Socket) => void, stallMs = 10_000) {
+async function client(respond: (frame: Frame, socket: Socket) => void, stallMs = LONG_MS) {
   const identity = newIdentity()
   const listener = await listenSecure({
     host: '127.0.0.1',
     port: 0,
     identity,
-    handshakeTimeoutMs: 10_000,
+    handshakeTimeoutMs: LONG_MS,
     maxPending: 4,
     onSocket: async (connection) => {
       const { socket } = connection
       cleanUps.push(() => socket.destroy())
-      const { frames } = await servePagesOver(connection, { door, timeoutMs: 10_000 })
+      const { frames } = await servePagesOver(connection, { door, timeoutMs: LONG_MS })
       frames.allow(4096)
       socket.on('data', (chunk: Uint8Array) => {
         for (const frame of frames.push(chunk)) respond(frame, socket)
@@ -57,7 +58,7 @@ async function client(respond: (frame: Frame, socket: Socket) => void, stallMs =
   const state = { ended: '' }
   const made = await PageClient.open({
     ...{ host: '127.0.0.1', port: listener.port, pin: identity.pin, identity: newIdentity() },
-    ...{ modelHash: MODEL_HASH, timeoutMs: 10_000, stallMs },
+    ...{ modelHash: MODEL_HASH, timeoutMs: LONG_MS, stallMs },
     onEnd: (reason) => {
       state.ended = reason
     },

@@ -11,7 +11,7 @@ import { NaiveExperts, normalizedError, writePages } from '../card/support.js'
 import { scratchDirectory } from '../support/scratch.js'
 import { drawTokens, type Fleet, openFleet } from './support.js'
 
-const DEADLINE_MS = 30_000
+const DEADLINE_MS = 120_000
 const MIB = 2 ** 20
 
 const closers: Array<() => void> = []

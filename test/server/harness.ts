@@ -217,7 +217,7 @@ export function chunksOf(text: string): readonly Body[] {
 
 /** Waits until `condition` holds; fails after a generous time. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const endMs = performance.now() + 10_000
+  const endMs = performance.now() + 120_000
   while (!(await condition())) {
     if (performance.now() > endMs) throw new Error('the condition never held')
     await new Promise((resolve) => setTimeout(resolve, 5))

@@ -67,7 +67,7 @@ test('a client that leaves frees its slot, streamed or not', async () => {
 
 test('silence is filled with pings after headers came at once', async () => {
   await using harness = await startHarness({ times: { pingMs: 20, earlyErrorMs: 1 } })
-  const answer = await call(harness.url, CHAT, { body: chat('slow 200 late', { stream: true }) })
+  const answer = await call(harness.url, CHAT, { body: chat('slow 1000 late', { stream: true }) })
   assert.ok(answer.text.split(': ping\n\n').length > 2, answer.text)
   assert.equal(chunksOf(answer.text)[0]?.choices[0]?.delta.content, ' late')
 })
@@ -173,9 +173,9 @@ test('a body that does not arrive is answered with 408', async () => {
 
 test('closing lets running requests finish and refuses new ones', async () => {
   await using harness = await startHarness()
-  const first = call(harness.url, CHAT, { body: chat('slow 300 done') })
+  const first = call(harness.url, CHAT, { body: chat('slow 2000 done') })
   await until(async () => (await running(harness)) === 1)
-  const closed = harness.server.close(10_000)
+  const closed = harness.server.close(60_000)
   const refused = await call(harness.url, CHAT, { body: chat('echo a') })
   assert.equal(refused.json.error.code, 'shutting_down')
   assert.equal((await call(harness.url, '/ready')).status, 503)
