@@ -157,6 +157,8 @@ export class Loan {
   #end(): void {
     if (this.#isOver) return
     this.#isOver = true
+    // Whatever ended it: what the link had of the port and of the system goes to other heads.
+    this.#head?.close()
     this.#options.onOver()
   }
 

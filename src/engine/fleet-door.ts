@@ -154,21 +154,18 @@ export class FleetDoor {
     const { fabric, join } = { fabric: this.#fabric, join: event.join }
     if (fabric === undefined || join === undefined) return
     const { nodeId, address } = event
-    const link = fabric.link(event)
     const now = (): number => performance.now()
+    let link: PeerLink | undefined
     try {
+      link = fabric.link(event)
       const id = fleet.admit(nodeId, now())
       const { table } = fleet.directory
       fleet.add(new RemoteDomain({ id, nodeId, address, join, link, table, now }), now())
     } catch (error) {
-      this.#refuse(link, error)
+      this.#report(error)
+      // The node hears why.
+      link?.close(error instanceof SputnikError ? error : undefined)
     }
-  }
-
-  /** The node hears why. */
-  #refuse(link: PeerLink, error: unknown): void {
-    this.#report(error)
-    link.close(error instanceof SputnikError ? error : undefined)
   }
 
   #report(error: unknown): void {

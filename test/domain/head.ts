@@ -37,6 +37,9 @@ class HeadLink implements Link {
   readonly waits = { fd: -1, isWriting: false, doze: () => true, wake: () => {} }
   bytesSent = 0
   bytesReceived = 0
+  /** Takes nothing any more. */
+  isBroken = false
+  isClosed = false
 
   frame(bytes: number): NativeBuffer {
     return allocateNative(bytes)
@@ -44,7 +47,7 @@ class HeadLink implements Link {
 
   send(buffer: NativeBuffer, bytes: number): boolean {
     this.got.push(copyOf({ buffer, bytes }))
-    return true
+    return !this.isBroken
   }
 
   poll(): ReceivedFrame | undefined {
@@ -56,7 +59,9 @@ class HeadLink implements Link {
     return this.poll()
   }
 
-  close(): void {}
+  close(): void {
+    this.isClosed = true
+  }
 }
 
 export type DomainHead = {
