@@ -54,10 +54,10 @@ test('a head with little to send is measured alone and beside another', skipped,
   for (const row of rows) checkLatency(row)
   const beside = rows.filter((row) => row.beside === 'a large one')
   assert.equal(beside.length, 3)
-  for (const row of beside) {
-    assert.ok(Number(row['goodput of the other']) > 0)
-    assert.ok(Number(row['p50 ratio']) > 0)
-  }
+  for (const row of beside) assert.ok(Number(row['p50 ratio']) > 0)
+  // On a busy machine one of them may come to nothing in so short a time.
+  const ofOther = beside.map((row) => Number(row['goodput of the other']))
+  assert.ok(Math.min(...ofOther) >= 0 && Math.max(...ofOther) > 0, ofOther.join())
   assert.deepEqual(namespaces(), [])
 })
 
