@@ -40,7 +40,7 @@ async function clientOf(
 ): Promise<PageClient> {
   const modelHash = head.manifest.model
   const place = { host: '127.0.0.1', port, pin, identity }
-  return PageClient.open({ ...place, modelHash, timeoutMs: 5000, onEnd })
+  return PageClient.open({ ...place, modelHash, timeoutMs: 60_000, onEnd })
 }
 
 /** Where a node serves pages, as the head tells another one. */

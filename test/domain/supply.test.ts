@@ -273,7 +273,7 @@ test('a supply whose thread has died fails what is wanted, though no event loop 
   supply.want([{ region: 0, expert: 0 }])
   assert.deepEqual(supply.take(), [])
   clock.ms = 60_000
-  const deadline = performance.now() + 10_000
+  const deadline = performance.now() + 60_000
   let answers = supply.take()
   while (answers.length === 0 && performance.now() < deadline) {
     clock.ms += 60_000

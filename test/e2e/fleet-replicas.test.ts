@@ -44,7 +44,7 @@ test('SIGSTOP: late answers are asked of the other one, no stream waits for the 
   const pid = pair.one.domainPid()
   const stream = await openStream(head.url, ask)
   process.kill(pid, 'SIGSTOP')
-  await moreTokens(stream, 32)
+  await moreTokens(stream, 8)
   assert.ok(await head.domain('stopped'), 'its lease has ended before')
   assert.deepEqual(tokensOf(await stream.rest), reference)
   await head.lost('stopped')

@@ -106,7 +106,7 @@ for (const isShared of [true, false]) {
   })
 
   test(`Dispatcher takes a card for lost that is late: ${way}`, () => {
-    const fleet = open({ cards: 2, isShared, timeoutMs: 1000 })
+    const fleet = open({ cards: 2, isShared, timeoutMs: 2500 })
     process.kill(pidOf(fleet, 1), 'SIGSTOP')
     assert.deepEqual(fleet.compute(tokens), undisturbed)
     assert.equal(fleet.losses.length, 1)

@@ -19,7 +19,7 @@ const pages = allPages(manifest)
 const [somePage] = pages
 const page = defined(somePage, 'a page')
 const scratch = scratchDirectory()
-const QUICK = { backoffMs: 1, idleMs: 300, scratch }
+const QUICK = { backoffMs: 1, idleMs: 3000, scratch }
 
 function start(): Promise<Answering> {
   return rangeServer({ '/model.gguf': file })
@@ -217,15 +217,15 @@ test('HttpSource refuses a part of a range that does not begin where it was aske
 
 test('HttpSource gives up a server that is silent and one that is too slow', async () => {
   const server = await start()
-  const silent = await openSource(server, { idleMs: 30 })
+  const silent = await openSource(server, { idleMs: 300 })
   server.misbehave = () => true
   await assert.rejects(silent.read(page, never), {
     code: 'SOURCE_FAILED',
-    message: /silent for 30/,
+    message: /silent for 300/,
   })
   silent.close()
   server.misbehave = () => false
-  const slow = await openSource(server, { deadlineMs: 200 })
+  const slow = await openSource(server, { deadlineMs: 1000 })
   server.misbehave = ({ start: from, end }, response) => {
     response.writeHead(206, {
       etag: '"1"',
