@@ -12,7 +12,7 @@ const TESTS = resolve(ROOT, 'dist/test')
 /** Each file is a process; more of them than this only take the cores from each other. */
 const CONCURRENCY = 2
 /** A file of tests that hangs is stopped, so that the others still report. */
-const FILE_TIMEOUT_MS = 300_000
+const FILE_TIMEOUT_MS = 600_000
 
 function findTests(filters) {
   const names = existsSync(TESTS) ? readdirSync(TESTS, { recursive: true }) : []
