@@ -162,11 +162,8 @@ function toConfig(addresses: readonly Address[], options: JoinOptions): DomainCo
 }
 
 function toHeads(addresses: readonly Address[], keys: readonly string[]): HeadConfig[] {
-  if (new Set(addresses.map(formatAddress)).size < addresses.length) {
-    throw new SputnikError('USAGE', 'a head is named twice')
-  }
   const counts = `${addresses.length} and ${keys.length}`
-  return addresses.map(({ host, port }, at) => {
+  const heads = addresses.map(({ host, port }, at) => {
     const key = keys[at]
     if (key === undefined || keys.length > addresses.length) {
       throw new SputnikError('USAGE', `each head needs a --key of its own; there are ${counts}`)
@@ -174,6 +171,16 @@ function toHeads(addresses: readonly Address[], keys: readonly string[]): HeadCo
     const { pin, id, secret } = parseJoinKey(key)
     return { host, port, pin, key: { id, secret } }
   })
+  // A machine may have many names, and its heads one key; they have ports of their own.
+  const places = heads.map(({ pin, port }) => `${pin} ${port}`)
+  if (hasTwice(addresses.map(formatAddress)) || hasTwice(places)) {
+    throw new SputnikError('USAGE', 'a head is named twice')
+  }
+  return heads
+}
+
+function hasTwice(names: readonly string[]): boolean {
+  return new Set(names).size < names.length
 }
 
 function checkModel(path: string | undefined): string | null {

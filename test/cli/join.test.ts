@@ -195,6 +195,7 @@ const refused: ReadonlyArray<readonly [args: readonly string[], status: number, 
   [['join', 'box', 'box2', '--key', KEY], 2, /^USAGE .*2 and 1/],
   [['join', 'box', '--key', KEY, '--key', OTHER_KEY], 2, /^USAGE .*1 and 2/],
   [['join', 'box', 'box', '--key', KEY, '--key', OTHER_KEY], 2, /^USAGE .*twice/],
+  [['join', 'box', 'box.lan', '--key', KEY, '--key', KEY], 2, /^USAGE .*twice/],
   [['join', 'box', '--key', KEY, '--model', '/no.gguf'], 3, /^FILE_NOT_FOUND/],
   [['serve', 'm', '--fleet-listen', 'a:b:c'], 2, /^USAGE .*host:port/],
 ]
