@@ -370,16 +370,18 @@ export class Fleet implements FleetControl {
     else this.#options.news.moved(this.directory.epoch, 0)
     for (const { domain, session } of [...this.#joined.values()]) {
       const held = sum(this.directory.occupied(domain.id))
-      if (domain.isLeaving) this.#letGo(domain.id, held)
+      if (domain.isLeaving) this.#letGo({ domain, session }, held)
       else if (held === 0) this.#membership.drained(session)
     }
     this.#settle()
   }
 
   /** A domain waits to end until no more of its pages can move. */
-  #letGo(id: number, held: number): void {
-    const text = held === 0 ? 'its pages lie elsewhere' : `${held} of its pages found no room`
-    this.ended(id, text, this.#nowMs)
+  #letGo({ domain, session }: Pick<Joined, 'domain' | 'session'>, held: number): void {
+    const reason = held === 0 ? 'its pages lie elsewhere' : `${held} of its pages found no room`
+    this.#options.log.info(`domain ${domain.id} leaves`, { name: domain.name, reason })
+    this.#membership.connectionEnded(session, this.#nowMs)
+    this.#drop(domain.id, reason)
   }
 
   #pagesGone({ id }: FleetDomain, pages: number): void {
