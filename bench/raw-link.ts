@@ -1,5 +1,5 @@
 /** A link of our own between two processes, opened the same way at both ends. */
-import { type FrameKind, HEADER_BYTES, writeHeader } from '../src/fabric/frame.js'
+import { type FrameKind, frameHeader, HEADER_BYTES, writeHeader } from '../src/fabric/frame.js'
 import type { Link } from '../src/fabric/link.js'
 import { SharedLink } from '../src/fabric/shared-link.js'
 import { SocketLink } from '../src/fabric/socket-link.js'
@@ -32,15 +32,6 @@ export function sendFrame(
   { kind, bytes }: { kind: FrameKind; bytes: number },
 ): boolean {
   const frame = link.frame(bytes)
-  writeHeader(frame.view, {
-    payloadBytes: bytes - HEADER_BYTES,
-    kind,
-    encoding: 0,
-    region: 0,
-    step: 0,
-    attempt: 0,
-    tokens: 1,
-    computeUs: 0,
-  })
+  writeHeader(frame.view, frameHeader(kind, { payloadBytes: bytes - HEADER_BYTES, tokens: 1 }))
   return link.send(frame, bytes)
 }

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import type { Credits } from '../src/fabric/credits.js'
 import type { DataLink } from '../src/fabric/data-link.js'
 import { Fabric } from '../src/fabric/fabric.js'
-import { FRAME, HEADER_BYTES, transferOf, writeHeader } from '../src/fabric/frame.js'
+import { FRAME, frameHeader, HEADER_BYTES, transferOf, writeHeader } from '../src/fabric/frame.js'
 import type { Identity } from '../src/fabric/identity.js'
 import { JoinKeys } from '../src/fabric/join-keys.js'
 import { waitAny } from '../src/fabric/wait-any.js'
@@ -158,9 +158,8 @@ function takeReply(link: DataLink, { replyBytes }: Asked): boolean {
 
 function dispatch(link: DataLink, { step, bytes, replyBytes }: Asked): void {
   const frame = link.frame(bytes)
-  const rest = { encoding: 0, region: 0, attempt: 0, tokens: 1, computeUs: 0 }
   const payloadBytes = bytes - HEADER_BYTES
-  writeHeader(frame.view, { ...rest, kind: FRAME.dispatch, payloadBytes, step })
+  writeHeader(frame.view, frameHeader(FRAME.dispatch, { payloadBytes, step, tokens: 1 }))
   frame.view.setUint32(HEADER_BYTES, replyBytes, true)
   link.send(frame, bytes)
 }
@@ -172,10 +171,9 @@ export function answer(link: DataLink): boolean {
   const { view } = asked.buffer
   const bytes = view.getUint32(HEADER_BYTES, true)
   const frame = link.frame(bytes)
-  const rest = { encoding: 0, region: 0, attempt: 0, tokens: 0, computeUs: 0 }
   const payloadBytes = bytes - HEADER_BYTES
   const step = view.getUint32(8, true)
-  writeHeader(frame.view, { ...rest, kind: FRAME.combine, payloadBytes, step })
+  writeHeader(frame.view, frameHeader(FRAME.combine, { payloadBytes, step }))
   link.send(frame, bytes)
   return true
 }

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { draftOf } from './draft.js'
-import { SputnikError } from './errors.js'
+import { reasonOf, SputnikError } from './errors.js'
 
 /** sputnik's folder among the user's caches (XDG base directory specification). */
 export function cacheDirectory(): string {
@@ -34,10 +34,9 @@ function makeFolder(path: string): void {
   try {
     mkdirSync(path, { recursive: true })
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
     throw new SputnikError(
       'CACHE_UNWRITABLE',
-      `no folder for generated files: ${reason}`,
+      `no folder for generated files: ${reasonOf(cause)}`,
       {},
       cause,
     )

@@ -224,3 +224,9 @@ export function fromPlain(plain: PlainError): SputnikError {
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
+
+/** The `code` of a system error. */
+export function codeOf(error: unknown): string | undefined {
+  const hasCode = error instanceof Error && 'code' in error && typeof error.code === 'string'
+  return hasCode ? String(error.code) : undefined
+}

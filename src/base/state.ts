@@ -18,7 +18,7 @@ import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { z } from 'zod'
 import { draftOf } from './draft.js'
-import { SputnikError } from './errors.js'
+import { codeOf, reasonOf, SputnikError } from './errors.js'
 
 const FOLDER_MODE = 0o700
 const FILE_MODE = 0o600
@@ -79,12 +79,6 @@ export function readStateJson<T>(path: string, schema: z.ZodType<T>): T | undefi
   }
 }
 
-/** The `code` of a system error. */
-export function codeOf(error: unknown): string | undefined {
-  const hasCode = error instanceof Error && 'code' in error && typeof error.code === 'string'
-  return hasCode ? String(error.code) : undefined
-}
-
 function withDraft<T>(path: string, text: string, place: (draft: string) => T): T {
   return unlessUnwritable(path, () => {
     mkdirSync(dirname(path), { recursive: true, mode: FOLDER_MODE })
@@ -122,8 +116,4 @@ function unlessUnwritable<T>(path: string, act: () => T): T {
       cause,
     )
   }
-}
-
-function reasonOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
 }

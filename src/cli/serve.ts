@@ -3,7 +3,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
-import { SputnikError } from '../base/errors.js'
+import { reasonOf, SputnikError } from '../base/errors.js'
 import { createLogger, type Logger } from '../base/log.js'
 import type { EngineConfig, ModelInfo } from '../engine/protocol.js'
 import { PAGES_MS } from '../fleet/limits.js'
@@ -212,7 +212,6 @@ function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new SputnikError('USAGE', `the key file cannot be read: ${reason}`, {}, cause)
+    throw new SputnikError('USAGE', `the key file cannot be read: ${reasonOf(cause)}`, {}, cause)
   }
 }

@@ -10,7 +10,6 @@ import { SputnikError } from '../base/errors.js'
 import {
   FRAME_BYTES_MAX,
   type FrameHeader,
-  type FrameKind,
   HEADER_BYTES,
   readHeader,
   writeHeader,
@@ -165,15 +164,6 @@ export class FrameStream {
     if (left > 0 && rest !== undefined) this.#parts[0] = rest.subarray(left)
     return bytes
   }
-}
-
-/** The header of a frame of `payloadBytes`; what is not given is zero. */
-export function frameHeader(
-  kind: FrameKind | number,
-  fields: Partial<Omit<FrameHeader, 'kind'>> & Pick<FrameHeader, 'payloadBytes'>,
-): FrameHeader {
-  const rest = { encoding: 0, region: 0, step: 0, attempt: 0, tokens: 0, computeUs: 0 }
-  return { ...rest, ...fields, kind }
 }
 
 /** The bytes of a header alone, to be sent before a large payload that nobody wants to copy. */

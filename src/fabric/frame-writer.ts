@@ -12,14 +12,7 @@ import type { Channel } from '../native/channel.js'
 import { copyNative } from '../native/libc.js'
 import { allocateCollected, type NativeBuffer, nativeViews } from '../native/memory.js'
 import { CREDIT_MESSAGE_BYTES, CREDIT_MESSAGES_MAX, writeCreditMessage } from './credit-message.js'
-import {
-  FRAME,
-  type FrameHeader,
-  HEADER_BYTES,
-  isTransfer,
-  transferIn,
-  writeHeader,
-} from './frame.js'
+import { EMPTY_HEADER, FRAME, HEADER_BYTES, isTransfer, transferIn, writeHeader } from './frame.js'
 import type { CreditSource } from './link-credit.js'
 
 /** Memory for a frame, and the room before it. */
@@ -156,7 +149,7 @@ export class FrameWriter {
     // Step and attempt as `transferOf` puts them together; what it left out is not missed.
     const step = transfer >>> 4
     const attempt = transfer & 15
-    writeHeader(view, { ...EMPTY, step, attempt, kind: FRAME.piece, payloadBytes: bytes })
+    writeHeader(view, { ...EMPTY_HEADER, step, attempt, kind: FRAME.piece, payloadBytes: bytes })
   }
 
   #writeCredit(): void {
@@ -165,7 +158,7 @@ export class FrameWriter {
     this.#from -= HEADER_BYTES + payloadBytes
     const { bytes } = this.#slot.whole
     const view = new DataView(bytes.buffer, bytes.byteOffset + this.#from)
-    writeHeader(view, { ...EMPTY, kind: FRAME.credit, payloadBytes })
+    writeHeader(view, { ...EMPTY_HEADER, kind: FRAME.credit, payloadBytes })
     messages.forEach((message, i) => {
       writeCreditMessage(view, HEADER_BYTES + i * CREDIT_MESSAGE_BYTES, message)
     })
@@ -194,18 +187,6 @@ export class FrameWriter {
     this.#free.push(slot)
     return true
   }
-}
-
-/** Complete, since copying an object is quick only where no property is added. */
-const EMPTY: FrameHeader = {
-  payloadBytes: 0,
-  kind: 0,
-  encoding: 0,
-  region: 0,
-  step: 0,
-  attempt: 0,
-  tokens: 0,
-  computeUs: 0,
 }
 
 function newSlot(bytes: number): Slot {

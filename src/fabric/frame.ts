@@ -62,6 +62,26 @@ export type FrameHeader = {
   readonly computeUs: number
 }
 
+/** Complete, since copying an object is quick only where no property is added. */
+export const EMPTY_HEADER: FrameHeader = {
+  payloadBytes: 0,
+  kind: 0,
+  encoding: 0,
+  region: 0,
+  step: 0,
+  attempt: 0,
+  tokens: 0,
+  computeUs: 0,
+}
+
+/** The header of a frame of `payloadBytes`; what is not given is zero. */
+export function frameHeader(
+  kind: FrameKind | number,
+  fields: Partial<Omit<FrameHeader, 'kind'>> & Pick<FrameHeader, 'payloadBytes'>,
+): FrameHeader {
+  return { ...EMPTY_HEADER, ...fields, kind }
+}
+
 export function writeHeader(view: DataView, header: FrameHeader): void {
   view.setUint32(0, header.payloadBytes, true)
   view.setUint8(4, header.kind)

@@ -8,14 +8,8 @@ import { readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { encodeBase32 } from '../base/base32.js'
-import { SputnikError } from '../base/errors.js'
-import {
-  codeOf,
-  createStateFile,
-  makeStateFolder,
-  readStateFile,
-  readStateJson,
-} from '../base/state.js'
+import { codeOf, SputnikError } from '../base/errors.js'
+import { createStateFile, makeStateFolder, readStateFile, readStateJson } from '../base/state.js'
 import { type JoinKey, KEY_ID, KEY_ID_BYTES, SECRET_BYTES } from './join-key.js'
 
 export type JoinKeyEntry = {

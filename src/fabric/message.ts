@@ -3,7 +3,8 @@
  * messages.
  */
 import { SputnikError } from '../base/errors.js'
-import { encodeFrame, type Frame, frameHeader } from './frame-stream.js'
+import { frameHeader } from './frame.js'
+import { encodeFrame, type Frame } from './frame-stream.js'
 
 /** Beyond the kinds that a card knows, see `FRAME`. */
 export const MESSAGE_KIND = {

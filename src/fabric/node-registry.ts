@@ -5,7 +5,8 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { codeOf, readStateJson, writeStateFile } from '../base/state.js'
+import { codeOf } from '../base/errors.js'
+import { readStateJson, writeStateFile } from '../base/state.js'
 import { NODE_ID } from './identity.js'
 
 const time = z.int().min(0).max(Number.MAX_SAFE_INTEGER)

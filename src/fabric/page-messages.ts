@@ -9,7 +9,8 @@
 import { z } from 'zod'
 import { SputnikError } from '../base/errors.js'
 import type { PageAt } from './control.js'
-import { encodeFrame, type Frame, frameHeader } from './frame-stream.js'
+import { frameHeader } from './frame.js'
+import { encodeFrame, type Frame } from './frame-stream.js'
 import { PIN } from './identity.js'
 
 /** Beyond the kinds that a card knows and that of handshakes. */

@@ -6,7 +6,8 @@
 import type { Duplex } from 'node:stream'
 import { reasonOf, SputnikError } from '../base/errors.js'
 import type { PageAt } from './control.js'
-import { encodeHeader, type FrameStream, frameHeader } from './frame-stream.js'
+import { frameHeader } from './frame.js'
+import { encodeHeader, type FrameStream } from './frame-stream.js'
 import {
   decodeRequest,
   encodePeers,

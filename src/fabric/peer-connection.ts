@@ -5,8 +5,8 @@
  */
 import type { Duplex } from 'node:stream'
 import { reasonOf, SputnikError } from '../base/errors.js'
-import { FRAME, HEADER_BYTES, writeHeader } from './frame.js'
-import type { Frame, FrameStream } from './frame-stream.js'
+import { FRAME, frameHeader } from './frame.js'
+import { encodeHeader, type Frame, type FrameStream } from './frame-stream.js'
 import { fromRefused, toRefused } from './handshake-ends.js'
 import { checkMessage, refusedSchema } from './handshake-messages.js'
 import { decodeMessage, encodeMessage, MESSAGE_KIND } from './message.js'
@@ -132,16 +132,5 @@ export class PeerConnection {
 
 /** Carries the sender's clock in microseconds, which comes back unchanged. */
 function heartbeat(kind: number, sentUs: number): Uint8Array {
-  const frame = new Uint8Array(HEADER_BYTES)
-  writeHeader(new DataView(frame.buffer), {
-    payloadBytes: 0,
-    kind,
-    encoding: 0,
-    region: 0,
-    step: sentUs,
-    attempt: 0,
-    tokens: 0,
-    computeUs: 0,
-  })
-  return frame
+  return encodeHeader(frameHeader(kind, { payloadBytes: 0, step: sentUs }))
 }

@@ -5,8 +5,7 @@
  */
 import { BlockList, connect as connectTcp, isIP, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
-import { reasonOf, SputnikError } from '../base/errors.js'
-import { codeOf } from '../base/state.js'
+import { codeOf, reasonOf, SputnikError } from '../base/errors.js'
 import { type Identity, nodeIdOf } from './identity.js'
 import { pinOfCertificate, takePeerCertificate } from './peer-key.js'
 

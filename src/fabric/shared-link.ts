@@ -10,7 +10,7 @@
 import { SputnikError } from '../base/errors.js'
 import { copyNative } from '../native/libc.js'
 import { type NativeBuffer, wrapNative } from '../native/memory.js'
-import { FRAME, HEADER_BYTES, writeHeader } from './frame.js'
+import { FRAME, frameHeader, HEADER_BYTES, writeHeader } from './frame.js'
 import type { Link, ReceivedFrame, Waits } from './link.js'
 import { receiveFrom } from './receive.js'
 import type { SocketLink } from './socket-link.js'
@@ -159,16 +159,7 @@ export class SharedLink implements Link {
   }
 }
 
-const BELL = {
-  payloadBytes: 0,
-  kind: FRAME.bell,
-  encoding: 0,
-  region: 0,
-  step: 0,
-  attempt: 0,
-  tokens: 0,
-  computeUs: 0,
-}
+const BELL = frameHeader(FRAME.bell, { payloadBytes: 0 })
 
 function isBell(frame: ReceivedFrame): boolean {
   return frame.buffer.view.getUint8(4) === FRAME.bell

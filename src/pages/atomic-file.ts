@@ -6,7 +6,8 @@ import { readdirSync, rmSync } from 'node:fs'
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { draftOf, writerOf } from '../base/draft.js'
-import { SputnikError } from '../base/errors.js'
+import { codeOf, reasonOf, SputnikError } from '../base/errors.js'
+import { isAlive } from '../base/process-life.js'
 
 /** Drafts of this thread. */
 const ours = new Set<string>()
@@ -29,8 +30,12 @@ export async function writeAtomic(
     if (isDurable) await syncFolder(dirname(path))
   } catch (cause) {
     await rm(draft, { force: true })
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new SputnikError('CACHE_UNWRITABLE', `cannot write ${path}: ${reason}`, { path }, cause)
+    throw new SputnikError(
+      'CACHE_UNWRITABLE',
+      `cannot write ${path}: ${reasonOf(cause)}`,
+      { path },
+      cause,
+    )
   } finally {
     ours.delete(draft)
   }
@@ -68,7 +73,7 @@ async function openDraft(draft: string): Promise<FileHandle> {
   try {
     return await open(draft, 'wx')
   } catch (error) {
-    if (!(error instanceof Error) || !('code' in error) || error.code !== 'ENOENT') throw error
+    if (codeOf(error) !== 'ENOENT') throw error
     await mkdir(dirname(draft), { recursive: true })
     return open(draft, 'wx')
   }
@@ -87,12 +92,5 @@ async function syncFolder(folder: string): Promise<void> {
 
 /** An earlier process may have had our id: in a container it always has. */
 function isBeingWritten(draft: string, pid: number): boolean {
-  if (pid === process.pid) return ours.has(draft)
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    // Not ours to signal, so it lives.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
-  }
+  return pid === process.pid ? ours.has(draft) : isAlive(pid)
 }

@@ -7,7 +7,7 @@ import { closeSync, openSync, readSync, realpathSync, statSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { cacheDirectory } from '../base/cache.js'
-import { SputnikError } from '../base/errors.js'
+import { codeOf, SputnikError } from '../base/errors.js'
 import { type GgufFile, type GgufModel, openGguf } from '../gguf/reader.js'
 import { writeAtomic } from './atomic-file.js'
 import { type HashProgress, hashModel } from './hash-model.js'
@@ -111,7 +111,7 @@ async function readSmall(place: string): Promise<Buffer | undefined> {
     const { size } = await stat(place)
     return size <= FILE_BYTES_MAX ? await readFile(place) : undefined
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    if (codeOf(error) === 'ENOENT') return undefined
     throw error
   }
 }

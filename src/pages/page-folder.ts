@@ -5,7 +5,8 @@
 import { mkdirSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { threadId } from 'node:worker_threads'
-import { SputnikError } from '../base/errors.js'
+import { reasonOf, SputnikError } from '../base/errors.js'
+import { isAlive } from '../base/process-life.js'
 import { createStateFile, readStateFile } from '../base/state.js'
 
 export type PageFolder = {
@@ -51,8 +52,7 @@ function claim(path: string, nowMs: number): string | undefined {
     if (left > 0) rmSync(lockOf(path, left), { force: true })
     return lock
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    const text = `cannot keep pages in ${path}: ${reason}`
+    const text = `cannot keep pages in ${path}: ${reasonOf(cause)}`
     throw new SputnikError('CACHE_UNWRITABLE', text, { path }, cause)
   }
 }
@@ -98,15 +98,5 @@ function isOwned(lock: string, nowMs: number): boolean {
   // An earlier process may have had our id, as in containers.
   if (owner === OWNER) return ours.has(lock)
   const pid = Number(owner.split('.', 1)[0])
-  return Number.isInteger(pid) && pid > 0 && lives(pid)
-}
-
-function lives(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    // Not ours to signal, so it lives.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
-  }
+  return Number.isInteger(pid) && pid > 0 && isAlive(pid)
 }

@@ -3,7 +3,7 @@
  * what the body means.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { SputnikError } from '../base/errors.js'
+import { reasonOf, SputnikError } from '../base/errors.js'
 import { BODY_BYTES_MAX, JSON_DEPTH_MAX, REFUSED_BODY_MS } from './limits.js'
 
 export type JsonObject = Readonly<Record<string, unknown>>
@@ -28,8 +28,7 @@ function parseJson(bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString('utf8'))
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new SputnikError('BAD_JSON', `the body is not valid JSON: ${reason}`, {}, cause)
+    throw new SputnikError('BAD_JSON', `the body is not valid JSON: ${reasonOf(cause)}`, {}, cause)
   }
 }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { isAlive } from '../../src/base/process-life.js'
 import type { EngineCommand, EngineEvent } from '../../src/engine/protocol.js'
 import { testModel } from '../support/models.js'
 import { scratchDirectory } from '../support/scratch.js'
@@ -140,15 +141,6 @@ test('engine process ends when its parent is killed', async () => {
   for (let waitedMs = 0; isAlive(pid) && waitedMs < DEADLINE_MS; waitedMs += 20) await sleep(20)
   assert.ok(!isAlive(pid), 'the engine lives on')
 })
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
 
 test('engine process tells who holds the experts, and that there is no fleet to change', async () => {
   const engine = new TestProcess(testModel('olmoe'), { cards: 2 })

@@ -2,13 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { defined } from '../../src/base/assert.js'
-import { FRAME_BYTES_MAX } from '../../src/fabric/frame.js'
-import {
-  encodeFrame,
-  encodeHeader,
-  FrameStream,
-  frameHeader,
-} from '../../src/fabric/frame-stream.js'
+import { FRAME_BYTES_MAX, frameHeader } from '../../src/fabric/frame.js'
+import { encodeFrame, encodeHeader, FrameStream } from '../../src/fabric/frame-stream.js'
 import { collectGarbage } from '../support/memory.js'
 
 const LIMIT = 100_000

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import type { Socket } from 'node:net'
 import { after, test } from 'node:test'
-import { encodeFrame, type Frame, frameHeader } from '../../src/fabric/frame-stream.js'
+import { frameHeader } from '../../src/fabric/frame.js'
+import { encodeFrame, type Frame } from '../../src/fabric/frame-stream.js'
 import { servePagesOver } from '../../src/fabric/handshake-io.js'
 import { PageClient } from '../../src/fabric/page-client.js'
 import {

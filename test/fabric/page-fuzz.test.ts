@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { Duplex } from 'node:stream'
 import { test } from 'node:test'
 import { SputnikError } from '../../src/base/errors.js'
-import { FRAME_BYTES_MAX } from '../../src/fabric/frame.js'
-import { type Frame, FrameStream, frameHeader } from '../../src/fabric/frame-stream.js'
+import { FRAME_BYTES_MAX, frameHeader } from '../../src/fabric/frame.js'
+import { type Frame, FrameStream } from '../../src/fabric/frame-stream.js'
 import {
   decodePeers,
   decodeRefusal,

@@ -1,6 +1,12 @@
 /** The other end of a link under test: a process that does one thing with the socket it inherits. */
 import { writeSync } from 'node:fs'
-import { FRAME, FRAME_BYTES_MAX, HEADER_BYTES, writeHeader } from '../../src/fabric/frame.js'
+import {
+  FRAME,
+  FRAME_BYTES_MAX,
+  frameHeader,
+  HEADER_BYTES,
+  writeHeader,
+} from '../../src/fabric/frame.js'
 import { SocketLink } from '../../src/fabric/socket-link.js'
 import { localSockets } from '../../src/native/sockets.js'
 
@@ -23,8 +29,7 @@ function link(): SocketLink {
 
 function header(payloadBytes: number): Uint8Array {
   const bytes = new Uint8Array(HEADER_BYTES)
-  const rest = { encoding: 0, region: 0, step: 0, attempt: 0, tokens: 0, computeUs: 0 }
-  writeHeader(new DataView(bytes.buffer), { payloadBytes, kind: FRAME.dispatch, ...rest })
+  writeHeader(new DataView(bytes.buffer), frameHeader(FRAME.dispatch, { payloadBytes }))
   return bytes
 }
 

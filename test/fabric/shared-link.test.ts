@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { FRAME, type FrameKind, HEADER_BYTES, writeHeader } from '../../src/fabric/frame.js'
+import {
+  FRAME,
+  type FrameKind,
+  frameHeader,
+  HEADER_BYTES,
+  writeHeader,
+} from '../../src/fabric/frame.js'
 import { SharedLink, sharedBytes } from '../../src/fabric/shared-link.js'
 import { SocketLink } from '../../src/fabric/socket-link.js'
 import { waitAny } from '../../src/fabric/wait-any.js'
@@ -57,8 +63,7 @@ function frameFor(
 ): NativeBuffer {
   const frame = isOwn ? link.frame(bytes) : allocateNative(bytes)
   frame.bytes.fill(fill, HEADER_BYTES, bytes)
-  const rest = { encoding: 0, region: 0, step: 0, attempt: 0, tokens: 0, computeUs: 0 }
-  writeHeader(frame.view, { payloadBytes: bytes - HEADER_BYTES, kind, ...rest })
+  writeHeader(frame.view, frameHeader(kind, { payloadBytes: bytes - HEADER_BYTES }))
   return frame
 }
 

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { FRAME, HEADER_BYTES, writeHeader } from '../../src/fabric/frame.js'
+import { FRAME, frameHeader, HEADER_BYTES, writeHeader } from '../../src/fabric/frame.js'
 import { SocketLink } from '../../src/fabric/socket-link.js'
 import { allocateNative, type NativeBuffer } from '../../src/native/memory.js'
 import { localSockets } from '../../src/native/sockets.js'
@@ -35,16 +35,7 @@ function withPeer(
 
 function frameOf(bytes: number): NativeBuffer {
   const frame = allocateNative(bytes)
-  writeHeader(frame.view, {
-    payloadBytes: bytes - HEADER_BYTES,
-    kind: FRAME.dispatch,
-    encoding: 0,
-    region: 0,
-    step: 0,
-    attempt: 0,
-    tokens: 0,
-    computeUs: 0,
-  })
+  writeHeader(frame.view, frameHeader(FRAME.dispatch, { payloadBytes: bytes - HEADER_BYTES }))
   const noise = randomBytes(Math.min(4096, bytes - HEADER_BYTES))
   for (let at = HEADER_BYTES; at < bytes; at += noise.length) {
     frame.bytes.set(noise.subarray(0, Math.min(noise.length, bytes - at)), at)
